@@ -1,0 +1,135 @@
+"""Cameras: any COLMAP model, distortion included. Pixel (0.5, 0.5) is the centre of the first pixel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from trigpoint.core.errors import GeometryError, did_you_mean
+
+Array = NDArray[np.float64]
+
+# Models that pycolmap knows but that have no pinhole equivalent to express keypoints in.
+_WITHOUT_PINHOLE = {"INVALID", "EQUIRECTANGULAR"}
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Intrinsics of one photo.
+
+    Attributes:
+        model: COLMAP camera model name, such as ``"PINHOLE"`` or ``"OPENCV"``.
+        width: image width, px.
+        height: image height, px.
+        params: the model's parameters in COLMAP's order, px where they are lengths.
+
+    Raises:
+        GeometryError: unknown model (TP-311), wrong number of parameters (TP-312), impossible values (TP-313).
+    """
+
+    model: str
+    width: int
+    height: int
+    params: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        names = camera_model_names()
+        if self.model not in names:
+            raise GeometryError("TP-311", f"unknown camera model '{self.model}'", fix=did_you_mean(self.model, names))
+        info = parameter_names(self.model)
+        if len(self.params) != len(info):
+            raise GeometryError(
+                "TP-312",
+                f"camera model {self.model} takes {len(info)} parameters ({', '.join(info)}), got {len(self.params)}",
+                fix="Give them in this order.",
+            )
+        values = np.asarray(self.params, dtype=np.float64)
+        if not np.isfinite(values).all() or self.width < 1 or self.height < 1:
+            self._impossible(f"size {self.width}x{self.height}, parameters {values.tolist()}")
+        fx, fy, _, _ = self.pinhole_params()
+        if not 0.02 * max(self.width, self.height) < min(fx, fy) <= max(fx, fy) < 100 * max(self.width, self.height):
+            self._impossible(f"focal length {fx:g}, {fy:g} px for an image of {self.width}x{self.height} px")
+
+    def _impossible(self, detail: str) -> None:
+        raise GeometryError(
+            "TP-313",
+            f"impossible camera: {detail}",
+            fix="Focal lengths are positive and in pixels of the full-size photo.",
+        )
+
+    @staticmethod
+    def pinhole(width: int, height: int, focal_px: float, focal_y_px: float | None = None) -> Camera:
+        """A pinhole camera with the principal point at the image centre."""
+        focal_y_px = focal_px if focal_y_px is None else focal_y_px
+        return Camera("PINHOLE", width, height, (float(focal_px), float(focal_y_px), width / 2, height / 2))
+
+    @cached_property
+    def _colmap(self) -> Any:
+        return _colmap_camera(self.model, self.width, self.height, self.params)
+
+    def pinhole_params(self) -> tuple[float, float, float, float]:
+        """(fx, fy, cx, cy) in px: the camera with its distortion removed."""
+        matrix = self._colmap.calibration_matrix()
+        return float(matrix[0, 0]), float(matrix[1, 1]), float(matrix[0, 2]), float(matrix[1, 2])
+
+    def matrix(self) -> Array:
+        """The (3, 3) calibration matrix of the undistorted pinhole camera."""
+        fx, fy, cx, cy = self.pinhole_params()
+        return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
+
+    def undistort(self, points_px: ArrayLike) -> Array:
+        """Map (N, 2) image points, px, to the undistorted pinhole camera ``matrix()``, px.
+
+        A point without a ray in front of the camera (beyond the range of the distortion model) becomes NaN.
+        """
+        points = np.asarray(points_px, dtype=np.float64).reshape(-1, 2)
+        if self.model in ("PINHOLE", "SIMPLE_PINHOLE"):
+            return points.copy()
+        rays = np.asarray(self._colmap.cam_from_img(points))
+        fx, fy, cx, cy = self.pinhole_params()
+        return rays * (fx, fy) + (cx, cy)
+
+    def project(self, points_in_cam: ArrayLike) -> Array:
+        """Project (N, 3) points in the camera frame to (N, 2) image points, px, distortion included.
+
+        Points behind the camera become NaN.
+        """
+        points = np.asarray(points_in_cam, dtype=np.float64).reshape(-1, 3)
+        return np.asarray(self._colmap.img_from_cam(points)).reshape(-1, 2)
+
+    def resized(self, width: int, height: int) -> Camera:
+        """The camera of the same photo resampled to width x height px (each axis scaled on its own)."""
+        if (width, height) == (self.width, self.height):
+            return self
+        camera = _colmap_camera(self.model, self.width, self.height, self.params)
+        camera.rescale(width, height)
+        return Camera(self.model, width, height, tuple(float(value) for value in camera.params))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {"model": self.model, "width": self.width, "height": self.height, "params": list(self.params)}
+
+
+def camera_model_names() -> list[str]:
+    """Names of the camera models that can be used: all of pycolmap's that have a pinhole equivalent."""
+    import pycolmap
+
+    return sorted(set(pycolmap.CameraModelId.__members__) - _WITHOUT_PINHOLE)
+
+
+def parameter_names(model: str) -> list[str]:
+    """Names of a model's parameters in order, such as ``["fx", "fy", "cx", "cy"]``."""
+    import pycolmap
+
+    camera = pycolmap.Camera.create_from_model_name(0, model, 1.0, 1, 1)
+    return [name.strip() for name in camera.params_info.split(",")]
+
+
+def _colmap_camera(model: str, width: int, height: int, params: tuple[float, ...]) -> Any:
+    import pycolmap
+
+    return pycolmap.Camera(model=model, width=width, height=height, params=list(params))

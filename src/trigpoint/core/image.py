@@ -1,0 +1,260 @@
+"""The one image decoder. Every file either decodes upright and whole, or gives a named error.
+
+The header is read before any pixel, so a huge image costs nothing to refuse. Photos are turned upright by their EXIF
+orientation: width, height, keypoints and cameras everywhere speak of the upright photo.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from trigpoint.core.errors import ImageError
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+MAX_PIXELS = 120_000_000
+MIN_SIDE_PX = 32
+_ORIENTATION_TAG = 0x0112
+_QUARTER_TURNS = (5, 6, 7, 8)
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# Modes whose pixels mean 8-bit light. 16-bit and float images have no agreed way to become 8-bit.
+_EIGHT_BIT_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr"}
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A decoded photo, upright, possibly reduced in size.
+
+    Attributes:
+        gray: (h, w) uint8.
+        rgb: (h, w, 3) uint8, or None when only gray was asked for.
+        width: upright width of the file, px.
+        height: upright height of the file, px.
+    """
+
+    gray: NDArray[np.uint8]
+    rgb: NDArray[np.uint8] | None
+    width: int
+    height: int
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Upright (width, height), px, from the header alone.
+
+    Raises:
+        ImageError: as ``read_photo``, except what only decoding shows.
+    """
+    with _open(path, _read_bytes(path)) as image:
+        return _upright_size(image)
+
+
+def read_photo(path: Path, *, short_side_px: int | None = None, color: bool = False) -> Photo:
+    """Decode one photo, turn it upright and reduce it.
+
+    Args:
+        path: image file.
+        short_side_px: length of the shorter side of the result; None keeps the size of the file. Photos are never
+            enlarged.
+        color: whether to keep the colours beside the gray image.
+
+    Raises:
+        ImageError: missing or empty file (TP-101), not an image (TP-102), cut short or damaged (TP-103), more than 8
+            bits a channel (TP-104), colours for print (TP-105), too many pixels (TP-106), too small (TP-107).
+    """
+    return decode_photo(_read_bytes(path), path, short_side_px=short_side_px, color=color)
+
+
+def decode_photo(data: bytes, name: Path | str, *, short_side_px: int | None = None, color: bool = False) -> Photo:
+    """As ``read_photo`` for the bytes of a file; ``name`` only appears in errors."""
+    path = Path(name)
+    with _open(path, data) as image:
+        width, height = _upright_size(image)
+        target = _reduced_size(width, height, short_side_px)
+        turn = _TURNS.get(_orientation(image))
+        if image.format == "JPEG":
+            _check_jpeg_is_whole(data, path)
+        size = target[::-1] if _orientation(image) in _QUARTER_TURNS else target
+        pixels = _pixels(image, path, size, color)
+    if turn is not None:
+        pixels = pixels.transpose(turn)
+    values = np.array(pixels)
+    if color:
+        return Photo(np.array(pixels.convert("L")), values, width, height)
+    return Photo(values, None, width, height)
+
+
+def _pixels(image: Image.Image, path: Path, size: tuple[int, int], color: bool) -> Image.Image:
+    mode = "RGB" if color else "L"
+    full = image.size
+    try:
+        # JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the cost; never below the size that is wanted.
+        image.draft(mode, size)
+        image.load()
+        flat = _without_transparency(image)
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise ImageError(
+            "TP-103", f"the image is damaged or cut short ({error})", where=path, fix="Copy or download it again."
+        ) from error
+    flat = flat.convert(mode)
+    if flat.size == size:
+        return flat
+    # A reduced JPEG covers ceil(full / 2^n) cells, the last of them partly outside the photo: the box cuts that part off.
+    step = (_draft_step(full[0], flat.size[0]), _draft_step(full[1], flat.size[1]))
+    box = (0.0, 0.0, full[0] / step[0], full[1] / step[1])
+    return flat.resize(
+        size, Image.Resampling.BOX if _is_much_larger(flat.size, size) else Image.Resampling.BILINEAR, box=box
+    )
+
+
+def _draft_step(full: int, reduced: int) -> int:
+    return next(step for step in (1, 2, 4, 8) if -(-full // step) == reduced)
+
+
+def _is_much_larger(source: tuple[int, int], target: tuple[int, int]) -> bool:
+    return min(source) > 4 * min(target)
+
+
+def _without_transparency(image: Image.Image) -> Image.Image:
+    if image.mode in ("LA", "PA", "RGBA") or (image.mode == "P" and "transparency" in image.info):
+        # Transparent parts hold arbitrary colours; white is what every viewer shows there.
+        background = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(background, image.convert("RGBA")).convert("RGB")
+    return image
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise ImageError("TP-101", "there is no such image file", where=path, fix="Check the path.") from None
+    except IsADirectoryError:
+        raise ImageError("TP-101", "this is a folder, not an image file", where=path, fix="Name the photos in it.") from None
+    except OSError as error:
+        raise ImageError(
+            "TP-101", f"the image file cannot be read ({error.strerror})", where=path, fix="Check its permissions."
+        ) from error
+    if not data:
+        raise ImageError("TP-101", "the image file is empty (0 bytes)", where=path, fix="Copy or download it again.")
+    return data
+
+
+def _open(path: Path, data: bytes) -> Image.Image:
+    if not data:
+        raise ImageError("TP-101", "the image file is empty (0 bytes)", where=path, fix="Copy or download it again.")
+    limit = Image.MAX_IMAGE_PIXELS
+    try:
+        # Our own limit below is stricter and is checked before any pixel is decoded; Pillow's would only warn.
+        Image.MAX_IMAGE_PIXELS = None
+        image = Image.open(BytesIO(data))
+    except UnidentifiedImageError:
+        raise ImageError("TP-102", _what_it_is(data), where=path, fix="Give a JPEG, PNG, TIFF, WebP or BMP photo.") from None
+    except (OSError, SyntaxError, ValueError, EOFError, KeyError, TypeError, OverflowError) as error:
+        raise ImageError(
+            "TP-103", f"the image is damaged ({error})", where=path, fix="Copy or download it again."
+        ) from error
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+    _check_header(image, path)
+    return image
+
+
+def _check_header(image: Image.Image, path: Path) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ImageError(
+            "TP-106",
+            f"the image has {width}x{height} px, more than {MAX_PIXELS // 1_000_000} million",
+            where=path,
+            fix="Resize it.",
+        )
+    if min(width, height) < MIN_SIDE_PX:
+        raise ImageError(
+            "TP-107", f"the image has only {width}x{height} px", where=path, fix=f"Both sides need {MIN_SIDE_PX} px or more."
+        )
+    if image.mode == "CMYK":
+        raise ImageError("TP-105", "the image has print colours (CMYK)", where=path, fix="Convert it to RGB.")
+    if image.mode not in _EIGHT_BIT_MODES:
+        raise ImageError(
+            "TP-104",
+            f"the image does not have 8 bits a channel (mode {image.mode})",
+            where=path,
+            fix="Convert it to 8 bits; depth images are not photos.",
+        )
+    # Pillow opens 48-bit PNGs as 8-bit RGB without a word.
+    if image.format == "PNG" and _png_bit_depth(image) == 16:
+        raise ImageError("TP-104", "the image has 16 bits a channel", where=path, fix="Convert it to 8 bits.")
+
+
+def _png_bit_depth(image: Image.Image) -> int:
+    stream = image.fp
+    if stream is None:
+        return 8
+    position = stream.tell()
+    stream.seek(24)  # after the signature, the length and type of IHDR, and its width and height
+    depth = stream.read(1)
+    stream.seek(position)
+    return depth[0] if depth else 0
+
+
+def _what_it_is(data: bytes) -> str:
+    start = data[:512].lstrip().lower()
+    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<body")):
+        return "this is a web page saved under the name of an image"
+    if data[:4] == b"%PDF":
+        return "this is a PDF document, not an image"
+    if data[4:8] == b"ftyp":
+        return "this is a HEIC, AVIF or video file"
+    return "this is not an image file"
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(cast(int, image.getexif().get(_ORIENTATION_TAG, 1)))
+    except (TypeError, ValueError, SyntaxError, OSError):
+        # A damaged EXIF block is no reason to refuse pixels that are whole.
+        return 1
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    width, height = image.size
+    return (height, width) if _orientation(image) in _QUARTER_TURNS else (width, height)
+
+
+def _reduced_size(width: int, height: int, short_side_px: int | None) -> tuple[int, int]:
+    if short_side_px is None or min(width, height) <= short_side_px:
+        return width, height
+    scale = short_side_px / min(width, height)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _check_jpeg_is_whole(data: bytes, path: Path) -> None:
+    """Decoders fill missing JPEG data with gray without a word, so look for the end marker after the first scan.
+
+    Inside a scan 0xFF is always followed by 0x00 or a restart marker, so 0xFFD9 there can only be the end.
+    """
+    position = 2
+    while position + 4 <= len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        if marker == 0xFF:
+            position += 1
+            continue
+        if marker == 0xDA and data.find(b"\xff\xd9", position) >= 0:
+            return
+        if marker == 0xDA:
+            break
+        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+    raise ImageError("TP-103", "the JPEG ends before its last line", where=path, fix="Copy or download it again.")

@@ -1,0 +1,147 @@
+"""Rigid transforms, named ``target_from_source``: ``cam_from_world`` takes world points into the camera frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.transform import Rotation
+
+from trigpoint.core.errors import GeometryError
+
+Array = NDArray[np.float64]
+
+# Text formats print rotations with 4 to 7 digits; a matrix further from a rotation than this is a wrong matrix.
+ROTATION_TOLERANCE = 2e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """A rigid transform x_target = rotation @ x_source + translation.
+
+    Attributes:
+        rotation: (3, 3) float64 rotation matrix.
+        translation: (3,) float64, in the unit of the scene.
+    """
+
+    rotation: Array
+    translation: Array
+
+    @staticmethod
+    def identity() -> Pose:
+        """The transform that changes nothing."""
+        return Pose(np.eye(3), np.zeros(3))
+
+    @staticmethod
+    def from_matrix(matrix: ArrayLike, *, where: str | None = None) -> Pose:
+        """Build a pose from a (3, 4) or (4, 4) matrix.
+
+        The rotation is projected to the nearest rotation, which removes the rounding of text files and nothing more:
+
+        Raises:
+            GeometryError: wrong shape, NaN or infinity (TP-301); not a rigid transform (TP-302).
+        """
+        values = np.asarray(matrix, dtype=np.float64)
+        if values.shape not in ((3, 4), (4, 4)):
+            raise GeometryError(
+                "TP-301",
+                f"a pose must be a 3x4 or 4x4 matrix, this one has shape {values.shape}",
+                where=where,
+                fix="Write 4 rows of 4 numbers.",
+            )
+        check_finite(values, where)
+        if values.shape == (4, 4) and not np.allclose(values[3], (0, 0, 0, 1), atol=1e-6):
+            raise GeometryError(
+                "TP-302",
+                f"the last row of the pose is {values[3].tolist()} instead of 0 0 0 1",
+                where=where,
+                fix="Check that the matrix is not transposed.",
+            )
+        return Pose(_nearest_rotation(values[:3, :3], where), values[:3, 3].copy())
+
+    @staticmethod
+    def from_quaternion(quaternion_wxyz: ArrayLike, translation: ArrayLike, *, where: str | None = None) -> Pose:
+        """Build a pose from a (4,) quaternion, scalar first, and a (3,) translation.
+
+        Raises:
+            GeometryError: NaN or infinity (TP-301); a quaternion further than 1 % from unit length (TP-302).
+        """
+        quaternion = np.asarray(quaternion_wxyz, dtype=np.float64)
+        offset = np.asarray(translation, dtype=np.float64)
+        check_finite(np.concatenate([quaternion, offset]), where)
+        norm = float(np.linalg.norm(quaternion))
+        if abs(norm - 1) > 0.01:
+            raise GeometryError(
+                "TP-302",
+                f"the quaternion {quaternion.tolist()} has length {norm:.4g} instead of 1",
+                where=where,
+                fix="Check the column order of the file.",
+            )
+        rotation = Rotation.from_quat(quaternion, scalar_first=True).as_matrix()
+        return Pose(rotation, offset.copy())
+
+    def matrix(self) -> Array:
+        """The transform as a (4, 4) float64 matrix."""
+        result = np.eye(4)
+        result[:3, :3] = self.rotation
+        result[:3, 3] = self.translation
+        return result
+
+    def quaternion_wxyz(self) -> Array:
+        """The rotation as a (4,) unit quaternion, scalar first and not negative."""
+        return Rotation.from_matrix(self.rotation).as_quat(canonical=True, scalar_first=True)
+
+    def inverse(self) -> Pose:
+        """``source_from_target``."""
+        return Pose(self.rotation.T.copy(), -self.rotation.T @ self.translation)
+
+    def __matmul__(self, other: Pose) -> Pose:
+        """``a_from_b @ b_from_c`` is ``a_from_c``."""
+        return Pose(self.rotation @ other.rotation, self.rotation @ other.translation + self.translation)
+
+    def apply(self, points: ArrayLike) -> Array:
+        """Transform (N, 3) points from the source to the target frame."""
+        return np.asarray(points, dtype=np.float64) @ self.rotation.T + self.translation
+
+    def centre(self) -> Array:
+        """The (3,) origin of the target frame in the source frame: for ``cam_from_world``, the camera centre in world."""
+        return -self.rotation.T @ self.translation
+
+
+def rotation_angle_deg(a: Pose, b: Pose) -> float:
+    """Angle between the rotations of two poses, in degrees, accurate for tiny angles too."""
+    return float(np.rad2deg(Rotation.from_matrix(a.rotation @ b.rotation.T).magnitude()))
+
+
+def centre_distance(a: Pose, b: Pose) -> float:
+    """Distance between the camera centres of two ``cam_from_world`` poses, in the unit of the scene."""
+    return float(np.linalg.norm(a.centre() - b.centre()))
+
+
+def check_finite(values: Array, where: str | None) -> None:
+    """Refuse NaN and infinity.
+
+    Raises:
+        GeometryError: TP-301.
+    """
+    if not np.isfinite(values).all():
+        raise GeometryError(
+            "TP-301",
+            "the pose contains NaN or infinity",
+            where=where,
+            fix="This photo was not registered: remove it, or give --skip-invalid to leave such photos out.",
+        )
+
+
+def _nearest_rotation(matrix: Array, where: str | None) -> Array:
+    left, scales, right = np.linalg.svd(matrix)
+    if np.abs(scales - 1).max() > ROTATION_TOLERANCE or np.linalg.det(matrix) < 0:
+        kind = "mirrored" if np.linalg.det(matrix) < 0 else f"scaled by {scales.round(4).tolist()}"
+        raise GeometryError(
+            "TP-302",
+            f"the upper 3x3 of the pose is not a rotation ({kind})",
+            where=where,
+            fix="Export rigid poses: rotation and translation only.",
+        )
+    return left @ right

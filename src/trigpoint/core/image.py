@@ -87,7 +87,7 @@ def decode_photo(data: bytes, name: Path | str, *, short_side_px: int | None = N
         turn = _TURNS.get(_orientation(image))
         if image.format == "JPEG":
             _check_jpeg_is_whole(data, path)
-        size = target[::-1] if _orientation(image) in _QUARTER_TURNS else target
+        size = (target[1], target[0]) if _orientation(image) in _QUARTER_TURNS else target
         pixels = _pixels(image, path, size, color)
     if turn is not None:
         pixels = pixels.transpose(turn)
@@ -168,11 +168,11 @@ def _open(path: Path, data: bytes) -> Image.Image:
         ) from error
     finally:
         Image.MAX_IMAGE_PIXELS = limit
-    _check_header(image, path)
+    _check_header(image, path, data)
     return image
 
 
-def _check_header(image: Image.Image, path: Path) -> None:
+def _check_header(image: Image.Image, path: Path, data: bytes) -> None:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ImageError(
@@ -194,20 +194,9 @@ def _check_header(image: Image.Image, path: Path) -> None:
             where=path,
             fix="Convert it to 8 bits; depth images are not photos.",
         )
-    # Pillow opens 48-bit PNGs as 8-bit RGB without a word.
-    if image.format == "PNG" and _png_bit_depth(image) == 16:
+    # Pillow opens 48-bit PNGs as 8-bit RGB without a word; byte 24 of a PNG is its bit depth.
+    if image.format == "PNG" and data[24] == 16:
         raise ImageError("TP-104", "the image has 16 bits a channel", where=path, fix="Convert it to 8 bits.")
-
-
-def _png_bit_depth(image: Image.Image) -> int:
-    stream = image.fp
-    if stream is None:
-        return 8
-    position = stream.tell()
-    stream.seek(24)  # after the signature, the length and type of IHDR, and its width and height
-    depth = stream.read(1)
-    stream.seek(position)
-    return depth[0] if depth else 0
 
 
 def _what_it_is(data: bytes) -> str:

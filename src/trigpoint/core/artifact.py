@@ -11,6 +11,7 @@ import json
 import os
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,9 @@ def write_bytes(path: Path, data: bytes) -> None:
             fix="Check the folder and the free space.",
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # Under a path that is no folder even removing fails, and would hide the error above.
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,0 +1,219 @@
+"""Localized photos as files: JSON lines, TUM trajectories, COLMAP models.
+
+No photo is ever missing from a file: those without a pose are named in comments with the reason.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, cast, get_args
+
+from trigpoint.core.artifact import write_text
+from trigpoint.core.camera import Camera
+from trigpoint.core.errors import OutputError, did_you_mean
+from trigpoint.core.localization import OK, Localization
+
+Format = Literal["jsonl", "tum", "colmap"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+_BY_SUFFIX: dict[str, Format] = {".jsonl": "jsonl", ".tum": "tum", ".txt": "tum"}
+_COLMAP_FILES = ("cameras.txt", "points3D.txt", "images.txt")
+# COLMAP reads these instead of, or together with, the three files above.
+_OTHER_COLMAP_FILES = ("cameras.bin", "images.bin", "points3D.bin", "rigs.bin", "frames.bin", "rigs.txt", "frames.txt")
+
+
+def format_of(path: Path) -> Format:
+    """The format that a path asks for: ``.jsonl``; ``.txt`` and ``.tum``; ``colmap`` for a folder or no suffix.
+
+    Raises:
+        OutputError: TP-802.
+    """
+    if path.is_dir() or not path.suffix:
+        return "colmap"
+    if path.suffix.lower() not in _BY_SUFFIX:
+        raise OutputError(
+            "TP-802",
+            f"no format of results has the suffix '{path.suffix}'",
+            where=path,
+            fix="Use .jsonl, .txt or .tum, a folder for a COLMAP model, or name the format.",
+        )
+    return _BY_SUFFIX[path.suffix.lower()]
+
+
+def check_output(path: Path, names: Iterable[str], format: str) -> None:
+    """Refuse before the work what ``write_results`` would refuse after it.
+
+    Args:
+        path: file, or folder for ``colmap``.
+        names: names of the photos.
+        format: one of ``FORMATS``.
+
+    Raises:
+        OutputError: unknown format (TP-802); names that COLMAP cannot hold (TP-803); a folder that already holds
+            another COLMAP model, a folder in place of a file or the reverse (TP-804).
+    """
+    if format not in FORMATS:
+        raise OutputError("TP-802", f"unknown format of results '{format}'", where=path, fix=did_you_mean(format, FORMATS))
+    if path.exists() and path.is_dir() != (format == "colmap"):
+        kind = "a folder, results would be a file" if path.is_dir() else "a file, a COLMAP model is a folder"
+        raise OutputError("TP-804", f"this is {kind}", where=path, fix="Give another path.")
+    if format != "colmap":
+        return
+    others = [name for name in _OTHER_COLMAP_FILES if (path / name).exists()]
+    if others:
+        raise OutputError(
+            "TP-804", f"the folder holds another COLMAP model ({others[0]})", where=path, fix="Give a new folder."
+        )
+    for name, count in Counter(names).items():
+        if count > 1 or not name or re.search(r"\s", name, re.ASCII) or not _is_utf8(name):
+            problem = "occurs twice" if count > 1 else "is empty, has spaces or is not UTF-8"
+            raise OutputError(
+                "TP-803",
+                f"the photo name {problem}: COLMAP cannot hold it",
+                where=_quoted(name),
+                fix="Rename it, or write .jsonl.",
+            )
+
+
+def write_results(path: Path, results: Sequence[Localization], format: str, *, include_rejected: bool = False) -> None:
+    """Write results, each file whole or not at all.
+
+    Args:
+        path: file, or folder for ``colmap`` (cameras.txt, images.txt and an empty points3D.txt).
+        results: localized photos.
+        format: one of ``FORMATS``. ``jsonl`` has a line with everything for every photo; ``tum`` and ``colmap`` have
+            the poses that are ``ok``, the other photos as comments.
+        include_rejected: whether ``tum`` and ``colmap`` also get the poses that are not trusted.
+
+    Raises:
+        OutputError: as ``check_output``; a pose without a camera in ``colmap`` (TP-803); unwritable file (TP-801).
+    """
+    check_output(path, [result.name for result in results], format)
+    if format == "jsonl":
+        write_text(path, jsonl_text(results))
+    elif format == "tum":
+        write_text(path, tum_text(results, include_rejected=include_rejected))
+    else:
+        for name, text in zip(_COLMAP_FILES, _colmap_texts(results, include_rejected), strict=True):
+            write_text(path / name, text)
+
+
+def jsonl_text(results: Sequence[Localization]) -> str:
+    """One JSON object a line, as ``Localization.to_json``; numbers that are not finite become null."""
+    return "".join(_quoted(_finite(result.to_json())) + "\n" for result in results)
+
+
+def tum_text(results: Sequence[Localization], *, include_rejected: bool = False) -> str:
+    """A trajectory in TUM format: ``timestamp tx ty tz qx qy qz qw`` a line, ``world_from_cam``.
+
+    The timestamp is the number that is the photo's file name if all names are different numbers (lines are then sorted
+    by it), else the position in ``results`` from 0. Comments name the photo of each timestamp.
+    """
+    stamps = _timestamps([result.name for result in results])
+    rows = list(zip(stamps or map(str, range(len(results))), results, strict=True))
+    if stamps:
+        rows.sort(key=lambda row: float(row[0]))
+    meaning = "the number in the photo's name" if stamps else "the position in the list of photos"
+    comments = [
+        "timestamp tx ty tz qx qy qz qw",
+        f"poses are world_from_cam{_origin(results)}; the timestamp is {meaning}",
+        *(f"{stamp} {_summary(result, include_rejected)}" for stamp, result in rows),
+    ]
+    lines = [f"# {comment}" for comment in comments]
+    for stamp, result in rows:
+        if _is_written(result, include_rejected) and result.cam_from_world is not None:
+            world_from_cam = result.cam_from_world.inverse()
+            w, x, y, z = world_from_cam.quaternion_wxyz()
+            lines.append(f"{stamp} {_join((*world_from_cam.translation, x, y, z, w))}")
+    return "\n".join(lines) + "\n"
+
+
+def _colmap_texts(results: Sequence[Localization], include_rejected: bool) -> tuple[str, str, str]:
+    """The texts of ``_COLMAP_FILES``."""
+    cameras: dict[Camera, int] = {}
+    images: list[str] = []
+    for result in results:
+        if not _is_written(result, include_rejected) or result.cam_from_world is None:
+            continue
+        if result.camera is None:
+            raise OutputError("TP-803", "a pose without a camera", where=result.name, fix="Write .jsonl or .txt.")
+        camera_id = cameras.setdefault(result.camera, len(cameras) + 1)
+        pose = result.cam_from_world
+        values = _join((*pose.quaternion_wxyz(), *pose.translation))
+        # The empty second line is the list of 2D points.
+        images += [f"{len(images) // 2 + 1} {values} {camera_id} {result.name}", ""]
+    camera_lines = [
+        f"{number} {camera.model} {camera.width} {camera.height} {_join(camera.params)}"
+        for camera, number in cameras.items()
+    ]
+    comments = [
+        "IMAGE_ID QW QX QY QZ TX TY TZ CAMERA_ID NAME, then the line of 2D points (none)",
+        f"poses are cam_from_world{_origin(results)}",
+        *(_summary(result, include_rejected) for result in results),
+    ]
+    header = [f"# {comment}" for comment in comments]
+    return (
+        "\n".join(["# CAMERA_ID MODEL WIDTH HEIGHT PARAMS[]", *camera_lines]) + "\n",
+        "# POINT3D_ID X Y Z R G B ERROR TRACK[] (none: the map is a network)\n",
+        "\n".join([*header, *images]) + "\n",
+    )
+
+
+def _is_written(result: Localization, include_rejected: bool) -> bool:
+    return result.cam_from_world is not None and (result.status == OK or include_rejected)
+
+
+def _summary(result: Localization, include_rejected: bool) -> str:
+    """One line about a photo; names and reasons are quoted so that no character of theirs can end the line."""
+    name = _quoted(result.name)
+    if result.status == OK:
+        return f"{name} ok"
+    kept = "pose written" if _is_written(result, include_rejected) else "no pose written"
+    return f"{name} {result.status}, {kept}: {_quoted(result.reason)}"
+
+
+def _origin(results: Sequence[Localization]) -> str:
+    maps = sorted({f"{result.map_id} (unit: {result.units})" for result in results})
+    return f" of map {_quoted(', '.join(maps))[1:-1]}" if maps else ""
+
+
+def _timestamps(names: Sequence[str]) -> list[str] | None:
+    """The numbers that the file names are, or None unless all are, and different."""
+    stamps: list[str] = []
+    for name in names:
+        base = PurePosixPath(name).name
+        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(?:\.[A-Za-z][A-Za-z0-9]*)?", base)
+        if match is None:
+            return None
+        stamps.append(match[1])
+    return stamps if stamps and len({float(stamp) for stamp in stamps}) == len(stamps) else None
+
+
+def _join(values: Iterable[float]) -> str:
+    return " ".join(repr(float(value)) for value in values)
+
+
+def _quoted(value: Any) -> str:
+    """JSON, readable where it can be: file names are not always UTF-8."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return text if _is_utf8(text) else json.dumps(value, allow_nan=False)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in cast(dict[str, Any], value).items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in cast(list[Any], value)]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

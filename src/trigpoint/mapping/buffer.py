@@ -1,0 +1,210 @@
+"""The training samples: descriptors of augmented views with the rays along which they were seen.
+
+They are appended to plain files in the work folder and used from there through memory maps, so the buffer may be larger
+than memory, and an interrupted fill continues behind the last photo that was recorded.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trigpoint.core.artifact import write_json
+from trigpoint.core.errors import MappingError
+from trigpoint.core.image import read_photo
+from trigpoint.core.interrupt import Interrupted, StopRequest
+from trigpoint.core.progress import progress
+from trigpoint.core.randomness import numpy_generator
+from trigpoint.core.scene import Frame
+from trigpoint.features.extract import PhotoFeatures, extract_features, rays_of
+from trigpoint.features.local import LocalEncoder
+from trigpoint.features.views import augmented_view
+from trigpoint.mapping.config import BufferConfig, FeatureConfig
+from trigpoint.mapping.normalization import Normalization
+
+_RECORD_INTERVAL_S = 10.0
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Samples drawn from the buffer: see ``SampleBuffer``."""
+
+    descriptors: Tensor
+    rays: Tensor
+    view: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class SampleBuffer:
+    """All training samples.
+
+    Attributes:
+        descriptors: (N, C) float16.
+        rays: (N, 2) float32 directions x/z, y/z in the camera frame, distortion removed.
+        view: (N,) int32 index of the view in which the sample was seen.
+        cam_from_world: (V, 3, 4) float32 for each view, in the normalised world frame.
+        focal_px: (V, 2) float32 focal lengths of each view, px of the view.
+        photo: (V,) int32 index of the photo of each view.
+    """
+
+    descriptors: Tensor
+    rays: Tensor
+    view: Tensor
+    cam_from_world: Tensor
+    focal_px: Tensor
+    photo: Tensor
+
+    def __len__(self) -> int:
+        return len(self.view)
+
+
+def views_per_photo(config: BufferConfig, photos: int) -> int:
+    """Views of each photo: as configured, or as many as the wanted number of samples takes."""
+    if config.samples == 0:
+        return config.views_per_photo
+    return max(1, -(-config.samples // (config.keypoints_per_view * photos)))
+
+
+def fill_buffer(
+    frames: Sequence[Frame],
+    encoder: LocalEncoder,
+    features: FeatureConfig,
+    config: BufferConfig,
+    normalization: Normalization,
+    *,
+    seed: int,
+    folder: Path,
+    stop: StopRequest,
+) -> SampleBuffer:
+    """Make the training samples, or continue an interrupted fill in ``folder``.
+
+    Args:
+        frames: the mapping photos, all with poses.
+        encoder: local encoder.
+        features: size of the views.
+        config: number of views and samples, augmentation.
+        normalization: frame in which the network works.
+        seed: seed of the map.
+        folder: work folder.
+        stop: checked after each photo.
+
+    Raises:
+        ImageError: a photo cannot be used.
+        MappingError: no photo has any keypoint (TP-603).
+        Interrupted: stopped on request; what is done is recorded.
+    """
+    repeats = views_per_photo(config, len(frames))
+    files = _SampleFiles(folder, encoder.dim)
+    done = files.resume()
+    largest = round(features.short_side_px * max(1.0, config.augmentation.scale_max))
+    recorded = time.monotonic()
+    with files, progress("reading photos", len(frames), start=done) as advance:
+        for index in range(done, len(frames)):
+            frame = frames[index]
+            photo = read_photo(frame.image_path, short_side_px=largest)
+            for repeat in range(repeats):
+                generator = numpy_generator(seed, "view", index, repeat)
+                view = augmented_view(
+                    photo.width, photo.height, features.short_side_px, encoder.size_multiple, config.augmentation, generator
+                )
+                found = extract_features(encoder, photo, view, config.keypoints_per_view)
+                files.append(frame, _sampled(found, config.keypoints_per_view, generator), index * repeats + repeat)
+            advance()
+            if stop or time.monotonic() - recorded > _RECORD_INTERVAL_S or index + 1 == len(frames):
+                files.record(index + 1)
+                recorded = time.monotonic()
+            if stop:
+                raise Interrupted
+    return _open_buffer(files, frames, repeats, normalization)
+
+
+def _sampled(found: PhotoFeatures, count: int, generator: np.random.Generator) -> PhotoFeatures:
+    """Dense encoders return every cell: keep a random choice. Sparse ones have already kept their best."""
+    if len(found) <= count:
+        return found
+    chosen = np.sort(generator.choice(len(found), count, replace=False))
+    index = torch.from_numpy(chosen)
+    return PhotoFeatures(found.image_px[chosen], found.descriptors[index], found.scores[index], found.scale)
+
+
+class _SampleFiles:
+    """Append-only files of the samples, and the record of how much of them is complete."""
+
+    def __init__(self, folder: Path, dim: int) -> None:
+        self.record_path = folder / "samples.json"
+        self.dtypes = {"descriptors": np.dtype((np.float16, (dim,))), "rays": np.dtype((np.float32, (2,)))}
+        self.dtypes |= {"view": np.dtype(np.int32), "scales": np.dtype(np.float64)}
+        self.paths = {name: folder / f"{name}.bin" for name in self.dtypes}
+        self.rows = dict.fromkeys(self.dtypes, 0)
+
+    def resume(self) -> int:
+        """Number of photos that are complete; cuts off what was written after the last record."""
+        record = json.loads(self.record_path.read_text()) if self.record_path.exists() else {"photos": 0, "rows": self.rows}
+        self.rows = record["rows"]
+        for name, path in self.paths.items():
+            path.touch()
+            os.truncate(path, self.rows[name] * self.dtypes[name].itemsize)
+        return record["photos"]
+
+    def __enter__(self) -> _SampleFiles:
+        self.streams = {name: path.open("ab") for name, path in self.paths.items()}
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for stream in self.streams.values():
+            stream.close()
+
+    def append(self, frame: Frame, found: PhotoFeatures, view: int) -> None:
+        rays = rays_of(frame.camera, found.image_px)
+        usable = np.isfinite(rays).all(axis=1)
+        columns: dict[str, NDArray] = {
+            "descriptors": found.descriptors.numpy()[usable].astype(np.float16),
+            "rays": rays[usable].astype(np.float32),
+            "view": np.full(int(usable.sum()), view, dtype=np.int32),
+            "scales": np.array([found.scale]),
+        }
+        for name, values in columns.items():
+            self.streams[name].write(np.ascontiguousarray(values).tobytes())
+            self.rows[name] += len(values)
+
+    def record(self, photos: int) -> None:
+        for stream in self.streams.values():
+            stream.flush()
+            os.fsync(stream.fileno())
+        write_json(self.record_path, {"photos": photos, "rows": self.rows})
+
+    def load(self, name: str) -> NDArray:
+        dtype = self.dtypes[name]
+        # Copy-on-write: torch wants writable memory, the file must not change.
+        shape = (self.rows[name], *dtype.shape)
+        return np.memmap(self.paths[name], dtype=dtype.base, mode="c", shape=shape)
+
+
+def _open_buffer(files: _SampleFiles, frames: Sequence[Frame], repeats: int, normalization: Normalization) -> SampleBuffer:
+    if files.rows["view"] == 0:
+        raise MappingError(
+            "TP-603",
+            f"the local encoder found no keypoint in any of {len(frames)} photos",
+            where=frames[0].image_path.parent,
+            fix="Are the photos black, blank or out of focus?",
+        )
+    poses = np.stack([normalization.cam_from_normalized(frame.pose()) for frame in frames])
+    focals = np.array([frame.camera.pinhole_params()[:2] for frame in frames])
+    scales = np.asarray(files.load("scales"))
+    return SampleBuffer(
+        descriptors=torch.from_numpy(files.load("descriptors")),
+        rays=torch.from_numpy(files.load("rays")),
+        view=torch.from_numpy(files.load("view")),
+        cam_from_world=torch.from_numpy(np.repeat(poses, repeats, axis=0)).float(),
+        focal_px=torch.from_numpy(np.repeat(focals, repeats, axis=0) * scales[:, None]).float(),
+        photo=torch.arange(len(frames), dtype=torch.int32).repeat_interleave(repeats),
+    )

@@ -1,0 +1,77 @@
+"""The optimizers of the presets behind one face, with the one-cycle schedule and an exact state."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from trigpoint.core.errors import ConfigError
+from trigpoint.mapping.config import OptimizerConfig
+from trigpoint.mapping.head import Head
+from trigpoint.mapping.muon import Muon
+
+# torch's OneCycleLR: the rate starts at peak / 25 and ends at that / 10,000.
+_START_DIVISOR, _END_DIVISOR = 25.0, 1e4
+
+
+def one_cycle(step: int, steps: int, warmup_share: float) -> float:
+    """Share of the peak rate at a step: cosine up from 1/25, cosine down to 4e-6 (Smith and Topin)."""
+    start, end = 1 / _START_DIVISOR, 1 / _START_DIVISOR / _END_DIVISOR
+    peak_step = max(warmup_share * steps - 1, 1.0)
+    if step <= peak_step:
+        return start + (1 - start) * (1 - math.cos(math.pi * step / peak_step)) / 2
+    share = (step - peak_step) / max(steps - 1 - peak_step, 1.0)
+    return end + (1 - end) * (1 + math.cos(math.pi * min(share, 1.0))) / 2
+
+
+class Optimizer:
+    """AdamW on everything, or Muon on the inner matrices and AdamW on the input, output and biases."""
+
+    def __init__(self, head: Head, config: OptimizerConfig) -> None:
+        if config.kind not in ("adamw", "muon"):
+            raise ConfigError("TP-712", f"unknown optimizer '{config.kind}'", fix="Known: adamw, muon.")
+        self.config = config
+        matrices = [] if config.kind == "adamw" else inner_matrices(head)
+        chosen = {id(matrix) for matrix in matrices}
+        self.muon = Muon(matrices) if matrices else None
+        self.adamw_parameters = [parameter for parameter in head.parameters() if id(parameter) not in chosen]
+        self.adamw = torch.optim.AdamW(self.adamw_parameters, lr=config.learning_rate, foreach=True)
+
+    def step(self, step: int) -> None:
+        """Apply the gradients; ``step`` counts from 0."""
+        share = one_cycle(step, self.config.steps, self.config.warmup_share)
+        for group in self.adamw.param_groups:
+            group["lr"] = self.config.learning_rate * share
+        self.adamw.step()
+        self.adamw.zero_grad(set_to_none=True)
+        if self.muon is not None:
+            self.muon.step(self.config.matrix_rate * share)
+            for group in self.muon.groups:
+                for matrix in group:
+                    matrix.grad = None
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that the next step depends on, as tensors by name."""
+        tensors = {} if self.muon is None else self.muon.state()
+        for index, parameter in enumerate(self.adamw_parameters):
+            for key, value in self.adamw.state.get(parameter, {}).items():
+                tensors[f"adamw.{index}.{key}"] = torch.as_tensor(value)
+        return tensors
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Take over the state of a checkpoint."""
+        if self.muon is not None:
+            self.muon.load(tensors)
+        for index, parameter in enumerate(self.adamw_parameters):
+            prefix = f"adamw.{index}."
+            self.adamw.state[parameter] = {
+                name.removeprefix(prefix): value.clone() for name, value in tensors.items() if name.startswith(prefix)
+            }
+
+
+def inner_matrices(head: Head) -> list[nn.Parameter]:
+    """The weights of every layer but the last: those that Muon moves."""
+    last = head.output.weight
+    return [parameter for parameter in head.parameters() if parameter.ndim == 2 and parameter is not last]

@@ -1,1 +1,53 @@
-"""trigpoint learns a place from photos, then tells for any new photo where the camera stood."""
+"""trigpoint learns a place from photos, then tells for any new photo where the camera stood.
+
+    import trigpoint as tp
+
+    scene = tp.open_scene("kitchen/")
+    tp.build_map(scene, "kitchen.trig")
+    localizer = tp.Localizer.load("kitchen.trig")
+    result = localizer.localize("photo.jpg")
+
+Names are loaded when they are first used, so that importing the package is quick and touches no global state.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trigpoint.core.camera import Camera as Camera
+    from trigpoint.core.errors import TrigpointError as TrigpointError
+    from trigpoint.core.localization import Localization as Localization
+    from trigpoint.core.pose import Pose as Pose
+    from trigpoint.core.scene import Frame as Frame
+    from trigpoint.core.scene import Scene as Scene
+    from trigpoint.data.readers import open_scene as open_scene
+    from trigpoint.evaluation.map_evaluation import evaluate_map as evaluate_map
+    from trigpoint.localization.localizer import Localizer as Localizer
+    from trigpoint.pipeline import build_map as build_map
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Camera": "trigpoint.core.camera",
+    "Frame": "trigpoint.core.scene",
+    "Localization": "trigpoint.core.localization",
+    "Localizer": "trigpoint.localization.localizer",
+    "Pose": "trigpoint.core.pose",
+    "Scene": "trigpoint.core.scene",
+    "TrigpointError": "trigpoint.core.errors",
+    "build_map": "trigpoint.pipeline",
+    "evaluate_map": "trigpoint.evaluation.map_evaluation",
+    "open_scene": "trigpoint.data.readers",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'trigpoint' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*_HOMES, "__version__"])

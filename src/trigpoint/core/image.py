@@ -20,6 +20,7 @@ from trigpoint.core.errors import ImageError
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 MAX_PIXELS = 120_000_000
 MIN_SIDE_PX = 32
+_HEADER_BYTES = 1 << 18
 _ORIENTATION_TAG = 0x0112
 _QUARTER_TURNS = (5, 6, 7, 8)
 _TURNS = {
@@ -58,8 +59,13 @@ def image_size(path: Path) -> tuple[int, int]:
     Raises:
         ImageError: as ``read_photo``, except what only decoding shows.
     """
-    with _open(path, _read_bytes(path)) as image:
-        return _upright_size(image)
+    try:
+        with _open(path, _read_bytes(path, _HEADER_BYTES)) as image:
+            return _upright_size(image)
+    except ImageError:
+        # TIFF and WebP may keep what describes the image at the end of the file.
+        with _open(path, _read_bytes(path)) as image:
+            return _upright_size(image)
 
 
 def read_photo(path: Path, *, short_side_px: int | None = None, color: bool = False) -> Photo:
@@ -136,9 +142,10 @@ def _without_transparency(image: Image.Image) -> Image.Image:
     return image
 
 
-def _read_bytes(path: Path) -> bytes:
+def _read_bytes(path: Path, limit: int = -1) -> bytes:
     try:
-        data = path.read_bytes()
+        with path.open("rb") as stream:
+            data = stream.read(limit)
     except FileNotFoundError:
         raise ImageError("TP-101", "there is no such image file", where=path, fix="Check the path.") from None
     except IsADirectoryError:

@@ -96,7 +96,7 @@ class Box:
 
 
 def wall_frame(start: ArrayLike, end: ArrayLike, height: float, overhang: float = 0.0) -> tuple[Array, Array, Array]:
-    """(origin, edge_u, edge_v) of an upright wall whose foot runs from ``start`` (seen on the left) to ``end``, (3,) each."""
+    """(origin, edge_u, edge_v) of an upright wall; its foot runs from ``start`` (3,), on the left, to ``end`` (3,)."""
     first, last = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
     along = (last - first) / np.linalg.norm(last - first)
     # Walls reach a little behind each other, so that no ray slips through a corner.

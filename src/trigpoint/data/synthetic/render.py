@@ -48,7 +48,7 @@ class Surfaces:
     def depth_m(self) -> Plane:
         """(H, W) float32 depth along the optical axis, infinite where nothing is seen."""
         with np.errstate(divide="ignore"):
-            return 1 / self.inverse_depth
+            return np.reciprocal(self.inverse_depth)
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,11 +44,15 @@ def photograph(rng: Generator, height: int, width: int, scale: float) -> Texture
     part = rng.uniform(0.35, 0.8) * min(rows / height, columns / width)
     crop_rows, crop_columns = int(part * height), int(part * width)
     top, left = rng.integers(0, rows - crop_rows + 1), rng.integers(0, columns - crop_columns + 1)
-    crop = source[top : top + crop_rows, left : left + crop_columns, rng.permutation(3)]
+    crop = source[top : top + crop_rows, left : left + crop_columns, _channels(rng)]
     crop = crop[:, ::-1] if rng.uniform() < 0.5 else crop
     image = cv2.resize(crop, (width, height), interpolation=cv2.INTER_CUBIC)
     gain = rng.uniform(0.8, 1.3, 3) * (1 + 0.08 * fractal_noise(rng, height, width, height / 2, 4))[..., None]
     return framed(rng, (image * gain).clip(0, 255).astype(np.uint8), scale)
+
+
+def _channels(rng: Generator) -> NDArray[np.int64]:
+    return rng.permutation(3) if rng.uniform() < 0.5 else np.arange(3)
 
 
 def painting(rng: Generator, height: int, width: int, scale: float) -> Texture:
@@ -68,7 +72,9 @@ def painting(rng: Generator, height: int, width: int, scale: float) -> Texture:
 
 def poster(rng: Generator, height: int, width: int, scale: float) -> Texture:
     """A title, a picture and lines of text."""
-    paper = random_colour(rng, (0.05, 0.5), (0.8, 1.0)) if rng.uniform() < 0.7 else random_colour(rng, (0.5, 0.9), (0.2, 0.5))
+    paper = (
+        random_colour(rng, (0.05, 0.5), (0.8, 1.0)) if rng.uniform() < 0.7 else random_colour(rng, (0.5, 0.9), (0.2, 0.5))
+    )
     ink = tuple(255 - 0.9 * channel if 90 < channel < 165 else 0.12 * (255 - channel) + 10 for channel in paper)
     if sum(paper) < 330:
         ink = (240.0, 236.0, 220.0)
@@ -85,9 +91,7 @@ def poster(rng: Generator, height: int, width: int, scale: float) -> Texture:
     return worn(rng, image, scale, strength=0.5)
 
 
-def draw_text(
-    rng: Generator, image: Texture, region: tuple[int, int, int, int], ink: tuple[float, ...], lines: int
-) -> None:
+def draw_text(rng: Generator, image: Texture, region: tuple[int, int, int, int], ink: tuple[float, ...], lines: int) -> None:
     """Fill (left, top, right, bottom) px with lines of random words, in place."""
     left, top, right, bottom = region
     line_px = max(4.0, (bottom - top) / lines)
@@ -151,7 +155,9 @@ def cabinet(rng: Generator, height: int, width: int, scale: float) -> Texture:
             right, bottom = round((column + 1) * width / columns), round((row + 1) * height / rows)
             cv2.rectangle(image, (left + 2, top + 2), (right - 3, bottom - 3), dark, max(1, round(0.01 * scale)))
             middle = (round(left + (right - left) * rng.uniform(0.3, 0.7)), round(top + 0.25 * (bottom - top)))
-            cv2.line(image, middle, (middle[0] + round(0.1 * scale), middle[1]), (225, 220, 205), max(2, round(0.015 * scale)))
+            cv2.line(
+                image, middle, (middle[0] + round(0.1 * scale), middle[1]), (225, 220, 205), max(2, round(0.015 * scale))
+            )
             if rng.uniform() < 0.45:
                 side = min(right - left, bottom - top)
                 label = painting(rng, max(8, side // 3), max(8, side // 2), scale)
@@ -193,7 +199,9 @@ def facade(rng: Generator, height: int, width: int, scale: float) -> Texture:
             patch = make(rng, bottom - top, round(wide * column_px), scale)
             image[top:bottom, left : left + patch.shape[1]] = patch[:, : image.shape[1] - left]
     band = round(height - 1.02 * storey_px)
-    sign = flat(max(6, round(0.5 * scale)), round(width * rng.uniform(0.45, 0.85)), random_colour(rng, (0.3, 0.9), (0.15, 0.6)))
+    sign = flat(
+        max(6, round(0.5 * scale)), round(width * rng.uniform(0.45, 0.85)), random_colour(rng, (0.3, 0.9), (0.15, 0.6))
+    )
     draw_text(rng, sign, (6, 4, sign.shape[1] - 6, sign.shape[0] - 2), (245, 240, 220), 1)
     left = int(rng.integers(0, width - sign.shape[1]))
     image[band : band + sign.shape[0], left : left + sign.shape[1]] = sign

@@ -6,6 +6,7 @@ Every function returns (height, width, 3) uint8 RGB; ``scale`` is the resolution
 from __future__ import annotations
 
 import colorsys
+from typing import cast
 
 import cv2
 import numpy as np
@@ -18,40 +19,49 @@ Generator = np.random.Generator
 
 def fractal_noise(rng: Generator, height: int, width: int, cell_px: float, octaves: int = 4, stretch: float = 1.0) -> Field:
     """(height, width) float32 smooth noise of about unit variance, largest blobs ``cell_px`` high, ``stretch`` as wide."""
-    total, power, gain = np.zeros((height, width), dtype=np.float32), 0.0, 1.0
+    total = np.zeros((1, 1), dtype=np.float32)
+    power, gain = 0.0, 1.0
     for octave in range(octaves):
         cell = cell_px / 2**octave
         if cell < 1.5:
             break
-        shape = (int(np.ceil(height / cell)) + 1, int(np.ceil(width / (cell * stretch))) + 1)
-        grid = rng.standard_normal(shape, dtype=np.float32)
-        total += gain * cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
+        grid = rng.standard_normal((_cells(height, cell), _cells(width, cell * stretch)), dtype=np.float32)
+        # Four samples a blob are enough until the next octave.
+        size = _cells(width, max(1.0, cell * stretch / 4)), _cells(height, max(1.0, cell / 4))
+        total = cv2.resize(total, size, interpolation=cv2.INTER_LINEAR)
+        total += np.float32(gain) * cv2.resize(grid, size, interpolation=cv2.INTER_CUBIC)
         power += gain**2
         gain *= 0.65
-    return total / np.float32(np.sqrt(max(power, 1e-9)) * 0.75)
+    total = cv2.resize(total, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.divide(total, np.sqrt(max(power, 1e-9)) * 0.75, dtype=np.float32)
 
 
-def random_colour(rng: Generator, saturation: tuple[float, float], value: tuple[float, float]) -> tuple[float, float, float]:
-    """An RGB colour, 0 to 255, of any hue."""
-    red, green, blue = colorsys.hsv_to_rgb(rng.uniform(), rng.uniform(*saturation), rng.uniform(*value))
+def _cells(extent: int, cell: float) -> int:
+    return int(np.ceil(extent / cell)) + 1
+
+
+def random_colour(
+    rng: Generator, saturation: tuple[float, float], value: tuple[float, float], hue: tuple[float, float] = (0.0, 1.0)
+) -> tuple[float, float, float]:
+    """An RGB colour, 0 to 255; hue, saturation and value within limits of 0 to 1."""
+    red, green, blue = colorsys.hsv_to_rgb(rng.uniform(*hue) % 1, rng.uniform(*saturation), rng.uniform(*value))
     return red * 255, green * 255, blue * 255
 
 
 def polygon(rng: Generator, centre: tuple[float, float], radius: float, corners: int) -> NDArray[np.int32]:
     """(corners, 2) int32 pixels of an irregular polygon around ``centre``."""
     angles = np.sort(rng.uniform(0, 2 * np.pi, corners))
-    radii = radius * rng.uniform(0.4, 1.0, corners)
-    points = np.stack([centre[0] + radii * np.cos(angles), centre[1] + radii * np.sin(angles)], axis=1)
-    return points.round().astype(np.int32)
+    points = np.exp(1j * angles) * (radius * rng.uniform(0.4, 1.0, corners)) + complex(*centre)
+    return np.rint(points.view(np.float64)).astype(np.int32).reshape(corners, 2)
 
 
-def worn(rng: Generator, albedo: NDArray[np.uint8] | Field, scale: float, strength: float = 1.0, marks: float = 14.0) -> Texture:
+def worn(rng: Generator, albedo: Texture, scale: float, strength: float = 1.0, marks: float = 14.0) -> Texture:
     """A surface with stains, grain, chips and scratches, ``marks`` of them a square metre; never the same twice."""
     height, width = albedo.shape[:2]
     layer = np.full((height, width), 128, dtype=np.uint8)
     for _ in range(int(marks * height * width / scale**2) + 2):
         centre = (rng.uniform(0, width), rng.uniform(0, height))
-        tone = int(128 + strength * rng.choice([-1, 1]) * rng.uniform(16, 52))
+        tone = int(128 + strength * (16 + 36 * rng.uniform()) * (1 if rng.uniform() < 0.5 else -1))
         if rng.uniform() < 0.6:
             radius = scale * 0.012 * np.exp(rng.uniform(0, 1.7))
             cv2.fillPoly(layer, [polygon(rng, centre, radius, int(rng.integers(4, 8)))], tone, cv2.LINE_AA)
@@ -59,10 +69,11 @@ def worn(rng: Generator, albedo: NDArray[np.uint8] | Field, scale: float, streng
             end = centre + rng.normal(0, 0.08 * scale, 2)
             thickness = max(1, round(scale * rng.uniform(0.002, 0.012)))
             cv2.line(layer, _whole(centre), _whole((end[0], end[1])), tone, thickness, cv2.LINE_AA)
-    factor = layer.astype(np.float32) / 128
-    factor += strength * 0.05 * fractal_noise(rng, height, width, 0.8 * scale, 3)
-    factor += strength * 0.045 * fractal_noise(rng, height, width, 0.05 * scale, 3)
-    return (albedo * factor[..., None]).clip(0, 255).astype(np.uint8)
+    stains = fractal_noise(rng, height, width, 0.8 * scale, 3)
+    grain = fractal_noise(rng, height, width, 0.05 * scale, 3)
+    wear = cv2.addWeighted(stains, strength * 128 * 0.05, grain, strength * 128 * 0.045, 0)
+    factor = cv2.add(layer, wear, dtype=cv2.CV_8U)
+    return cast(Texture, cv2.multiply(albedo, cv2.merge([factor, factor, factor]), scale=1 / 128))
 
 
 def plaster(rng: Generator, height: int, width: int, scale: float) -> Texture:
@@ -86,19 +97,20 @@ def plaster(rng: Generator, height: int, width: int, scale: float) -> Texture:
 
 def bricks(rng: Generator, height: int, width: int, scale: float) -> Texture:
     """A brick wall; every brick has a tone of its own."""
-    clay = np.array(random_colour(rng, (0.2, 0.55), (0.45, 0.75)))
+    warm = rng.uniform() < 0.75
+    clay = np.array(random_colour(rng, (0.2, 0.5), (0.5, 0.8), (-0.02, 0.13) if warm else (0.0, 1.0)))
     image = flat(height, width, clay * 0.35 + 110)
     row_px, brick_px = max(6.0, 0.1 * scale), max(14.0, 0.28 * scale)
     gap = max(1, round(0.012 * scale))
-    tones = fractal_noise(rng, int(height / row_px) + 2, int(width / brick_px) + 3, 6, 2)
-    for row in range(int(height / row_px) + 1):
-        shift = brick_px * (0.5 * (row % 2)) + rng.uniform(0, 0.15) * brick_px
-        for column in range(int(width / brick_px) + 2):
-            jitter = rng.normal(0, 0.13) + 0.1 * tones[row, column]
-            colour = (clay * (1 + jitter) + rng.normal(0, 7, 3)).clip(0, 255)
+    rows, columns = int(height / row_px) + 1, int(width / brick_px) + 2
+    tones = rng.normal(1, 0.13, (rows, columns)) + 0.1 * fractal_noise(rng, rows, columns, 6, 2)
+    colours = (tones[..., None] * clay + rng.normal(0, 7, (rows, columns, 3))).clip(0, 255).tolist()
+    for row in range(rows):
+        shift = brick_px * (0.5 * (row % 2) + rng.uniform(0, 0.15))
+        for column in range(columns):
             left, top = column * brick_px - shift, row * row_px
             corner = _whole((left + brick_px - gap, top + row_px - gap))
-            cv2.rectangle(image, _whole((left, top)), corner, colour.tolist(), -1)
+            cv2.rectangle(image, _whole((left, top)), corner, colours[row][column], -1)
     return worn(rng, image, scale, marks=8)
 
 
@@ -110,7 +122,9 @@ def tiles(rng: Generator, height: int, width: int, scale: float, side: float = 0
     for top in np.arange(0, height, side_px):
         for left in np.arange(0, width, side_px):
             colour = (base + (other - base) * rng.uniform() + rng.normal(0, 10, 3)).clip(0, 255)
-            cv2.rectangle(image, _whole((left, top)), _whole((left + side_px - gap, top + side_px - gap)), colour.tolist(), -1)
+            cv2.rectangle(
+                image, _whole((left, top)), _whole((left + side_px - gap, top + side_px - gap)), colour.tolist(), -1
+            )
             if rng.uniform() < 0.55:
                 centre = (left + side_px * rng.uniform(0.35, 0.65), top + side_px * rng.uniform(0.35, 0.65))
                 shape = polygon(rng, centre, side_px * rng.uniform(0.15, 0.4), int(rng.integers(3, 8)))
@@ -133,9 +147,12 @@ def planks(rng: Generator, height: int, width: int, scale: float, board: float =
         image[top : top + max(1, round(0.006 * scale))] *= 0.45
     image *= 1 + 0.11 * fractal_noise(rng, height, width, max(3.0, 0.03 * scale), 2, stretch=14)[..., None]
     for _ in range(int(4 * height * width / scale**2)):
-        centre, radius = _whole((rng.uniform(0, width), rng.uniform(0, height))), max(2, round(scale * rng.uniform(0.01, 0.025)))
+        centre, radius = (
+            _whole((rng.uniform(0, width), rng.uniform(0, height))),
+            max(2, round(scale * rng.uniform(0.01, 0.025))),
+        )
         cv2.ellipse(image, centre, (2 * radius, radius), 0, 0, 360, (wood * 0.45).tolist(), -1, cv2.LINE_AA)
-    return worn(rng, image, scale, marks=6)
+    return worn(rng, image.clip(0, 255).astype(np.uint8), scale, marks=6)
 
 
 def asphalt(rng: Generator, height: int, width: int, scale: float) -> Texture:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,7 @@ from trigpoint.data.synthetic_render import Plane, QuadArrays, Surfaces, camera_
 # Slanted surfaces are sampled up to this much finer than their longer footprint asks for, so they do not blur.
 _SLANT = 2.5
 # OpenCV resamples into images of at most 32,767 rows or columns: long lists of pixels are folded.
-_FOLD = 256
+_FOLD = 1024
 
 
 def shade(
@@ -54,7 +56,7 @@ def _texels(
     table[:, :2] *= arrays.slots[:, 2:, None]
     rows = [[table[:, row, column][quad] for column in range(3)] for row in range(3)]
     (s_dx, s_dy, s_0), (t_dx, t_dy, t_0), (w_dx, w_dy, w_0) = rows
-    depth = 1 / (w_dx * x + (w_dy * y + w_0))
+    depth = np.reciprocal(w_dx * x + (w_dy * y + w_0))
     s, t = (s_dx * x + (s_dy * y + s_0)) * depth, (t_dx * x + (t_dy * y + t_0)) * depth
     # Derivatives along the image's rows and columns, texels a pixel.
     across, down = depth / np.float32(fx), depth / np.float32(fy)
@@ -63,7 +65,8 @@ def _texels(
     longer = np.maximum(s_x * s_x + t_x * t_x, s_y * s_y + t_y * t_y)
     shorter = np.square(s_x * t_y - s_y * t_x) / np.maximum(longer, 1e-12)
     footprint = np.maximum(np.maximum(shorter, longer / np.float32(_SLANT**2)), 1e-12)
-    return s, t, np.clip(0.5 * np.log2(footprint), 0, LEVELS - 1.001)
+    level = np.clip(np.float32(0.5) * np.log2(footprint), 0, LEVELS - 1.001).astype(np.float32, copy=False)
+    return cast(tuple[Plane, Plane, Plane], (s, t, level))
 
 
 def _sample_mips(atlas: Atlas, s: Plane, t: Plane, level: Plane, slots: Plane) -> Plane:
@@ -84,7 +87,7 @@ def _sample_mips(atlas: Atlas, s: Plane, t: Plane, level: Plane, slots: Plane) -
 
 
 def _sample(image: NDArray[np.uint8] | Plane, s: Plane, t: Plane, slots: Plane, step: int) -> Plane:
-    """(N, 3) float32: an image of the atlas, ``step`` times smaller than level 0, at texels of level 0, never beyond the slot."""
+    """(N, 3) float32: an image of the atlas, ``step`` times smaller than level 0, at texels of level 0 within the slots."""
     scale = np.float32(1 / step)
     half = np.float32(0.5)
     x = np.clip(s * scale, half, slots[:, 2] * scale - half) + (slots[:, 0] * scale - half)
@@ -113,6 +116,7 @@ def sky(camera: Camera, world_from_cam: NDArray[np.float64], panorama: NDArray[n
 def develop(colours: Plane, rng: np.random.Generator, *, blur_px: float, noise: float, exposure: float) -> NDArray[np.uint8]:
     """What a camera saves, (H, W, 3) uint8: the lens blurs, the exposure varies by ``exposure``, the sensor adds noise."""
     image = cv2.GaussianBlur(colours, (0, 0), blur_px)
-    image *= (1 + exposure * rng.uniform(-1, 1, 3) * (1, 0.4, 0.4)).cumprod().astype(np.float32)
+    balance = 1 + 0.3 * exposure * rng.uniform(-1, 1, 3)
+    image *= (balance * (1 + exposure * rng.uniform(-1, 1))).astype(np.float32)
     image += np.float32(noise) * rng.standard_normal(image.shape, dtype=np.float32)
     return np.rint(image, out=image).clip(0, 255).astype(np.uint8)

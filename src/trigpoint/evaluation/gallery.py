@@ -1,0 +1,95 @@
+"""The best and the worst photos: each beside what the map shows from its estimated pose."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from html import escape
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from trigpoint.core.errors import ImageError
+from trigpoint.core.image import read_photo
+from trigpoint.evaluation.evaluate import Evaluation, FrameResult
+from trigpoint.evaluation.formatting import angle, duration, length
+from trigpoint.evaluation.pictures import Place, png_uri
+from trigpoint.evaluation.tables import ranked
+from trigpoint.evaluation.views import draw_points, photo_view
+
+SHOWN_WORST, SHOWN_BEST = 6, 3
+_SHORT_SIDE_PX = 220
+
+
+def gallery_html(place: Place, images: Mapping[str, Path]) -> str:
+    """Two rows of figures, the worst photos first.
+
+    Args:
+        place: queries and map points.
+        images: image file of each photo name; a photo without one is shown as such.
+    """
+    order = ranked(place.evaluation)
+    worst = order[::-1][:SHOWN_WORST]
+    best = order[: min(SHOWN_BEST, len(order) - len(worst))]
+    parts = ["<section><h2>Worst photos</h2>", _row(worst, place, images), "</section>"]
+    if best:
+        parts += ["<section><h2>Best photos</h2>", _row(best, place, images), "</section>"]
+    return "\n".join(parts)
+
+
+def badge(result: FrameResult, evaluation: Evaluation) -> str:
+    """The verdict, and whether it is a wrong pose that was believed."""
+    text = f'<span class="badge {escape(result.status)}">{escape(result.status)}</span>'
+    believed = result.trusted_error is not None and evaluation.is_wrong(result)
+    return text + (' <span class="badge wrong">wrong</span>' if believed else "")
+
+
+def _row(results: list[FrameResult], place: Place, images: Mapping[str, Path]) -> str:
+    figures = [
+        f'<figure><div class="pair">{_photo(result, images)}{_rendering(result, place)}</div>'
+        f"<figcaption>{_caption(result, place.evaluation)}</figcaption></figure>"
+        for result in results
+    ]
+    return '<div class="gallery">\n' + "\n".join(figures) + "\n</div>"
+
+
+def _photo(result: FrameResult, images: Mapping[str, Path]) -> str:
+    path = images.get(result.name)
+    if path is None:
+        return '<div class="empty">no image file</div>'
+    try:
+        rgb = read_photo(path, short_side_px=_SHORT_SIDE_PX, color=True).rgb
+    except ImageError as error:
+        return f'<div class="empty">{escape(error.what)}</div>'
+    stream = BytesIO()
+    assert rgb is not None
+    Image.fromarray(rgb).save(stream, "JPEG", quality=82)
+    data = base64.b64encode(stream.getvalue()).decode()
+    return f'<img alt="{escape(result.name)}" src="data:image/jpeg;base64,{data}">'
+
+
+def _rendering(result: FrameResult, place: Place) -> str:
+    answer = result.localization
+    if answer.cam_from_world is None:
+        return '<div class="empty">no pose</div>'
+    if answer.camera is None or len(place.all_points) == 0:
+        return '<div class="empty">no map points</div>'
+    shrink = _SHORT_SIDE_PX / min(answer.camera.width, answer.camera.height)
+    view = photo_view(answer.cam_from_world, answer.camera, max(1, round(answer.camera.width * shrink)))
+    image = draw_points(view, place.all_points, place.all_rgb, radius_px=1.4)
+    return f'<img alt="The map from the estimated pose of {escape(result.name)}" src="{png_uri(image)}">'
+
+
+def _caption(result: FrameResult, evaluation: Evaluation) -> str:
+    answer, error = result.localization, result.error
+    lines = [f"<b>{escape(result.name)}</b> {badge(result, evaluation)}"]
+    if error is not None:
+        lines.append(f"off by <b>{length(error.translation, evaluation.units)}, {angle(error.rotation_deg)}</b>")
+    lines.append(
+        f"{answer.inliers} of {answer.points} keypoints agree, confidence {answer.confidence:.2f},"
+        f" {duration(result.total_ms)}"
+    )
+    if answer.reason:
+        lines.append(escape(answer.reason))
+    return "<br>".join(lines)

@@ -1,0 +1,116 @@
+"""Evaluate a map on a place: which photos, which thresholds, and the report with its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from trigpoint.core.errors import ConfigError
+from trigpoint.core.scene import TEST, Frame, Scene
+from trigpoint.data.readers import open_scene
+from trigpoint.data.splits import apply_holdout, parse_holdout
+from trigpoint.evaluation.evaluate import Evaluation, evaluate
+from trigpoint.evaluation.metrics import default_thresholds, parse_threshold
+from trigpoint.evaluation.report import write_report
+from trigpoint.localization.localizer import Localizer
+from trigpoint.localization.pointcloud import implicit_points
+
+
+@dataclass(frozen=True, eq=False)
+class MapEvaluation:
+    """An evaluation together with what its report shows."""
+
+    evaluation: Evaluation
+    localizer: Localizer
+    scene: Scene
+    map_path: Path
+
+
+def evaluate_map(
+    map_path: Path,
+    place: Path,
+    *,
+    split: str = TEST,
+    holdout: str | None = None,
+    thresholds: Sequence[str] = (),
+    known_cameras: bool = True,
+    device: str = "cpu",
+    format: str | None = None,
+    skip_invalid: bool = False,
+) -> MapEvaluation:
+    """Localize the photos of one split of a place and compare with their poses.
+
+    Args:
+        map_path: map file.
+        place: folder of the place.
+        split: ``"test"``, ``"train"`` or ``"all"``.
+        holdout: which photos are the test split; None: as kept in the map, or else the format's own.
+        thresholds: ``"0.05,5"`` each; none: the defaults for the scene.
+        known_cameras: whether the localizer is told the cameras.
+        device: torch device.
+        format: format of the place; None finds out.
+        skip_invalid: leave out photos that cannot be used.
+
+    Raises:
+        ConfigError: the split has no photos (TP-724), and as ``parse_threshold`` and ``parse_holdout``.
+        SceneError, MapFileError, ...: as the readers.
+    """
+    localizer = Localizer.load(map_path, device=device)
+    scene = open_scene(place, format=format, skip_invalid=skip_invalid, metric=localizer.map.metric)
+    holdout = holdout or localizer.map.built_from["holdout"]
+    if holdout:
+        scene = apply_holdout(scene, parse_holdout(holdout))
+    frames = split_frames(scene, split)
+    chosen = tuple(parse_threshold(text) for text in thresholds)
+    evaluation = evaluate(
+        localizer,
+        frames,
+        thresholds=chosen or default_thresholds(scene.metric, scene.centres()),
+        units=localizer.units,
+        scene_name=place.resolve().name,
+        known_cameras=known_cameras,
+    )
+    return MapEvaluation(evaluation, localizer, scene, map_path)
+
+
+def split_frames(scene: Scene, split: str) -> tuple[Frame, ...]:
+    """The posed photos of one split.
+
+    Raises:
+        ConfigError: there are none (TP-724).
+    """
+    frames = tuple(frame for frame in scene.posed() if split == "all" or (frame.split == TEST) == (split == TEST))
+    if not frames:
+        raise ConfigError(
+            "TP-724",
+            f"the {split} split of this place has no photos",
+            where=scene.root,
+            fix="Give --holdout every:8:0, or --split all.",
+        )
+    return frames
+
+
+def report_evaluation(run: MapEvaluation, folder: Path, *, title: str) -> Path:
+    """Write the page with numbers and pictures; returns its path."""
+    scene_map = run.localizer.map
+    mapped = run.scene.with_frames(frame for frame in run.scene.posed() if frame.split != TEST)
+    points = implicit_points(scene_map, run.localizer.encoder, mapped.frames)
+    summary = {
+        "map file": run.map_path.name,
+        "map size": f"{run.map_path.stat().st_size / 1e6:.2f} MB",
+        "map id": scene_map.map_id,
+        "preset": scene_map.config.preset,
+        "local features": scene_map.config.features.encoder,
+        "mapping photos": scene_map.built_from["photos"],
+        "seed": scene_map.built_from["seed"],
+    }
+    return write_report(
+        folder,
+        run.evaluation,
+        title=title,
+        scene=mapped,
+        map_summary=summary,
+        points=(points.xyz, points.rgb),
+        images={frame.name: frame.image_path for frame in run.scene.frames},
+    )

@@ -1,0 +1,77 @@
+"""The focal length of a photo that does not tell it: the one that most predicted points agree with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+from scipy.spatial.transform import Rotation
+
+from trigpoint.core.pose import Pose
+from trigpoint.features.extract import PhotoFeatures
+from trigpoint.localization.intrinsics import focal_candidates, guess_focal_px
+from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions, PnpResult, solve_pnp
+
+# A wrong focal length still leaves a share of the points within the threshold, so few iterations rank the candidates.
+_RANKING_ITERATIONS = 500
+_FOCAL_RANGE = (0.3, 4.0)
+_LOSS_SCALE_PX = 3.0
+
+
+def estimate_focal(
+    found: PhotoFeatures, points_world: NDArray[np.float64], width: int, height: int, options: PnpOptions
+) -> float:
+    """Estimate the focal length of a pinhole camera with square pixels and a central principal point.
+
+    Args:
+        found: keypoints of the photo.
+        points_world: (N, 3) predicted points.
+        width: of the photo, px.
+        height: of the photo, px.
+        options: of the pose solver, thresholds in px of the view.
+
+    Returns:
+        Focal length, px of the photo at full size; the usual guess when no candidate gives a pose.
+    """
+    centred_px = (found.image_px - (width / 2, height / 2)) * found.scale
+    ranking = replace(options, max_iterations=_RANKING_ITERATIONS, refine_rounds=1)
+    best: tuple[int, float, PnpResult] | None = None
+    for focal in focal_candidates(width, height):
+        result = solve_pnp(centred_px, points_world, _intrinsics(focal * found.scale), ranking)
+        if result.cam_from_world is not None and (best is None or result.count > best[0]):
+            best = (result.count, focal, result)
+    if best is None:
+        return guess_focal_px(width, height)
+    _, focal, result = best
+    longest = max(width, height)
+    for _ in range(2):
+        refined = _refine(result, centred_px, points_world, focal * found.scale) / found.scale
+        if not _FOCAL_RANGE[0] * longest < refined < _FOCAL_RANGE[1] * longest:
+            break
+        focal = refined
+        better = solve_pnp(centred_px, points_world, _intrinsics(focal * found.scale), options)
+        if better.cam_from_world is None or better.count < result.count:
+            break
+        result = better
+    return float(focal)
+
+
+def _intrinsics(focal_px: float) -> PinholeIntrinsics:
+    return PinholeIntrinsics(focal_px, focal_px, 0.0, 0.0)
+
+
+def _refine(result: PnpResult, points_px: NDArray[np.float64], points: NDArray[np.float64], focal_px: float) -> float:
+    """Refine pose and focal length together on the inliers; returns the focal length, px of the view."""
+    pose = result.cam_from_world or Pose.identity()
+    seen, local = points_px[result.inliers], points[result.inliers] - pose.centre()
+
+    def residuals(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+        rotation = Rotation.from_rotvec(parameters[:3]).as_matrix() @ pose.rotation
+        in_cam = local @ rotation.T + parameters[3:6]
+        depth = np.maximum(in_cam[:, 2:], 1e-6)
+        return (np.exp(parameters[6]) * focal_px * in_cam[:, :2] / depth - seen).ravel()
+
+    solution = least_squares(residuals, np.zeros(7), loss="soft_l1", f_scale=_LOSS_SCALE_PX, max_nfev=30)
+    return float(np.exp(solution.x[6]) * focal_px)

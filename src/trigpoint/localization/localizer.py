@@ -1,0 +1,183 @@
+"""A photo in, an answer out: decode, encode, regress, solve, judge."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trigpoint.core.camera import Camera
+from trigpoint.core.errors import GeometryError, WeightsError
+from trigpoint.core.image import Photo, read_photo
+from trigpoint.core.localization import Localization
+from trigpoint.features.encoders import load_encoder
+from trigpoint.features.extract import PhotoFeatures, extract_features, rays_of
+from trigpoint.features.local import LocalEncoder
+from trigpoint.features.views import plain_view
+from trigpoint.localization.focal import estimate_focal
+from trigpoint.localization.intrinsics import exif_camera
+from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions, PnpResult, pose_covariance, solve_pnp
+from trigpoint.localization.verdict import Verdict, VerdictOptions, judge, noise_inliers
+from trigpoint.mapping.scene_map import SceneMap, load_map
+
+
+@dataclass(frozen=True)
+class LocalizerOptions:
+    """How photos are localized: the pose solver and the verdict."""
+
+    pnp: PnpOptions = PnpOptions()
+    verdict: VerdictOptions = VerdictOptions()
+
+
+class Localizer:
+    """Localizes photos in one map. Not thread-safe: use one for each thread.
+
+    Attributes:
+        units: ``"m"`` or ``"units"``.
+        map_id: identity of the map file.
+    """
+
+    def __init__(self, scene_map: SceneMap, encoder: LocalEncoder, options: LocalizerOptions | None = None) -> None:
+        self.map = scene_map
+        self.encoder = encoder
+        self.options = options or LocalizerOptions()
+        self.units = scene_map.units
+        self.map_id = scene_map.map_id
+        self._warm_up()
+
+    @staticmethod
+    def load(path: str | Path, *, device: str | None = "cpu", options: LocalizerOptions | None = None) -> Localizer:
+        """Read a map file and its encoder.
+
+        Raises:
+            MapFileError: the map cannot be used.
+            WeightsError: the encoder's weights are missing (TP-501) or not those of the map (TP-505).
+        """
+        from trigpoint.core.device import pick_device
+
+        scene_map = load_map(Path(path))
+        encoder = load_encoder(scene_map.config.features.encoder, pick_device(device))
+        if encoder.weights_sha256 != scene_map.weights_sha256:
+            raise WeightsError(
+                "TP-505",
+                f"the map was made with other weights of '{encoder.name}' than those installed",
+                where=path,
+                fix="Install the weights it was made with, or build it again.",
+            )
+        return Localizer(scene_map, encoder, options)
+
+    def localize(self, path: str | Path, *, camera: Camera | None = None, name: str | None = None) -> Localization:
+        """Localize one photo.
+
+        Args:
+            path: image file.
+            camera: intrinsics of the upright photo at full size; None: from EXIF, or else the focal length is estimated.
+            name: name in the answer; the path as given if None.
+
+        Raises:
+            ImageError: the file cannot be used.
+            GeometryError: the camera is for a photo of another size (TP-314).
+        """
+        began = time.perf_counter()
+        path = Path(path)
+        photo = read_photo(path, short_side_px=self.map.config.features.short_side_px)
+        source = "given"
+        if camera is None:
+            camera, source = exif_camera(path), "exif"
+        answer = self._localize(photo, camera, source, str(path) if name is None else name)
+        answer.timings_ms["decode"] = 1e3 * (time.perf_counter() - began) - sum(answer.timings_ms.values())
+        return answer
+
+    def _localize(self, photo: Photo, camera: Camera | None, source: str, name: str) -> Localization:
+        clock = _Clock()
+        found = self._features(photo)
+        clock.lap("features")
+        points = self.map.points(found.descriptors)
+        clock.lap("coordinates")
+        if camera is None:
+            camera, source = self._estimated_camera(photo, found, points), "estimated"
+        _check_size(camera, photo)
+        solution = self._solve(camera, found, points)
+        clock.lap("pose")
+        return Localization(
+            name=name,
+            status=solution.verdict.status,
+            reason=solution.verdict.reason,
+            cam_from_world=solution.result.cam_from_world,
+            camera=camera,
+            camera_source=source,
+            inliers=solution.result.count,
+            points=len(solution.result.inliers),
+            confidence=solution.verdict.confidence,
+            covariance=solution.covariance,
+            units=self.units,
+            map_id=self.map_id,
+            timings_ms=clock.laps,
+        )
+
+    def _features(self, photo: Photo) -> PhotoFeatures:
+        config = self.map.config.features
+        view = plain_view(photo.width, photo.height, config.short_side_px, self.encoder.size_multiple)
+        return extract_features(self.encoder, photo, view, config.query_keypoints)
+
+    def _solve(self, camera: Camera, found: PhotoFeatures, points: NDArray[np.float64]) -> _Solution:
+        rays = rays_of(camera, found.image_px)
+        usable = np.isfinite(rays).all(axis=1)
+        rays, points = rays[usable], points[usable]
+        # Work in px of the view, so that thresholds mean the same for every photo size.
+        fx, fy = (focal * found.scale for focal in camera.pinhole_params()[:2])
+        intrinsics = PinholeIntrinsics(fx, fy, 0.0, 0.0)
+        points_px = rays * (fx, fy)
+        result = solve_pnp(points_px, points, intrinsics, self.options.pnp)
+        covariance, distance = None, math.inf
+        if result.cam_from_world is not None:
+            inliers = result.inliers
+            covariance = pose_covariance(result.cam_from_world, points_px[inliers], points[inliers], intrinsics)
+            distance = float(np.median(np.linalg.norm(points[inliers] - result.cam_from_world.centre(), axis=1)))
+        area = camera.width * camera.height * found.scale**2
+        options = self.options
+        noise = noise_inliers(len(points), area, options.pnp.threshold_px, options.pnp.max_iterations, options.verdict)
+        return _Solution(result, covariance, judge(result, covariance, distance, noise, options.verdict))
+
+    def _estimated_camera(self, photo: Photo, found: PhotoFeatures, points: NDArray[np.float64]) -> Camera:
+        focal = estimate_focal(found, points, photo.width, photo.height, self.options.pnp)
+        return Camera.pinhole(photo.width, photo.height, focal)
+
+    def _warm_up(self) -> None:
+        """Run the networks once, so that the first photo is as fast as the others."""
+        side = self.map.config.features.short_side_px
+        side += -side % self.encoder.size_multiple
+        self.encoder.encode(torch.zeros((side, side), dtype=torch.uint8), 16)
+        self.map.points(torch.zeros((16, self.map.dim)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Solution:
+    result: PnpResult
+    covariance: NDArray[np.float64] | None
+    verdict: Verdict
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self.last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = 1e3 * (now - self.last)
+        self.last = now
+
+
+def _check_size(camera: Camera, photo: Photo) -> None:
+    if (camera.width, camera.height) != (photo.width, photo.height):
+        raise GeometryError(
+            "TP-314",
+            f"the camera is for photos of {camera.width}x{camera.height} px, this photo has {photo.width}x{photo.height}",
+            fix="Give the intrinsics of the full-size, upright photo.",
+        )

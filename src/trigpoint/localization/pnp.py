@@ -1,0 +1,208 @@
+"""Absolute pose from 2D-3D correspondences: PoseLib behind a guard.
+
+PoseLib 2.x accepts NaN, lists of different length, unknown options and impossible cameras without a word, and answers with
+identity or NaN poses. Here bad input is refused before the solver, the time is bounded, and no answer is a reason, not a
+pose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trigpoint.core.errors import MappingError
+from trigpoint.core.pose import Pose
+
+Array = NDArray[np.float64]
+MIN_POINTS = 6
+
+
+@dataclass(frozen=True)
+class PinholeIntrinsics:
+    """Intrinsics of undistorted points, px."""
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+
+
+@dataclass(frozen=True)
+class PnpOptions:
+    """How a pose is sought.
+
+    Attributes:
+        threshold_px: largest reprojection error of an inlier.
+        max_iterations: RANSAC iterations at most. Together with ``sample_points`` this bounds the time.
+        sample_points: RANSAC sees at most this many correspondences, evenly chosen; the best pose is then scored and
+            refined on all of them. A quarter of the points allows four times the iterations in the same time.
+        refine_rounds: rounds of collecting inliers among all correspondences and refining on them, at most.
+    """
+
+    threshold_px: float = 10.0
+    max_iterations: int = 3000
+    sample_points: int = 500
+    refine_rounds: int = 5
+
+    def __post_init__(self) -> None:
+        if not (self.threshold_px > 0 and self.max_iterations >= 1 and self.sample_points >= MIN_POINTS):
+            raise MappingError(
+                "TP-605",
+                f"impossible pose solver options: {self}",
+                fix=f"The threshold is positive, iterations at least 1, sample_points at least {MIN_POINTS}.",
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class PnpResult:
+    """A pose, or the reason why there is none.
+
+    Attributes:
+        cam_from_world: the pose, or None.
+        inliers: (N,) bool.
+        reason: why there is no pose, else ``""``.
+    """
+
+    cam_from_world: Pose | None
+    inliers: NDArray[np.bool_]
+    reason: str
+
+    @property
+    def count(self) -> int:
+        """Number of inliers."""
+        return int(self.inliers.sum())
+
+
+def solve_pnp(points_px: Array, points_world: Array, intrinsics: PinholeIntrinsics, options: PnpOptions) -> PnpResult:
+    """Estimate ``cam_from_world``.
+
+    Args:
+        points_px: (N, 2) undistorted image points, px.
+        points_world: (N, 3) points in world.
+        intrinsics: of the undistorted image.
+        options: thresholds and limits.
+
+    Raises:
+        MappingError: lengths or shapes that do not fit (TP-601), NaN or infinity (TP-602), an impossible camera (TP-605).
+    """
+    _check_input(points_px, points_world, intrinsics)
+    nothing = np.zeros(len(points_px), dtype=bool)
+    reason = degeneracy(points_px, points_world)
+    if reason:
+        return PnpResult(None, nothing, reason)
+    # World coordinates may be large; the solver works around their centre.
+    centre = points_world.mean(axis=0)
+    local = points_world - centre
+    pose = _ransac(points_px, local, intrinsics, options)
+    if pose is None:
+        return PnpResult(None, nothing, "no pose agrees with more than a handful of keypoints")
+    inliers = reprojection_errors_px(pose, points_px, local, intrinsics) < options.threshold_px
+    for _ in range(options.refine_rounds):
+        if inliers.sum() < MIN_POINTS:
+            return PnpResult(None, nothing, "no pose agrees with more than a handful of keypoints")
+        pose = _refine(pose, points_px[inliers], local[inliers], intrinsics) or pose
+        before, inliers = inliers, reprojection_errors_px(pose, points_px, local, intrinsics) < options.threshold_px
+        if (before == inliers).all():
+            break
+    return PnpResult(Pose(pose.rotation, pose.translation - pose.rotation @ centre), inliers, "")
+
+
+def degeneracy(points_px: Array, points_world: Array) -> str:
+    """Why these correspondences cannot fix a pose, or ``""``."""
+    if len(points_px) < MIN_POINTS:
+        return f"only {len(points_px)} keypoints, at least {MIN_POINTS} are needed"
+    for points, name in ((points_px, "keypoints"), (points_world, "predicted points")):
+        spread = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
+        if spread[0] <= 1e-9 * (1 + np.abs(points).max()):
+            return f"all {name} are the same point"
+        if spread[1] < 1e-6 * spread[0]:
+            return f"all {name} lie on one line"
+    return ""
+
+
+def reprojection_errors_px(
+    cam_from_world: Pose, points_px: Array, points_world: Array, intrinsics: PinholeIntrinsics
+) -> Array:
+    """(N,) distances, px, between points and projections; infinite behind the camera."""
+    in_cam = cam_from_world.apply(points_world)
+    in_front = in_cam[:, 2] > 1e-9
+    depth = np.where(in_front, in_cam[:, 2], 1.0)
+    projected = in_cam[:, :2] / depth[:, None] * (intrinsics.fx, intrinsics.fy) + (intrinsics.cx, intrinsics.cy)
+    return np.where(in_front, np.linalg.norm(projected - points_px, axis=1), np.inf)
+
+
+def pose_covariance(
+    cam_from_world: Pose, points_px: Array, points_world: Array, intrinsics: PinholeIntrinsics
+) -> NDArray[np.float64] | None:
+    """(6, 6) covariance of the pose from its inliers, or None if they do not fix it.
+
+    Order: small rotation about the camera axes, rad, then translation along them, unit of the world. The noise of the
+    keypoints is taken from the residuals themselves.
+    """
+    in_cam = cam_from_world.apply(points_world)
+    x, y, z = in_cam.T
+    zero = np.zeros_like(z)
+    # d(u, v) / d(point in camera), then d(point) / d(rotation, translation) = [-[p]_x, I].
+    du = np.stack([intrinsics.fx / z, zero, -intrinsics.fx * x / z**2], axis=1)
+    dv = np.stack([zero, intrinsics.fy / z, -intrinsics.fy * y / z**2], axis=1)
+    jacobian = np.concatenate([np.concatenate([np.cross(in_cam, d), d], axis=1) for d in (du, dv)])
+    residual = reprojection_errors_px(cam_from_world, points_px, points_world, intrinsics)
+    variance = float((residual**2).sum()) / max(2 * len(z) - 6, 1)
+    information = jacobian.T @ jacobian
+    scale = np.sqrt(np.diag(information))
+    if not (np.isfinite(information).all() and (scale > 0).all()):
+        return None
+    normalized = information / np.outer(scale, scale)
+    if np.linalg.cond(normalized) > 1e12:
+        return None
+    return variance * np.linalg.inv(normalized) / np.outer(scale, scale)
+
+
+def _check_input(points_px: Array, points_world: Array, intrinsics: PinholeIntrinsics) -> None:
+    if points_px.ndim != 2 or points_px.shape[1:] != (2,) or points_world.shape != (len(points_px), 3):
+        raise MappingError(
+            "TP-601",
+            f"correspondences of shapes {points_px.shape} and {points_world.shape} do not belong together",
+            fix="Give (N, 2) image points and (N, 3) world points.",
+        )
+    if not (np.isfinite(points_px).all() and np.isfinite(points_world).all()):
+        raise MappingError("TP-602", "correspondences contain NaN or infinity", fix="Leave these points out.")
+    values = np.array([intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy])
+    if not (np.isfinite(values).all() and intrinsics.fx > 0 and intrinsics.fy > 0):
+        raise MappingError("TP-605", f"impossible camera: {intrinsics}", fix="Focal lengths are positive, in pixels.")
+
+
+def _camera(intrinsics: PinholeIntrinsics) -> dict[str, object]:
+    # PoseLib reads no image size for a pinhole camera.
+    params = [intrinsics.fx, intrinsics.fy, intrinsics.cx, intrinsics.cy]
+    return {"model": "PINHOLE", "width": 1, "height": 1, "params": params}
+
+
+def _ransac(points_px: Array, points: Array, intrinsics: PinholeIntrinsics, options: PnpOptions) -> Pose | None:
+    import poselib
+
+    chosen = np.unique(np.linspace(0, len(points_px) - 1, min(len(points_px), options.sample_points)).astype(int))
+    ransac = {"max_reproj_error": options.threshold_px, "max_iterations": options.max_iterations, "min_iterations": 100}
+    result, info = poselib.estimate_absolute_pose(points_px[chosen], points[chosen], _camera(intrinsics), ransac, {})
+    return _finite(result) if info["num_inliers"] >= 4 else None
+
+
+def _refine(start: Pose, points_px: Array, points: Array, intrinsics: PinholeIntrinsics) -> Pose | None:
+    """Least squares on inliers. A robust loss on top of the threshold made the poses worse, not better."""
+    import poselib
+
+    pose = poselib.CameraPose()
+    pose.R, pose.t = start.rotation, start.translation
+    bundle = {"loss_type": "TRIVIAL", "max_iterations": 25}
+    refined, _ = poselib.refine_absolute_pose(points_px, points, pose, _camera(intrinsics), bundle)
+    return _finite(refined)
+
+
+def _finite(pose: object) -> Pose | None:
+    rotation = np.asarray(getattr(pose, "R"), dtype=np.float64)  # noqa: B009 (poselib ships no types)
+    translation = np.asarray(getattr(pose, "t"), dtype=np.float64)  # noqa: B009
+    if not (np.isfinite(rotation).all() and np.isfinite(translation).all()):
+        return None
+    return Pose(rotation, translation)

@@ -1,0 +1,212 @@
+"""The whole build on one screen: scene -> samples -> network -> map file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from trigpoint.core.artifact import sha256_of, write_json
+from trigpoint.core.config import to_json
+from trigpoint.core.device import pick_device
+from trigpoint.core.errors import ConfigError, MappingError, OutputError
+from trigpoint.core.interrupt import StopRequest, stop_request
+from trigpoint.core.progress import console
+from trigpoint.core.scene import TEST, Frame, Scene
+from trigpoint.data.splits import apply_holdout, parse_holdout
+from trigpoint.features.encoders import load_encoder
+from trigpoint.mapping.buffer import fill_buffer
+from trigpoint.mapping.config import MappingConfig
+from trigpoint.mapping.normalization import Normalization
+from trigpoint.mapping.presets import DEFAULT_PRESET, preset_config
+from trigpoint.mapping.scene_map import FORMAT_VERSION, SceneMap, load_map, save_map
+from trigpoint.mapping.training import train_head
+
+MIN_PHOTOS = 5
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """A finished build.
+
+    Attributes:
+        map: the map as it reads back from the file.
+        path: the map file.
+        bytes: size of the file.
+        seconds: wall time of each stage of this run; a resumed build only counts what it did itself.
+        resumed: whether an interrupted build was continued.
+    """
+
+    map: SceneMap
+    path: Path
+    bytes: int
+    seconds: dict[str, float]
+    resumed: bool
+
+
+def build_map(
+    scene: Scene,
+    output: str | Path,
+    *,
+    preset: str = DEFAULT_PRESET,
+    overrides: Sequence[str] = (),
+    holdout: str | None = None,
+    seed: int = 0,
+    device: str | None = None,
+    fresh: bool = False,
+) -> BuildResult:
+    """Make a map file from posed photos.
+
+    Interrupted at any moment, the same call continues from ``OUTPUT.work`` and ends, on the CPU, in the same bytes.
+
+    Args:
+        scene: photos with poses; those of the test split are left out.
+        output: the map file to write.
+        preset: key in ``PRESETS``.
+        overrides: changed settings, ``"section.setting=value"`` each.
+        holdout: which photos to leave out for evaluation, such as ``"every:5:2"``; None: the scene's own split.
+        seed: seed of every random number.
+        device: torch device; None: CUDA if there is one.
+        fresh: discard the work of an interrupted build.
+
+    Raises:
+        TrigpointError: see docs/errors.md.
+        Interrupted: stopped by Ctrl-C or SIGTERM; the work is saved.
+    """
+    output = Path(output)
+    config = preset_config(preset, overrides)
+    if holdout is not None:
+        scene = apply_holdout(scene, parse_holdout(holdout))
+    frames = mapping_frames(scene)
+    with _work_folder(output) as work:
+        job = _job(scene, frames, config, seed, holdout)
+        resumed = _prepare(work, job, fresh)
+        console().print(f"{len(frames)} photos, preset {preset}{', continuing an interrupted build' if resumed else ''}")
+        with stop_request() as stop:
+            scene_map, seconds = _build(scene, frames, config, seed, device, work, stop, job)
+        # Written inside the work folder first: a kill at any moment leaves nothing half-done beside the output.
+        save_map(scene_map, work / "finished.trig")
+        (work / "finished.trig").replace(output)
+    shutil.rmtree(work)
+    return BuildResult(load_map(output), output, output.stat().st_size, seconds, resumed)
+
+
+def mapping_frames(scene: Scene) -> tuple[Frame, ...]:
+    """The photos to map: all that have a pose and are not held out.
+
+    Raises:
+        MappingError: too few (TP-606), or all from one spot (TP-607).
+    """
+    frames = tuple(frame for frame in scene.posed() if frame.split != TEST)
+    if len(frames) < MIN_PHOTOS:
+        raise MappingError(
+            "TP-606",
+            f"only {len(frames)} photos with poses to map, at least {MIN_PHOTOS} are needed",
+            where=scene.root,
+            fix="See 'trigpoint info' for what was found.",
+        )
+    centres = scene.with_frames(frames).centres()
+    if float(centres.std(axis=0).max()) < 1e-9:
+        raise MappingError(
+            "TP-607",
+            "all photos were taken from the same spot, so distances cannot be learned",
+            where=scene.root,
+            fix="Walk around: depth comes from seeing things from several places.",
+        )
+    return frames
+
+
+def _build(
+    scene: Scene,
+    frames: Sequence[Frame],
+    config: MappingConfig,
+    seed: int,
+    device_name: str | None,
+    work: Path,
+    stop: StopRequest,
+    job: dict[str, Any],
+) -> tuple[SceneMap, dict[str, float]]:
+    device = pick_device(device_name)
+    encoder = load_encoder(config.features.encoder, device)
+    normalization = Normalization.of_cameras(scene.with_frames(frames).centres(), scene.metric)
+    began = time.monotonic()
+    buffer = fill_buffer(frames, encoder, config.features, config.buffer, normalization, seed=seed, folder=work, stop=stop)
+    filled = time.monotonic()
+    training = train_head(buffer, config, seed=seed, folder=work, device=device, stop=stop)
+    trained = time.monotonic()
+    scene_map = SceneMap(
+        config=config,
+        head=training.head,
+        normalization=normalization,
+        dim=encoder.dim,
+        weights_sha256=encoder.weights_sha256,
+        metric=scene.metric,
+        built_from={**job["built_from"], "samples": len(buffer)},
+        training=[vars(point) for point in training.history],
+    )
+    return scene_map, {"samples": filled - began, "training": trained - filled}
+
+
+def _job(scene: Scene, frames: Sequence[Frame], config: MappingConfig, seed: int, holdout: str | None) -> dict[str, Any]:
+    """Everything that the map's bytes depend on. Two jobs that are equal may share their work."""
+    import torch
+
+    digest = hashlib.sha256()
+    for frame in frames:
+        digest.update(json.dumps([frame.name, frame.camera.to_json(), frame.pose().matrix().tolist()]).encode())
+        digest.update(sha256_of(frame.image_path).encode())
+    return {
+        "config": to_json(config),
+        "built_from": {
+            "place": scene.root.resolve().name,
+            "format": scene.format,
+            "photos": len(frames),
+            "held_out": sum(frame.split == TEST for frame in scene.frames),
+            "holdout": holdout,
+            "seed": seed,
+            "digest": digest.hexdigest(),
+        },
+        "program": {"map_format": FORMAT_VERSION, "torch": torch.__version__, "threads": torch.get_num_threads()},
+    }
+
+
+def _prepare(work: Path, job: dict[str, Any], fresh: bool) -> bool:
+    """Empty the work folder unless it holds the beginnings of this very job; whether it does."""
+    path = work / "job.json"
+    if path.exists() and not fresh and path.read_text() == json.dumps(job, indent=2, allow_nan=False) + "\n":
+        return True
+    if path.exists():
+        console().print(f"Discarding the work of an interrupted build with other photos or settings in {work}")
+    for item in work.iterdir():
+        if item.name != "lock":
+            item.unlink()
+    write_json(path, job)
+    return False
+
+
+@contextmanager
+def _work_folder(output: Path) -> Iterator[Path]:
+    """The folder that keeps the work of an interrupted build, locked against a second build of the same map."""
+    if output.is_dir():
+        raise ConfigError("TP-715", "the output is a folder", where=output, fix="Name a file, such as kitchen.trig.")
+    work = output.with_name(output.name + ".work")
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        with FileLock(work / "lock", timeout=0):
+            yield work
+    except Timeout:
+        raise MappingError(
+            "TP-608", "another build is writing this map", where=output, fix="Wait for it, or name another output."
+        ) from None
+    except OSError as error:
+        raise OutputError(
+            "TP-801", f"the map cannot be written there ({error.strerror})", where=output, fix="Choose another folder."
+        ) from error

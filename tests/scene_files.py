@@ -12,7 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from trigpoint.core.errors import TrigpointError
 from trigpoint.core.pose import Pose
+from trigpoint.core.scene import Scene
+from trigpoint.data.readers import open_scene
 
 SIZE = (64, 48)
 SEVEN_SCENES_SIZE = (640, 480)
@@ -50,7 +53,9 @@ def write_photo(path: Path, size: tuple[int, int] = SIZE, orientation: int = 1) 
 
 def write_matrix(path: Path, matrix: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(" ".join(f"{value:.17g}" for value in row) for row in np.atleast_2d(np.asarray(matrix))) + "\n")
+    path.write_text(
+        "\n".join(" ".join(f"{value:.17g}" for value in row) for row in np.atleast_2d(np.asarray(matrix))) + "\n"
+    )
 
 
 def write_ace(root: Path) -> None:
@@ -151,3 +156,23 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "nerfstudio": write_nerfstudio,
     "colmap": write_colmap,
 }
+
+
+def error(path: Path, **options) -> TrigpointError:
+    """The error that opening a scene gives."""
+    with pytest.raises(TrigpointError) as caught:
+        open_scene(path, **options)
+    assert caught.value.where, "an error must name its file"
+    assert caught.value.fix
+    return caught.value
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+
+
+def notes(scene: Scene) -> str:
+    """The problems of a scene as text."""
+    return "\n".join(f"{problem.severity}: {problem.message}" for problem in scene.problems)

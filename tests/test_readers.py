@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,15 +15,13 @@ from scene_files import (
     WRITERS,
     data_folder,
     nerfstudio_document,
+    notes,
     poses,
-    write_ace,
     write_colmap,
     write_colmap_38,
     write_colmap_text,
     write_nerfstudio,
     write_photo,
-    write_sevenscenes,
-    write_tum,
 )
 
 from trigpoint.core.errors import TrigpointError
@@ -38,10 +37,6 @@ FIRST_NAMES = {
     "nerfstudio": "images/000.jpg",
     "colmap": "000.jpg",
 }
-
-
-def notes(scene: Scene) -> str:
-    return "\n".join(f"{problem.severity}: {problem.message}" for problem in scene.problems)
 
 
 def check_poses(scene: Scene) -> None:
@@ -106,7 +101,7 @@ def test_listed_photos_without_a_file_are_a_warning(name, tmp_path):
 
 
 def test_sequences_and_splits(tmp_path):
-    write_sevenscenes(tmp_path)
+    WRITERS["sevenscenes"](tmp_path)
     scene = open_scene(tmp_path)
     assert [(frame.sequence, frame.split) for frame in scene.frames] == [("seq-01", "train")] * 4 + [("seq-02", "test")] * 4
     assert scene.frames[0].depth_path == tmp_path / "seq-01" / "frame-000000.depth.png"
@@ -114,7 +109,7 @@ def test_sequences_and_splits(tmp_path):
 
 
 def test_ace_with_one_split_and_plain_names(tmp_path):
-    write_ace(tmp_path)
+    WRITERS["ace"](tmp_path)
     shutil.rmtree(tmp_path / "test")
     for file in list(tmp_path.rglob("*.txt")) + list(tmp_path.rglob("*.jpg")):
         file.rename(file.with_name(file.name.split(".")[0] + file.suffix))
@@ -198,7 +193,7 @@ def test_nerfstudio_splits(tmp_path):
 )
 def test_tum_published_intrinsics(folder, header, model, fx, tmp_path):
     root = tmp_path / folder
-    write_tum(root)
+    WRITERS["tum"](root)
     (root / "camera.json").unlink()
     (root / "rgb.txt").write_text(header + (root / "rgb.txt").read_text())
     for file in root.rglob("*.png"):
@@ -217,7 +212,7 @@ def test_the_more_specific_format_wins(tmp_path):
 
 
 def test_unrecognised_folders_are_explained(tmp_path):
-    def message(path: Path, **options: str) -> str:
+    def message(path: Path, **options: Any) -> str:
         with pytest.raises(TrigpointError) as caught:
             open_scene(path, **options)
         return str(caught.value)

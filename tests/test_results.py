@@ -6,46 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.spatial.transform import Rotation
+from fake_results import make_result, sample
 
 from trigpoint.core.camera import Camera
 from trigpoint.core.errors import OutputError
-from trigpoint.core.localization import FAILED, OK, REJECTED, Localization
+from trigpoint.core.localization import FAILED, OK, REJECTED
 from trigpoint.core.pose import Pose, centre_distance, rotation_angle_deg
 from trigpoint.localization.read_results import read_jsonl, read_tum
-from trigpoint.localization.results import check_output, format_of, jsonl_text, tum_text, write_results
-
-CAMERAS = (Camera.pinhole(640, 480, 525), Camera("OPENCV", 480, 640, (500, 501.5, 240, 320, 0.1, -0.05, 1e-3, 0)))
-
-
-def make_result(name, seed, status=OK, reason="", **changes):
-    random = np.random.default_rng(seed)
-    pose = Pose(Rotation.random(rng=random).as_matrix(), random.normal(size=3) * 10)
-    result = Localization(
-        name=name,
-        status=status,
-        reason=reason,
-        cam_from_world=None if status == FAILED else pose,
-        camera=None if status == FAILED else CAMERAS[seed % 2],
-        camera_source="given",
-        inliers=100 + seed,
-        points=1000,
-        confidence=0.1 * seed,
-        covariance=None if seed % 2 else random.normal(size=(6, 6)),
-        units="m",
-        map_id="abc123",
-        timings_ms={"encode": 12.5, "pose": 3.25},
-    )
-    return dataclasses.replace(result, **changes)
-
-
-def sample(names=("b/x.jpg", "a.jpg", "c.jpg", "d.jpg")):
-    return [
-        make_result(names[0], 1),
-        make_result(names[1], 2, FAILED, "no texture\nat all"),
-        make_result(names[2], 3, REJECTED, "the inliers agree no better than chance"),
-        make_result(names[3], 4),
-    ]
+from trigpoint.localization.results import check_output, format_of, tum_text, write_results
 
 
 def assert_same_pose(a, b):
@@ -223,44 +191,3 @@ def test_folder_and_file_are_not_confused(tmp_path):
 def test_pose_without_camera_is_not_lost_silently(tmp_path):
     with pytest.raises(OutputError, match="TP-803"):
         write_results(tmp_path / "m", [make_result("a.jpg", 1, camera=None)], "colmap")
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "{",
-        "[]",
-        "null",
-        '{"name": "a"}',
-        jsonl_text([make_result("a", 1)]).replace('"PINHOLE"', '"X"').replace('"OPENCV"', '"X"'),
-        jsonl_text([make_result("a", 2)]).replace('"covariance": [[', '"covariance": [[1.0], ['),
-    ],
-)
-def test_jsonl_refused(tmp_path, line):
-    path = tmp_path / "r.jsonl"
-    path.write_text(jsonl_text(sample()) + line)
-    with pytest.raises(OutputError, match=r"TP-805 .*r\.jsonl:5"):
-        read_jsonl(path)
-
-
-@pytest.mark.parametrize("line", ["1 2 3", "1 0 0 0 0 0 0 0", "1 0 0 0 0 0 0 x", "1 nan 0 0 0 0 0 1"])
-def test_tum_refused(tmp_path, line):
-    path = tmp_path / "r.txt"
-    path.write_text(line)
-    with pytest.raises(OutputError, match=r"TP-805 .*r\.txt:1"):
-        read_tum(path)
-
-
-def test_missing_and_binary_files(tmp_path):
-    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
-    for name in ("missing", "binary"):
-        for read in (read_jsonl, read_tum):
-            with pytest.raises(OutputError, match="TP-805"):
-                read(tmp_path / name)
-
-
-def test_tum_of_another_program(tmp_path):
-    path = tmp_path / "groundtruth.txt"
-    path.write_text('# ground truth trajectory\n# file: "x"\n1.5 1 2 3 0 0 0 1\n')
-    pose = read_tum(path)["1.5"]
-    assert pose.centre() == pytest.approx([1, 2, 3])

@@ -1,4 +1,4 @@
-"""The command line: one flat level of verbs. What each does lives in ``commands``; here are only the entry and its errors."""
+"""The command line: one flat level of verbs. What each does is in ``commands``; here are the entry and its errors."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def run(arguments: list[str]) -> int:
             prog="trigpoint",
             description="Learns a place from photos, then tells for any new photo where the camera stood.",
             args=[argument for argument in arguments if argument != "--debug"],
-            config=(tyro.conf.FlagConversionOff, tyro.conf.OmitArgPrefixes),
+            config=(tyro.conf.OmitArgPrefixes,),
         )
     except TrigpointError as error:
         if debug:

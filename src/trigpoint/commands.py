@@ -184,9 +184,9 @@ def evaluate(
         quiet: show no progress.
         json: file to write the numbers to.
     """
-    from trigpoint.evaluation.tables import print_evaluation
-    from trigpoint.evaluation.map_evaluation import evaluate_map, report_evaluation
     from trigpoint.describe import stdout_console
+    from trigpoint.evaluation.map_evaluation import evaluate_map, report_evaluation
+    from trigpoint.evaluation.tables import print_evaluation
 
     set_quiet(quiet)
     run = evaluate_map(

@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 from trigpoint.core.artifact import sha256_of, write_json
 from trigpoint.core.config import to_json
 from trigpoint.core.device import pick_device
-from trigpoint.core.errors import ConfigError, MappingError, OutputError
+from trigpoint.core.errors import MappingError, OutputError
 from trigpoint.core.interrupt import StopRequest, stop_request
 from trigpoint.core.progress import console
 from trigpoint.core.scene import TEST, Frame, Scene
@@ -196,7 +196,7 @@ def _prepare(work: Path, job: dict[str, Any], fresh: bool) -> bool:
 def _work_folder(output: Path) -> Iterator[Path]:
     """The folder that keeps the work of an interrupted build, locked against a second build of the same map."""
     if output.is_dir():
-        raise ConfigError("TP-715", "the output is a folder", where=output, fix="Name a file, such as kitchen.trig.")
+        raise OutputError("TP-805", "the output is a folder", where=output, fix="Name a file, such as kitchen.trig.")
     work = output.with_name(output.name + ".work")
     try:
         work.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from trigpoint.core.scene import Frame, Scene
 from trigpoint.data.builder import SceneBuilder
 from trigpoint.data.colmap_model import announced_images, count_images, find_models, is_binary, load_model
 from trigpoint.data.format import Reader, ReadOptions
-from trigpoint.data.textfiles import check_position, is_file
+from trigpoint.data.textfiles import is_file, rigid_from_quaternion
 
 
 def sniff(path: Path) -> bool:
@@ -83,8 +83,7 @@ def _pose(image: Any, where: str) -> Pose | None:
     rigid = image.cam_from_world()
     x, y, z, w = (float(value) for value in rigid.rotation.quat)
     translation = np.array(rigid.translation, dtype=np.float64)
-    check_position(translation, where)
-    return Pose.from_quaternion([w, x, y, z], translation, where=where)
+    return rigid_from_quaternion(np.array([w, x, y, z]), translation, where)
 
 
 def _photo_folder(model: Path, names: list[str]) -> Path:

@@ -17,6 +17,7 @@ Array = NDArray[np.float64]
 
 # Coordinates beyond this lose millimetres in float32 many times over and come from damaged files, never from a place.
 MAX_COORDINATE = 1e9
+MAX_ROTATION_ENTRY = 1e6
 
 
 def is_file(path: Path) -> bool:
@@ -114,25 +115,31 @@ def rigid(matrix: Array, where: str) -> Pose:
     Raises:
         GeometryError: as ``Pose.from_matrix`` (TP-301, TP-302); a position beyond any place (TP-303).
     """
-    if np.isfinite(matrix).all() and matrix.ndim == 2 and min(matrix.shape) >= 3:
-        if np.abs(matrix[:3, :3]).max() > 1e6:
-            largest = np.abs(matrix[:3, :3]).max()
-            raise GeometryError(
-                "TP-302",
-                f"the upper 3x3 of the pose is not a rotation (it holds {largest:.3g})",
-                where=where,
-                fix="Export rigid poses: rotation and translation only.",
-            )
-        check_position(matrix[:3, -1], where)
+    if matrix.ndim == 2 and min(matrix.shape) >= 3:
+        _check_rotation(matrix[:3, :3], where)
+        _check_position(matrix[:3, -1], where)
     return Pose.from_matrix(matrix, where=where)
 
 
-def check_position(translation: Array, where: str) -> None:
-    """Refuse coordinates that no place has.
+def rigid_from_quaternion(quaternion_wxyz: Array, translation: Array, where: str) -> Pose:
+    """A pose from a (4,) quaternion, scalar first, and a (3,) translation of a file. Raises as ``rigid``."""
+    _check_rotation(quaternion_wxyz, where)
+    _check_position(translation, where)
+    return Pose.from_quaternion(quaternion_wxyz, translation, where=where)
 
-    Raises:
-        GeometryError: TP-303.
-    """
+
+def _check_rotation(values: Array, where: str) -> None:
+    """Refuse numbers whose squares overflow, before anything is computed from them."""
+    if np.isfinite(values).all() and np.abs(values).max() > MAX_ROTATION_ENTRY:
+        raise GeometryError(
+            "TP-302",
+            f"the rotation of the pose holds {np.abs(values).max():.3g}, which no rotation does",
+            where=where,
+            fix="Export rigid poses: rotation and translation only.",
+        )
+
+
+def _check_position(translation: Array, where: str) -> None:
     if np.isfinite(translation).all() and np.abs(translation).max() > MAX_COORDINATE:
         raise GeometryError(
             "TP-303",

@@ -11,9 +11,9 @@ from trigpoint.evaluation.evaluate import Evaluation, FrameResult
 from trigpoint.evaluation.formatting import angle, length
 from trigpoint.evaluation.metrics import PoseError
 
-_WIDTH, _HEIGHT = 520, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 14, 16, 46
-_LABELS_APART_PX = 44
+_WIDTH, _HEIGHT = 400, 270
+_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 18, 12, 46
+_LABELS_APART_PX = 52
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def confidence_chart(evaluation: Evaluation) -> str:
     """Confidence of each pose over its translation error."""
     axis = _translation_axis(evaluation)
     dots = "".join(
-        f'<g class="estimate {result.status}"><title>{html.escape(_dot_title(result, axis))}</title>'
+        f'<g class="estimate {result.status}"><title>{html.escape(_dot_title(result, evaluation.units))}</title>'
         f'<path class="dots" d="M{axis.x(result.error.translation):.1f} {_y(result.localization.confidence):.1f}h0"/></g>'
         for result in evaluation.results
         if result.error is not None and math.isfinite(result.localization.confidence)
@@ -68,16 +68,18 @@ def confidence_chart(evaluation: Evaluation) -> str:
     return _frame(axis, "Confidence over translation error", _markers(axis, limits) + dots, lambda share: f"{share:g}")
 
 
-def _dot_title(result: FrameResult, axis: _Axis) -> str:
-    error = "" if result.error is None else axis.text(result.error.translation)
-    return f"{result.name}: {result.status}, confidence {result.localization.confidence:.2f}, off by {error}"
+def _dot_title(result: FrameResult, units: str) -> str:
+    error = None if result.error is None else result.error.translation
+    return f"{result.name}: {result.status}, confidence {result.localization.confidence:.2f}, off by {length(error, units)}"
 
 
 def _translation_axis(evaluation: Evaluation) -> _Axis:
     errors = [error.translation for error in evaluation.errors() if error is not None]
     limits = [threshold.translation for threshold in evaluation.thresholds]
-    bounds = _range(errors, limits)
-    return _Axis(*bounds, lambda value: length(value, evaluation.units), "translation error")
+    low, high = _range(errors, limits)
+    if evaluation.units == "m":
+        return _Axis(low, high, lambda value: length(value, "m"), "translation error")
+    return _Axis(low, high, lambda value: f"{value:g}", f"translation error ({evaluation.units})")
 
 
 def _range(errors: Sequence[float], limits: Sequence[float]) -> tuple[float, float]:
@@ -127,7 +129,9 @@ def _frame(axis: _Axis, label: str, content: str, share_text: Callable[[float], 
         f"{html.escape(axis.text(tick))}</text>"
         for tick in axis.ticks()
     )
-    title = f'<text x="{(_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 6}" text-anchor="middle">{axis.title}</text>'
+    title = (
+        f'<text x="{(_LEFT + _WIDTH - _RIGHT) / 2}" y="{_HEIGHT - 6}" text-anchor="middle">{html.escape(axis.title)}</text>'
+    )
     return (
         f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">\n'
         f"{grid}{ticks}{title}{content}\n</svg>"

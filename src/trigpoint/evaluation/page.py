@@ -90,9 +90,7 @@ def _tiles(evaluation: Evaluation) -> str:
     translation, rotation = evaluation.medians()
     stack = "".join(f'<i class="{name}" style="flex:{count}"></i>' for name, count in counts.items() if count)
     tiles = [
-        _tile(
-            "Median error", f"{length(translation, units)}, {angle(rotation)}", "a photo without a pose counts as infinite"
-        ),
+        _tile("Median error", length(translation, units), f"and {angle(rotation)}; infinite for a photo without a pose"),
         _tile(
             "Answers",
             f"{counts[OK]} of {total} ok",
@@ -167,7 +165,8 @@ def _charts(evaluation: Evaluation) -> str:
         _figure(rotation_curve(evaluation), f"{every}Share of all photos below an error."),
         _figure(
             confidence_chart(evaluation),
-            f"{verdicts}Confidence of each pose: good ones belong to the top left, wrong ones to the bottom right.",
+            f"{verdicts}Confidence of each pose: good ones belong to the top left, wrong ones to the bottom right."
+            " What is beyond the chart is drawn at its edge.",
         ),
     ]
     return f'<section><h2>Errors</h2><div class="charts">{"".join(figures)}</div></section>'

@@ -62,20 +62,27 @@ def up_direction(poses: Sequence[Pose]) -> Array:
     if length > 0.3:
         return mean / length
     centres = np.array([pose.centre() for pose in poses])
-    least = np.linalg.svd(centres - centres.mean(axis=0), full_matrices=True)[2][2]
+    least = _principal_axes(centres)[0]
     return least if least @ mean >= 0 else -least
 
 
 def ground_axes(up: Array, centres: Array) -> tuple[Array, Array]:
     """Two (3,) horizontal unit vectors: along the longest spread of the (N, 3) positions, and to the left of it."""
-    flat = centres - centres.mean(axis=0)
-    flat = flat - np.outer(flat @ up, up)
-    right = np.linalg.svd(flat, full_matrices=True)[2][0] if np.abs(flat).max() > 0 else np.eye(3)[np.argmin(np.abs(up))]
+    right = _principal_axes(centres - np.outer(centres @ up, up))[2]
+    if abs(right @ up) > 0.9:
+        # All at one place: any horizontal direction will do.
+        right = np.eye(3)[np.argmin(np.abs(up))]
     right = right - (right @ up) * up
     right = right / np.linalg.norm(right)
     # The sign of a principal axis is arbitrary: fix it, so equal scenes give equal pictures.
     right = right if right[np.argmax(np.abs(right))] > 0 else -right
-    return right, np.cross(up, right)
+    return right, np.asarray(np.cross(up, right), dtype=np.float64)
+
+
+def _principal_axes(points: Array) -> Array:
+    """(3, 3): unit vectors as rows, by ascending spread of the (N, 3) points."""
+    centred = points - points.mean(axis=0)
+    return np.asarray(np.linalg.eigh(centred.T @ centred)[1].T, dtype=np.float64)
 
 
 def top_view(up: Array, shown: Array, width: int, *, max_height: int) -> View:

@@ -19,22 +19,22 @@ def photo_files(arguments: Sequence[str]) -> list[Path]:
     """The image files that files, folders and patterns name, each once, sorted within a folder or pattern.
 
     Raises:
-        ConfigError: nothing named (TP-716); a folder or pattern without photos (TP-717).
+        ConfigError: nothing named (TP-741); a folder or pattern without photos (TP-742).
     """
     if not arguments:
-        raise ConfigError("TP-716", "no photos were named", fix="Name image files, folders or quoted patterns.")
+        raise ConfigError("TP-741", "no photos were named", fix="Name image files, folders or quoted patterns.")
     found: list[Path] = []
     for argument in arguments:
         path = Path(argument)
         if path.is_dir():
             matches = [item for item in sorted(path.rglob("*")) if item.suffix.lower() in IMAGE_SUFFIXES and item.is_file()]
         elif not path.exists() and glob.has_magic(argument):
-            matches = sorted(Path(match) for match in glob.glob(argument, recursive=True) if Path(match).is_file())
+            matches = sorted(Path(match) for match in glob.iglob(argument, recursive=True) if Path(match).is_file())  # noqa: PTH207
         else:
             found.append(path)
             continue
         if not matches:
-            raise ConfigError("TP-717", "there are no photos there", where=argument, fix="Check the folder or pattern.")
+            raise ConfigError("TP-742", "there are no photos there", where=argument, fix="Check the folder or pattern.")
         found.extend(matches)
     return list(dict.fromkeys(found))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +30,8 @@ from trigpoint.mapping.scene_map import SceneMap, load_map
 class LocalizerOptions:
     """How photos are localized: the pose solver and the verdict."""
 
-    pnp: PnpOptions = PnpOptions()
-    verdict: VerdictOptions = VerdictOptions()
+    pnp: PnpOptions = field(default_factory=PnpOptions)
+    verdict: VerdictOptions = field(default_factory=VerdictOptions)
 
 
 class Localizer:
@@ -81,7 +81,7 @@ class Localizer:
 
         Raises:
             ImageError: the file cannot be used.
-            GeometryError: the camera is for a photo of another size (TP-314).
+            GeometryError: the camera is for a photo of another size (TP-315).
         """
         began = time.perf_counter()
         path = Path(path)
@@ -177,7 +177,7 @@ class _Clock:
 def _check_size(camera: Camera, photo: Photo) -> None:
     if (camera.width, camera.height) != (photo.width, photo.height):
         raise GeometryError(
-            "TP-314",
+            "TP-315",
             f"the camera is for photos of {camera.width}x{camera.height} px, this photo has {photo.width}x{photo.height}",
             fix="Give the intrinsics of the full-size, upright photo.",
         )

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trigpoint.data.synthetic_geometry import Array, Box, Quad
+from trigpoint.data.synthetic.geometry import Array, Box, Quad
 
 ALIGN = 32
 LEVELS = 6

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from trigpoint.core.randomness import numpy_generator
-from trigpoint.data.synthetic_atlas import Illumination, TextureBook
-from trigpoint.data.synthetic_geometry import Array, Box, Quad
-from trigpoint.data.synthetic_walk import Walk
+from trigpoint.data.synthetic.atlas import Illumination, TextureBook
+from trigpoint.data.synthetic.geometry import Array, Box, Quad
+from trigpoint.data.synthetic.walk import Walk
 
 Material = Callable[[np.random.Generator, int, int, float], NDArray[np.uint8]]
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trigpoint.data.synthetic_textures import (
+from trigpoint.data.synthetic.textures import (
     Generator,
     Texture,
     bricks,

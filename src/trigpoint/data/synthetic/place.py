@@ -13,14 +13,14 @@ from trigpoint.core.camera import Camera
 from trigpoint.core.errors import ConfigError, did_you_mean
 from trigpoint.core.pose import Pose
 from trigpoint.core.randomness import numpy_generator
-from trigpoint.data.synthetic_atlas import Atlas, Illumination, light_map, pack
-from trigpoint.data.synthetic_builder import Builder
-from trigpoint.data.synthetic_geometry import Array, Box, Quad, clearance
-from trigpoint.data.synthetic_render import QuadArrays, rasterize
-from trigpoint.data.synthetic_rooms import build_look_alikes, build_room
-from trigpoint.data.synthetic_shade import develop, shade, sky
-from trigpoint.data.synthetic_street import build_street
-from trigpoint.data.synthetic_walk import Walk
+from trigpoint.data.synthetic.atlas import Atlas, Illumination, light_map, pack
+from trigpoint.data.synthetic.builder import Builder
+from trigpoint.data.synthetic.geometry import Array, Box, Quad, clearance
+from trigpoint.data.synthetic.render import QuadArrays, rasterize
+from trigpoint.data.synthetic.rooms import build_look_alikes, build_room
+from trigpoint.data.synthetic.shade import develop, shade, sky
+from trigpoint.data.synthetic.street import build_street
+from trigpoint.data.synthetic.walk import Walk
 
 PLACES: dict[str, Callable[[Builder], None]] = {
     "room": build_room,

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from trigpoint.core.camera import Camera
 from trigpoint.core.pose import Pose
-from trigpoint.data.synthetic_atlas import Atlas
-from trigpoint.data.synthetic_geometry import Array, Quad
+from trigpoint.data.synthetic.atlas import Atlas
+from trigpoint.data.synthetic.geometry import Array, Quad
 
 Plane = NDArray[np.float32]
 

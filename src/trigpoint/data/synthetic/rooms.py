@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from trigpoint.data.synthetic_atlas import Illumination, Lamp
-from trigpoint.data.synthetic_builder import Builder, Material
-from trigpoint.data.synthetic_geometry import Array, Box, wall_frame
-from trigpoint.data.synthetic_pictures import bookshelf, cabinet, crate, painting, photograph, poster, rug
-from trigpoint.data.synthetic_textures import planks, plaster, tiles, worn
-from trigpoint.data.synthetic_walk import loop_walk
+from trigpoint.data.synthetic.atlas import Illumination, Lamp
+from trigpoint.data.synthetic.builder import Builder, Material
+from trigpoint.data.synthetic.geometry import Array, Box, wall_frame
+from trigpoint.data.synthetic.pictures import bookshelf, cabinet, crate, painting, photograph, poster, rug
+from trigpoint.data.synthetic.textures import planks, plaster, tiles, worn
+from trigpoint.data.synthetic.walk import loop_walk
 
 LOOK_ALIKES = 3
 SPACING_M = 8.0

@@ -19,8 +19,8 @@ from trigpoint.core.errors import ConfigError
 from trigpoint.core.pose import Pose
 from trigpoint.core.progress import progress
 from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
-from trigpoint.data.synthetic_place import PLACES, Rendering, SyntheticPlace, build_place
-from trigpoint.data.synthetic_views import Viewpoint, held_out_views, mapping_views
+from trigpoint.data.synthetic.place import PLACES, Rendering, SyntheticPlace, build_place
+from trigpoint.data.synthetic.views import Viewpoint, held_out_views, mapping_views
 
 __all__ = ["Rendering", "SyntheticConfig", "SyntheticPlace", "build_place", "synthetic_camera", "write_synthetic_scene"]
 

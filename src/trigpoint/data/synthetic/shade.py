@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trigpoint.core.camera import Camera
-from trigpoint.data.synthetic_atlas import LEVELS, LIGHT_STEP, Atlas
-from trigpoint.data.synthetic_render import Plane, QuadArrays, Surfaces, camera_rays
+from trigpoint.data.synthetic.atlas import LEVELS, LIGHT_STEP, Atlas
+from trigpoint.data.synthetic.render import Plane, QuadArrays, Surfaces, camera_rays
 
 # Slanted surfaces are sampled up to this much finer than their longer footprint asks for, so they do not blur.
 _SLANT = 2.5

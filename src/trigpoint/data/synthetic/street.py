@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trigpoint.data.synthetic_atlas import Illumination, Lamp
-from trigpoint.data.synthetic_builder import Builder, Material
-from trigpoint.data.synthetic_geometry import Box
-from trigpoint.data.synthetic_pictures import cabinet, car_body, crate, facade, painting, photograph, poster
-from trigpoint.data.synthetic_textures import asphalt, bricks, fractal_noise
-from trigpoint.data.synthetic_walk import street_walk
+from trigpoint.data.synthetic.atlas import Illumination, Lamp
+from trigpoint.data.synthetic.builder import Builder, Material
+from trigpoint.data.synthetic.geometry import Box
+from trigpoint.data.synthetic.pictures import cabinet, car_body, crate, facade, painting, photograph, poster
+from trigpoint.data.synthetic.textures import asphalt, bricks, fractal_noise
+from trigpoint.data.synthetic.walk import street_walk
 
 LENGTH_M = 40.0
 HALF_WIDTH_M = 5.0

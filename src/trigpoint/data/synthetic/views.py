@@ -12,8 +12,8 @@ from scipy.spatial.transform import Rotation
 from trigpoint.core.camera import Camera
 from trigpoint.core.errors import ConfigError
 from trigpoint.core.pose import Pose
-from trigpoint.data.synthetic_geometry import Array
-from trigpoint.data.synthetic_place import SyntheticPlace
+from trigpoint.data.synthetic.geometry import Array
+from trigpoint.data.synthetic.place import SyntheticPlace
 
 MIN_CLEARANCE_M = 0.3
 MAX_OFFSET_M = 0.5

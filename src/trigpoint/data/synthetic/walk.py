@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
 from trigpoint.core.pose import Pose
-from trigpoint.data.synthetic_geometry import Array
+from trigpoint.data.synthetic.geometry import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,6 +48,7 @@ def map_report(path: Path) -> tuple[Lines, dict[str, Any], int]:
         "units": scene_map.units,
         "built_from": built,
         "training": scene_map.training,
+        "calibration": to_json(scene_map.calibration),
         "config": to_json(scene_map.config),
         "bytes": sizes,
         "total_bytes": total,
@@ -60,6 +61,8 @@ def map_report(path: Path) -> tuple[Lines, dict[str, Any], int]:
         "positions are in metres" if scene_map.metric else "positions are in units of unknown length",
         f"{built['samples']:,} samples, {last['step']} steps, seed {built['seed']}; "
         f"at the end {last['inlier_share']:.0%} of the samples reprojected within 10 px",
+        f"photos are trusted above {scene_map.calibration.noise_share:.1%} agreeing keypoints; "
+        f"mapping photos typically have {scene_map.calibration.typical_share:.0%}",
         "",
         "bytes  part",
         *(f"{size:>9,}  {name}" for name, size in sizes.items()),

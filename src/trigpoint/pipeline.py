@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from trigpoint.core.progress import console
 from trigpoint.core.scene import TEST, Frame, Scene
 from trigpoint.data.splits import apply_holdout, parse_holdout
 from trigpoint.features.encoders import load_encoder
+from trigpoint.localization.calibration import calibrate
 from trigpoint.mapping.buffer import fill_buffer
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.normalization import Normalization
@@ -152,7 +153,9 @@ def _build(
         built_from={**job["built_from"], "samples": len(buffer)},
         training=[vars(point) for point in training.history],
     )
-    return scene_map, {"samples": filled - began, "training": trained - filled}
+    scene_map = replace(scene_map, calibration=calibrate(scene_map, encoder, frames))
+    calibrated = time.monotonic()
+    return scene_map, {"samples": filled - began, "training": trained - filled, "calibration": calibrated - trained}
 
 
 def _job(scene: Scene, frames: Sequence[Frame], config: MappingConfig, seed: int, holdout: str | None) -> dict[str, Any]:

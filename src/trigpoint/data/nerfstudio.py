@@ -38,7 +38,8 @@ def read(path: Path, options: ReadOptions) -> Scene:
     """
     file = path if is_file(path) else path / FILE_NAME
     document = read_json(file)
-    builder = SceneBuilder(file.parent, "nerfstudio", metric=False, options=options)
+    # No program but ours writes this key; without it the scale is unknown.
+    builder = SceneBuilder(file.parent, "nerfstudio", metric=document.get("metric") is True, options=options)
     frames = document.get("frames")
     if not isinstance(frames, list) or not frames:
         raise SceneError("TP-219", "the list 'frames' is missing or empty", where=file, fix="Export it again.")

@@ -7,12 +7,15 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from trigpoint.core.errors import ConfigError, ImageError
+from trigpoint.core.errors import ConfigError, TrigpointError
 from trigpoint.core.image import IMAGE_SUFFIXES, image_size
 from trigpoint.core.localization import FAILED, Localization
 from trigpoint.core.progress import progress
 from trigpoint.localization.intrinsics import parse_camera
 from trigpoint.localization.localizer import Localizer
+
+# Errors of --camera itself; a camera of another size (TP-612) is the matter of one photo.
+_WRONG_FOR_ALL = ("TP-611", "TP-613")
 
 
 def photo_files(arguments: Sequence[str]) -> list[Path]:
@@ -48,7 +51,7 @@ def localize_photos(localizer: Localizer, files: Sequence[Path], camera: str | N
         camera: ``--camera`` text for all of them, or None.
 
     Raises:
-        ConfigError, GeometryError: the camera is wrong.
+        MappingError: the camera text makes no sense (TP-611, TP-613).
     """
     results = []
     with progress("localizing", len(files)) as advance:
@@ -56,7 +59,9 @@ def localize_photos(localizer: Localizer, files: Sequence[Path], camera: str | N
             try:
                 intrinsics = None if camera is None else parse_camera(camera, *image_size(file))
                 results.append(localizer.localize(file, camera=intrinsics))
-            except ImageError as error:
+            except TrigpointError as error:
+                if error.code in _WRONG_FOR_ALL:
+                    raise
                 failed = Localization(
                     str(file), FAILED, str(error), None, None, "", 0, 0, 0.0, None, localizer.units, localizer.map_id
                 )

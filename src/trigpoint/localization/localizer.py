@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -89,18 +89,24 @@ class Localizer:
         source = "given"
         if camera is None:
             camera, source = exif_camera(path), "exif"
-        answer = self._localize(photo, camera, source, str(path) if name is None else name)
-        answer.timings_ms["decode"] = 1e3 * (time.perf_counter() - began) - sum(answer.timings_ms.values())
-        return answer
+        decode_ms = 1e3 * (time.perf_counter() - began)
+        answer = self.localize_photo(photo, camera=camera, name=str(path) if name is None else name)
+        found = answer.camera_source if answer.camera_source == "estimated" else source
+        return replace(answer, camera_source=found, timings_ms={"decode": decode_ms, **answer.timings_ms})
 
-    def _localize(self, photo: Photo, camera: Camera | None, source: str, name: str) -> Localization:
+    def localize_photo(self, photo: Photo, *, camera: Camera | None = None, name: str = "") -> Localization:
+        """As ``localize`` for a decoded photo. Without a camera the focal length is estimated.
+
+        Raises:
+            GeometryError: the camera is for a photo of another size (TP-315).
+        """
         clock = _Clock()
         found = self._features(photo)
         clock.lap("features")
         points = self.map.points(found.descriptors)
         clock.lap("coordinates")
-        if camera is None:
-            camera, source = self._estimated_camera(photo, found, points), "estimated"
+        source = "given" if camera is not None else "estimated"
+        camera = camera or self._estimated_camera(photo, found, points)
         _check_size(camera, photo)
         solution = self._solve(camera, found, points)
         clock.lap("pose")
@@ -142,7 +148,8 @@ class Localizer:
         area = camera.width * camera.height * found.scale**2
         options = self.options
         noise = noise_inliers(len(points), area, options.pnp.threshold_px, options.pnp.max_iterations, options.verdict)
-        return _Solution(result, covariance, judge(result, covariance, distance, noise, options.verdict))
+        verdict = judge(result, covariance, distance, noise, self.map.calibration, options.verdict)
+        return _Solution(result, covariance, verdict)
 
     def _estimated_camera(self, photo: Photo, found: PhotoFeatures, points: NDArray[np.float64]) -> Camera:
         focal = estimate_focal(found, points, photo.width, photo.height, self.options.pnp)

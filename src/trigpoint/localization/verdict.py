@@ -1,7 +1,8 @@
 """Whether a pose can be trusted.
 
-Noise always agrees with some pose to some degree: 4,800 random points give 12 to 18 inliers at 10 px. So the number of
-inliers is compared with what noise would give for this number of points, threshold and number of tried poses.
+Noise always agrees with some pose to some degree: 4,800 random points give 12 to 18 inliers at 10 px, and photos of other
+places give more, because floors are low and ceilings are high everywhere. So the number of inliers is compared with what
+random points would give, and with what wrong photos gave when the map was built.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from scipy.stats import binom
 
 from trigpoint.core.localization import FAILED, OK, REJECTED
 from trigpoint.localization.pnp import PnpResult
+from trigpoint.mapping.calibration import Calibration
 
 
 @dataclass(frozen=True)
@@ -21,17 +23,14 @@ class VerdictOptions:
     """When a pose is trusted.
 
     Attributes:
-        crowding: how much likelier than under a uniform spread a wrong point falls near a keypoint: predictions for
-            photos of other places crowd in parts of the map.
         false_alarms: expected number of poses from pure noise that pass, per photo.
-        full_confidence_share: inlier share beyond noise at which the confidence reaches 1.
+        full_confidence: the confidence is 1 from this multiple of the map's typical inlier share on.
         max_rotation_std_deg: largest standard deviation of the rotation.
         max_translation_std_share: largest standard deviation of the position, as share of the distance to the inliers.
     """
 
-    crowding: float = 6.0
     false_alarms: float = 1e-3
-    full_confidence_share: float = 0.15
+    full_confidence: float = 0.5
     max_rotation_std_deg: float = 3.0
     max_translation_std_share: float = 0.05
 
@@ -53,9 +52,9 @@ def noise_inliers(points: int, area_px: float, threshold_px: float, tried_poses:
         area_px: area of the image in px^2, at the scale of the threshold.
         threshold_px: inlier threshold.
         tried_poses: number of poses that were scored.
-        options: crowding and accepted false alarms.
+        options: accepted false alarms.
     """
-    chance = min(0.5, options.crowding * np.pi * threshold_px**2 / area_px)
+    chance = min(0.5, np.pi * threshold_px**2 / area_px)
     # Three points fix the pose and are inliers by construction.
     return 3 + int(binom.isf(options.false_alarms / max(tried_poses, 1), max(points - 3, 1), chance))
 
@@ -65,33 +64,43 @@ def judge(
     covariance: NDArray[np.float64] | None,
     distance: float,
     noise: int,
+    calibration: Calibration,
     options: VerdictOptions,
 ) -> Verdict:
     """Decide about one pose.
+
+    The confidence is a score, not a probability: 0 where wrong photos can reach, 1 from half of what is typical for the
+    mapping photos.
 
     Args:
         result: the pose with its inliers.
         covariance: (6, 6) as ``pose_covariance`` gives it.
         distance: median distance from the camera to its inliers, in the unit of the world.
-        noise: number of inliers that noise would give.
+        noise: number of inliers that random points would give.
+        calibration: of the map.
         options: thresholds.
     """
     if result.cam_from_world is None:
         return Verdict(FAILED, result.reason, 0.0)
     points = len(result.inliers)
-    beyond = (result.count - noise) / max(options.full_confidence_share * points, 1.0)
-    confidence = float(np.clip(beyond, 0.0, 1.0))
-    if result.count <= noise:
-        reason = f"{result.count} of {points} keypoints agree; noise alone can reach {noise}"
-        return Verdict(REJECTED, reason, 0.0)
+    needed = max(noise, round(calibration.noise_share * points))
+    enough = max(options.full_confidence * calibration.typical_share * points, needed + 1)
+    confidence = float(np.clip((result.count - needed) / (enough - needed), 0.0, 1.0))
+    counted = f"{result.count} of {points} keypoints agree"
+    if result.count <= needed:
+        return Verdict(REJECTED, f"{counted}; photos of other places can reach {needed} in this map", 0.0)
+    doubt = _imprecision(covariance, distance, options)
+    if doubt:
+        return Verdict(REJECTED, doubt, confidence / 2)
+    return Verdict(OK, f"{counted}; photos of other places stay below {needed} in this map", confidence)
+
+
+def _imprecision(covariance: NDArray[np.float64] | None, distance: float, options: VerdictOptions) -> str:
+    """Why a pose is too imprecise, or ``""``."""
     if covariance is None:
-        return Verdict(REJECTED, "the agreeing keypoints do not fix a pose", 0.0)
+        return "the agreeing keypoints do not fix a pose"
     rotation_std_deg = float(np.rad2deg(np.sqrt(covariance[:3, :3].trace())))
-    translation_std = float(np.sqrt(covariance[3:, 3:].trace()))
     if rotation_std_deg > options.max_rotation_std_deg:
-        return Verdict(REJECTED, f"the direction is only known to {rotation_std_deg:.1f} deg", confidence / 2)
-    if translation_std > options.max_translation_std_share * distance:
-        return Verdict(
-            REJECTED, f"the position is only known to {translation_std / distance:.0%} of the distance", confidence / 2
-        )
-    return Verdict(OK, f"{result.count} of {points} keypoints agree; noise alone can reach {noise}", confidence)
+        return f"the direction is only known to {rotation_std_deg:.1f} deg"
+    share = float(np.sqrt(covariance[3:, 3:].trace())) / distance
+    return f"the position is only known to {share:.0%} of the distance" if share > options.max_translation_std_share else ""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from trigpoint.core.artifact import encode_artifact, header_bytes, read_artifact, sha256_of, write_bytes
 from trigpoint.core.config import from_json, to_json
 from trigpoint.core.errors import MapFileError, TrigpointError
+from trigpoint.mapping.calibration import Calibration
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.head import Head
 from trigpoint.mapping.normalization import Normalization
@@ -36,6 +37,7 @@ class SceneMap:
         metric: whether one unit is one metre.
         built_from: what it was made from: photos, split, seed, digest.
         training: history of the training.
+        calibration: which inlier shares can be trusted; all are until it has been measured.
         map_id: first 12 digits of the file's SHA-256; ``""`` before it is written.
     """
 
@@ -47,6 +49,7 @@ class SceneMap:
     metric: bool
     built_from: dict[str, Any]
     training: list[dict[str, Any]]
+    calibration: Calibration = Calibration(noise_share=0.0, typical_share=1.0)  # noqa: RUF009 (frozen)
     map_id: str = ""
 
     @property
@@ -80,6 +83,7 @@ def save_map(scene_map: SceneMap, path: Path) -> None:
         "metric": scene_map.metric,
         "built_from": scene_map.built_from,
         "training": scene_map.training,
+        "calibration": to_json(scene_map.calibration),
     }
     write_bytes(path, encode_artifact(tensors, metadata))
 
@@ -123,6 +127,7 @@ def load_map(path: Path) -> SceneMap:
             metric=metadata["metric"],
             built_from=metadata["built_from"],
             training=metadata["training"],
+            calibration=from_json(Calibration, metadata["calibration"]),
             map_id=sha256_of(path)[:12],
         )
     except (KeyError, ValueError, TypeError, RuntimeError, TrigpointError) as error:

@@ -6,7 +6,7 @@ import os
 import sys
 
 from trigpoint.core.errors import TrigpointError
-from trigpoint.core.progress import console
+from trigpoint.core.progress import error_console
 
 EXIT_OK, EXIT_NOT_LOCALIZED, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 2, 130
 
@@ -38,11 +38,12 @@ def run(arguments: list[str]) -> int:
     except TrigpointError as error:
         if debug:
             raise
-        console().print(f"[bold red]error[/bold red] {error.code}", end=" ")
-        console().print(str(error).removeprefix(error.code + " "), markup=False)
+        error_console().print(f"[bold red]error[/bold red] {error.code}", end=" ")
+        # Not wrapped, so that paths stay whole in log files.
+        error_console().print(str(error).removeprefix(error.code + " "), markup=False, soft_wrap=True)
         return EXIT_ERROR
     except KeyboardInterrupt:
-        console().print("Stopped. Finished work is kept: run the same command to continue.")
+        error_console().print("Stopped. Finished work is kept: run the same command to continue.")
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away, as 'head' does.

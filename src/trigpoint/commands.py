@@ -253,7 +253,7 @@ VERBS: dict[str, Callable[..., int]] = {
 def _note(text: str) -> None:
     from trigpoint.core.progress import console
 
-    console().print(text, markup=False)
+    console().print(text, markup=False, soft_wrap=True)
 
 
 def _write_json(path: Path | None, document: Any) -> None:

@@ -96,17 +96,19 @@ def build_map(
         # Written inside the work folder first: a kill at any moment leaves nothing half-done beside the output.
         save_map(scene_map, work / "finished.trig")
         (work / "finished.trig").replace(output)
+        # First of all files, so that what a kill leaves of the others is never taken for the beginnings of a build.
+        (work / "job.json").unlink()
     shutil.rmtree(work)
     return BuildResult(load_map(output), output, output.stat().st_size, seconds, resumed)
 
 
 def mapping_frames(scene: Scene) -> tuple[Frame, ...]:
-    """The photos to map: all that have a pose and are not held out.
+    """The photos to map: ``Scene.for_mapping``, if a map can be made from them.
 
     Raises:
         MappingError: too few (TP-606), or all from one spot (TP-607).
     """
-    frames = tuple(frame for frame in scene.posed() if frame.split != TEST)
+    frames = scene.for_mapping()
     if len(frames) < MIN_PHOTOS:
         raise MappingError(
             "TP-606",
@@ -145,7 +147,7 @@ def _build(
     trained = time.monotonic()
     scene_map = SceneMap(
         config=config,
-        head=training.head,
+        head=training.head.cpu(),
         normalization=normalization,
         dim=encoder.dim,
         weights_sha256=encoder.weights_sha256,
@@ -199,12 +201,12 @@ def _prepare(work: Path, job: dict[str, Any], fresh: bool) -> bool:
 def _work_folder(output: Path) -> Iterator[Path]:
     """The folder that keeps the work of an interrupted build, locked against a second build of the same map."""
     if output.is_dir():
-        raise OutputError("TP-805", "the output is a folder", where=output, fix="Name a file, such as kitchen.trig.")
+        raise OutputError("TP-804", "the output is a folder", where=output, fix="Name a file, such as kitchen.trig.")
     work = output.with_name(output.name + ".work")
+    lock = FileLock(work / "lock", timeout=0)
     try:
         work.mkdir(parents=True, exist_ok=True)
-        with FileLock(work / "lock", timeout=0):
-            yield work
+        lock.acquire()
     except Timeout:
         raise MappingError(
             "TP-608", "another build is writing this map", where=output, fix="Wait for it, or name another output."
@@ -213,3 +215,6 @@ def _work_folder(output: Path) -> Iterator[Path]:
         raise OutputError(
             "TP-801", f"the map cannot be written there ({error.strerror})", where=output, fix="Choose another folder."
         ) from error
+    with lock:
+        lock.release()  # one level of the two that acquire() and with count
+        yield work

@@ -1,7 +1,8 @@
 """The one way anything is written: to a temporary file beside the target, flushed to disk, then renamed.
 
 A reader sees the old file or the whole new one, never a part. Tensor files are safetensors with one JSON document as
-metadata, which includes the SHA-256 of the tensor bytes, so a damaged file is refused and equal content has equal bytes.
+metadata, which includes the SHA-256 of the whole file (taken with zeros in its own place), so a file damaged anywhere is
+refused, and equal content has equal bytes.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from safetensors.numpy import load, save
 from trigpoint.core.errors import MapFileError, OutputError
 
 _METADATA_KEY = "trigpoint"
+_NO_CHECKSUM = "0" * 64
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,8 @@ def write_json(path: Path, document: Any) -> None:
 def encode_artifact(tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> bytes:
     """The bytes of a tensor file. Equal content gives equal bytes."""
     arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    checksum = hashlib.sha256(_payload(save(arrays))).hexdigest()
-    document = json.dumps({**metadata, "sha256": checksum}, sort_keys=True, allow_nan=False)
-    return save(arrays, metadata={_METADATA_KEY: document})
+    checksum = hashlib.sha256(_encode(arrays, metadata, _NO_CHECKSUM)).hexdigest()
+    return _encode(arrays, metadata, checksum)
 
 
 def write_artifact(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> None:
@@ -107,7 +108,7 @@ def read_artifact(path: Path) -> Artifact:
             where=path,
             fix="Build it again with 'trigpoint map', or copy it again.",
         ) from error
-    if hashlib.sha256(_payload(data)).hexdigest() != recorded:
+    if not isinstance(recorded, str) or _checksum(data, recorded) != recorded:
         raise MapFileError("TP-403", "the file is damaged: its checksum does not fit", where=path, fix="Copy it again.")
     return Artifact(tensors, document)
 
@@ -124,9 +125,17 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def _encode(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any], checksum: str) -> bytes:
+    document = json.dumps({**metadata, "sha256": checksum}, sort_keys=True, allow_nan=False)
+    return save(dict(arrays), metadata={_METADATA_KEY: document})
+
+
+def _checksum(data: bytes, recorded: str) -> str:
+    start = 8 + struct.unpack("<Q", data[:8])[0]
+    digest = hashlib.sha256(data[:start].replace(recorded.encode(), _NO_CHECKSUM.encode()))
+    digest.update(memoryview(data)[start:])
+    return digest.hexdigest()
+
+
 def _header(data: bytes) -> dict[str, Any]:
     return json.loads(data[8 : 8 + struct.unpack("<Q", data[:8])[0]])
-
-
-def _payload(data: bytes) -> memoryview:
-    return memoryview(data)[8 + struct.unpack("<Q", data[:8])[0] :]

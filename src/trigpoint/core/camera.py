@@ -99,7 +99,10 @@ class Camera:
         Points behind the camera become NaN.
         """
         points = np.asarray(points_in_cam, dtype=np.float64).reshape(-1, 3)
-        return np.asarray(self._colmap.img_from_cam(points)).reshape(-1, 2)
+        image = np.array(self._colmap.img_from_cam(points), dtype=np.float64).reshape(-1, 2)
+        # COLMAP's division models project points behind the camera too.
+        image[points[:, 2] <= 0] = np.nan
+        return image
 
     def resized(self, width: int, height: int) -> Camera:
         """The camera of the same photo resampled to width x height px (each axis scaled on its own)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -43,6 +44,16 @@ def from_json(kind: type[T], values: Mapping[str, Any], *, where: str | None = N
         raise ConfigError("TP-702", f"{kind.__name__}: {error}", where=where, fix="Give every setting a value.") from error
 
 
+def require(holds: bool, name: str, value: Any, allowed: str) -> None:
+    """Refuse a value out of range; for ``__post_init__`` of configurations.
+
+    Raises:
+        ConfigError: TP-702.
+    """
+    if not holds:
+        raise ConfigError("TP-702", f"{name} is {value!r}", fix=f"It must be {allowed}.")
+
+
 def _convert(value: Any, hint: Any, name: str, where: str | None) -> Any:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
@@ -58,9 +69,20 @@ def _convert(value: Any, hint: Any, name: str, where: str | None) -> Any:
             return tuple(_convert(item, kind, name, where) for item, kind in zip(value, kinds, strict=True))
     if origin is dict and isinstance(value, Mapping):
         return {key: _convert(item, arguments[1], name, where) for key, item in value.items()}
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if hint is Any or (isinstance(hint, type) and isinstance(value, hint) and isinstance(value, bool) == (hint is bool)):
+    if hint is float:
+        number = _finite(value)
+        if number is not None:
+            return number
+    elif hint is Any or (isinstance(hint, type) and isinstance(value, hint) and isinstance(value, bool) == (hint is bool)):
         return value
-    expected = getattr(hint, "__name__", str(hint))
+    expected = "a finite number" if hint is float else getattr(hint, "__name__", str(hint))
     raise ConfigError("TP-702", f"{name} must be {expected}, got {value!r}", where=where, fix="Correct its value.")
+
+
+def _finite(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None

@@ -18,6 +18,8 @@ from PIL import Image, UnidentifiedImageError
 from trigpoint.core.errors import ImageError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+# Everything else that Pillow can open stays closed: some of it starts other programs (EPS).
+_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "PPM", "GIF")
 MAX_PIXELS = 120_000_000
 MIN_SIDE_PX = 32
 _HEADER_BYTES = 1 << 18
@@ -91,7 +93,7 @@ def decode_photo(data: bytes, name: Path | str, *, short_side_px: int | None = N
         width, height = _upright_size(image)
         target = _reduced_size(width, height, short_side_px)
         turn = _TURNS.get(_orientation(image))
-        if image.format == "JPEG":
+        if image.format in ("JPEG", "MPO"):
             _check_jpeg_is_whole(data, path)
         size = (target[1], target[0]) if _orientation(image) in _QUARTER_TURNS else target
         pixels = _pixels(image, path, size, color)
@@ -166,7 +168,7 @@ def _open(path: Path, data: bytes) -> Image.Image:
     try:
         # Our own limit below is stricter and is checked before any pixel is decoded; Pillow's would only warn.
         Image.MAX_IMAGE_PIXELS = None
-        image = Image.open(BytesIO(data))
+        image = Image.open(BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError:
         raise ImageError("TP-102", _what_it_is(data), where=path, fix="Give a JPEG, PNG, TIFF, WebP or BMP photo.") from None
     except (OSError, SyntaxError, ValueError, EOFError, KeyError, TypeError, OverflowError) as error:
@@ -218,8 +220,13 @@ def _what_it_is(data: bytes) -> str:
 
 
 def _orientation(image: Image.Image) -> int:
+    if image.format == "TIFF":
+        # Pillow turns these itself.
+        return 1
     try:
-        return int(cast(int, image.getexif().get(_ORIENTATION_TAG, 1)))
+        # PNG's own method decodes the pixels first, in search of EXIF behind them.
+        exif = Image.Image.getexif(image) if image.format == "PNG" else image.getexif()
+        return int(cast(int, exif.get(_ORIENTATION_TAG, 1)))
     except (TypeError, ValueError, SyntaxError, OSError):
         # A damaged EXIF block is no reason to refuse pixels that are whole.
         return 1

@@ -136,8 +136,10 @@ def check_finite(values: Array, where: str | None) -> None:
 
 def _nearest_rotation(matrix: Array, where: str | None) -> Array:
     left, scales, right = np.linalg.svd(matrix)
-    if np.abs(scales - 1).max() > ROTATION_TOLERANCE or np.linalg.det(matrix) < 0:
-        kind = "mirrored" if np.linalg.det(matrix) < 0 else f"scaled by {scales.round(4).tolist()}"
+    # The sign of the determinant, without the overflow that wild numbers would give.
+    mirrored = np.linalg.det(left) * np.linalg.det(right) < 0
+    if mirrored or np.abs(scales - 1).max() > ROTATION_TOLERANCE:
+        kind = "mirrored" if mirrored else f"scaled by {scales.round(4).tolist()}"
         raise GeometryError(
             "TP-302",
             f"the upper 3x3 of the pose is not a rotation ({kind})",

@@ -29,6 +29,11 @@ def set_quiet(quiet: bool) -> None:
     _quiet = quiet
 
 
+def error_console() -> Console:
+    """The console for errors, which ``set_quiet`` does not silence: standard error."""
+    return Console(stderr=True, highlight=False)
+
+
 def console() -> Console:
     """The console for messages that are not results: standard error, so that results can be piped."""
     return Console(stderr=True, quiet=_quiet, highlight=False)

@@ -100,6 +100,12 @@ class Scene:
         """The frames that have a pose."""
         return tuple(frame for frame in self.frames if frame.cam_from_world is not None)
 
+    def for_mapping(self) -> tuple[Frame, ...]:
+        """The posed frames to make a map from: those for training, or all if none is marked as such, but none for testing."""
+        posed = self.posed()
+        train = tuple(frame for frame in posed if frame.split == TRAIN)
+        return train or tuple(frame for frame in posed if frame.split != TEST)
+
     def subset(self, split: str) -> Scene:
         """The scene with only the frames of one split. May be empty."""
         return replace(self, frames=tuple(frame for frame in self.frames if frame.split == split))

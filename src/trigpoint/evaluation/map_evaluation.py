@@ -80,7 +80,8 @@ def split_frames(scene: Scene, split: str) -> tuple[Frame, ...]:
     Raises:
         ConfigError: there are none (TP-724).
     """
-    frames = tuple(frame for frame in scene.posed() if split == "all" or (frame.split == TEST) == (split == TEST))
+    choices = {"train": scene.for_mapping(), TEST: tuple(frame for frame in scene.posed() if frame.split == TEST)}
+    frames = choices.get(split, scene.posed())
     if not frames:
         raise ConfigError(
             "TP-724",
@@ -94,7 +95,7 @@ def split_frames(scene: Scene, split: str) -> tuple[Frame, ...]:
 def report_evaluation(run: MapEvaluation, folder: Path, *, title: str) -> Path:
     """Write the page with numbers and pictures; returns its path."""
     scene_map = run.localizer.map
-    mapped = run.scene.with_frames(frame for frame in run.scene.posed() if frame.split != TEST)
+    mapped = run.scene.with_frames(run.scene.for_mapping())
     points = implicit_points(scene_map, run.localizer.encoder, mapped.frames)
     summary = {
         "map file": run.map_path.name,

@@ -6,6 +6,7 @@ pose and camera stay those of the photo, whatever its principal point or distort
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -14,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trigpoint.core.config import require
 from trigpoint.core.image import Photo
 
 
@@ -36,6 +38,14 @@ class AugmentationConfig:
     brightness: float = 0.1
     contrast: float = 0.1
     gamma: float = 1.0
+
+    def __post_init__(self) -> None:
+        require(0 < self.scale_min < math.inf, "augmentation.scale_min", self.scale_min, "positive")
+        require(self.scale_min <= self.scale_max <= 10, "augmentation.scale_max", self.scale_max, "from scale_min to 10")
+        require(0 <= self.rotation_deg <= 180, "augmentation.rotation_deg", self.rotation_deg, "0 to 180")
+        for name in ("brightness", "contrast"):
+            require(0 <= getattr(self, name) < 1, f"augmentation.{name}", getattr(self, name), "0 or more, less than 1")
+        require(1 <= self.gamma <= 10, "augmentation.gamma", self.gamma, "1 to 10")
 
 
 @dataclass(frozen=True, eq=False)

@@ -50,11 +50,10 @@ def estimate_focal(
         refined = _refine(result, centred_px, points_world, focal * found.scale) / found.scale
         if not _FOCAL_RANGE[0] * longest < refined < _FOCAL_RANGE[1] * longest:
             break
-        focal = refined
-        better = solve_pnp(centred_px, points_world, _intrinsics(focal * found.scale), options)
+        better = solve_pnp(centred_px, points_world, _intrinsics(refined * found.scale), options)
         if better.cam_from_world is None or better.count < result.count:
             break
-        result = better
+        focal, result = refined, better
     return float(focal)
 
 

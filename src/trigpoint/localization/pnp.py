@@ -47,11 +47,12 @@ class PnpOptions:
     refine_rounds: int = 5
 
     def __post_init__(self) -> None:
-        if not (self.threshold_px > 0 and self.max_iterations >= 1 and self.sample_points >= MIN_POINTS):
+        counts = self.max_iterations >= 1 and self.sample_points >= MIN_POINTS and self.refine_rounds >= 0
+        if not (0 < self.threshold_px < np.inf and counts):
             raise MappingError(
                 "TP-605",
                 f"impossible pose solver options: {self}",
-                fix=f"The threshold is positive, iterations at least 1, sample_points at least {MIN_POINTS}.",
+                fix=f"threshold_px > 0, max_iterations >= 1, sample_points >= {MIN_POINTS}, refine_rounds >= 0.",
             )
 
 
@@ -101,11 +102,13 @@ def solve_pnp(points_px: Array, points_world: Array, intrinsics: PinholeIntrinsi
     inliers = reprojection_errors_px(pose, points_px, local, intrinsics) < options.threshold_px
     for _ in range(options.refine_rounds):
         if inliers.sum() < MIN_POINTS:
-            return PnpResult(None, nothing, "no pose agrees with more than a handful of keypoints")
+            break
         pose = _refine(pose, points_px[inliers], local[inliers], intrinsics) or pose
         before, inliers = inliers, reprojection_errors_px(pose, points_px, local, intrinsics) < options.threshold_px
         if (before == inliers).all():
             break
+    if inliers.sum() < MIN_POINTS:
+        return PnpResult(None, nothing, "no pose agrees with more than a handful of keypoints")
     return PnpResult(Pose(pose.rotation, pose.translation - pose.rotation @ centre), inliers, "")
 
 

@@ -52,6 +52,10 @@ class Head(nn.Module):
     def __init__(self, inputs: int, config: HeadConfig) -> None:
         super().__init__()
         width = config.width
+        self.mean: Tensor
+        self.deviation: Tensor
+        self.register_buffer("mean", torch.zeros(inputs))
+        self.register_buffer("deviation", torch.ones(inputs))
         blocks = [ResidualBlock(inputs, width), *(ResidualBlock(width, width) for _ in range(config.blocks))]
         self.blocks = nn.Sequential(*blocks)
         self.hidden = nn.ModuleList([nn.Linear(width, width), nn.Linear(width, width)])
@@ -59,10 +63,16 @@ class Head(nn.Module):
 
     def forward(self, descriptors: Tensor) -> Tensor:
         """(N, C) float descriptors to (N, 3) points in the normalised world frame."""
-        features = self.blocks(descriptors)
+        features = self.blocks((descriptors - self.mean) / self.deviation)
         for layer in self.hidden:
             features = functional.relu(layer(features))
         return homogeneous_offset(self.output(features))
+
+    @torch.no_grad()
+    def standardize(self, descriptors: Tensor) -> None:
+        """Take the mean and deviation of the inputs from (N, C) descriptors."""
+        self.mean.copy_(descriptors.mean(dim=0))
+        self.deviation.copy_(descriptors.std(dim=0).clamp_min(1e-6))
 
 
 def make_head(inputs: int, config: HeadConfig, generator: torch.Generator) -> Head:

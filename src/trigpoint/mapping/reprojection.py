@@ -42,11 +42,14 @@ class LossTerms:
 
 
 def soft_clamp_px(config: LossConfig, progress: float) -> float:
-    """The circle schedule of the robust loss: tau(x) = (1 - w) tau_start + tau_end with w = 1 - sqrt(1 - x^2).
+    """The soft clamp tau of the robust loss at a share x of the training, with w = 1 - sqrt(1 - x^2).
 
-    ACE and GLACE: 51 px at the start, 1 px at the end.
+    ``"circle"`` (ACE, GLACE): (1 - w) tau_start + tau_end, from 51 px to 1 px. ``"log-circle"``: the same path for the
+    logarithm of tau, which can start where every error still has a gradient and yet spends its time at small ones.
     """
     weight = 1 - math.sqrt(max(0.0, 1 - progress**2))
+    if config.schedule == "log-circle":
+        return config.tau_start_px ** (1 - weight) * config.tau_end_px**weight
     return (1 - weight) * config.tau_start_px + config.tau_end_px
 
 

@@ -21,7 +21,7 @@ from trigpoint.mapping.normalization import Normalization
 FORMAT = "trigpoint-map"
 FORMAT_VERSION = 1
 # The last layer sets coordinates: half precision there costs 6 cm at 100 m. The others only carry features.
-_FULL_PRECISION = ("output.weight", "output.bias")
+_FULL_PRECISION = ("output.weight", "output.bias", "mean", "deviation")
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,12 +116,14 @@ def load_map(path: Path) -> SceneMap:
         }
         head.load_state_dict(weights)
         origin = np.asarray(artifact.tensors["normalization.origin"], dtype=np.float64)
-        if origin.shape != (3,) or not all(bool(torch.isfinite(value).all()) for value in weights.values()):
+        scale = float(metadata["scale"])
+        finite = all(bool(torch.isfinite(value).all()) for value in weights.values())
+        if origin.shape != (3,) or not np.isfinite(origin).all() or not 0 < scale < np.inf or not finite:
             raise ValueError("values out of range")
         return SceneMap(
             config=config,
             head=head.eval().requires_grad_(False),
-            normalization=Normalization(origin, float(metadata["scale"])),
+            normalization=Normalization(origin, scale),
             dim=metadata["dim"],
             weights_sha256=metadata["weights_sha256"],
             metric=metadata["metric"],

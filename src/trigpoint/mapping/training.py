@@ -24,6 +24,7 @@ from trigpoint.mapping.reprojection import LossTerms, Targets, reprojection_loss
 _CHECKPOINT_INTERVAL_S = 10.0
 _HISTORY_POINTS = 40
 _NOTE_STEPS = 25
+_STANDARDIZED_ON = 50_000
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,11 @@ def train_head(
         MappingError: the loss became NaN or infinite (TP-604).
         Interrupted: stopped on request, after a checkpoint.
     """
-    head = make_head(buffer.descriptors.shape[1], config.head, torch_generator(seed, "head")).to(device)
+    head = make_head(buffer.descriptors.shape[1], config.head, torch_generator(seed, "head"))
+    if config.head.standardize:
+        index = torch.randint(len(buffer), (_STANDARDIZED_ON,), generator=torch_generator(seed, "standardize"))
+        head.standardize(buffer.descriptors[index].float())
+    head.to(device)
     optimizer = Optimizer(head, config.optimizer)
     checkpoint = _Checkpoint(folder / "training.safetensors", head, optimizer)
     history = checkpoint.load()
@@ -110,7 +115,7 @@ def _history_point(step: int, terms: LossTerms) -> HistoryPoint:
         raise MappingError(
             "TP-604",
             f"the training diverged at step {step} (loss {loss})",
-            fix="Check the scene with 'trigpoint info'; a smaller --learning-rate may help.",
+            fix="Check the scene with 'trigpoint info'; smaller rates may help: --set optimizer.learning_rate=0.001.",
         )
     return HistoryPoint(step, round(loss, 4), round(float(terms.inlier_share), 4))
 

@@ -1,0 +1,24 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def room(tmp_path_factory):
+    """Folder of a small synthetic room: 24 photos to map, 6 to test."""
+    from tiny_place import write_room
+
+    return write_room(tmp_path_factory.mktemp("place") / "room")
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Bytes depend on the number of threads, and small networks are fastest with one."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -1,0 +1,70 @@
+"""Runs the command line in a process that kills itself, or dawdles, at a chosen moment of a build.
+
+    python killed_build.py MOMENT map PLACE -o MAP ...
+
+The kill is SIGKILL: nothing is flushed, closed or tidied up. The moments are in ``MOMENTS``. With ``slow`` the process works
+as usual, only with pauses, so that a test can send signals to it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from trigpoint import pipeline
+from trigpoint.cli import main
+from trigpoint.mapping import buffer, training
+
+# At which call of what the process dies; of Path.replace only calls for a file of this name count.
+MOMENTS = {
+    "between two views of a photo": (buffer._SampleFiles, "append", 8, ""),
+    "in the middle of the training": (training, "_train_step", 41, ""),
+    "while a checkpoint is written": (Path, "replace", 3, "training.safetensors"),
+    "before the map gets its name": (Path, "replace", 1, "kitchen.trig"),
+    "while the work is removed": (pipeline.shutil, "rmtree", 1, ""),
+}
+
+
+def _die_at(owner: object, name: str, count: int, target: str) -> None:
+    original, calls = getattr(owner, name), 0
+
+    def replacement(*arguments, **named):
+        nonlocal calls
+        calls += not target or Path(arguments[1]).name == target
+        if calls == count:
+            _leave_parts(name, arguments)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(*arguments, **named)
+
+    setattr(owner, name, replacement)
+
+
+def _leave_parts(name: str, arguments: tuple) -> None:
+    """A folder whose removal is killed has lost some of its files."""
+    if name == "rmtree":
+        for lost in ("training.safetensors", "descriptors.bin"):
+            (Path(arguments[0]) / lost).unlink()
+
+
+def _dawdle() -> None:
+    original = training._train_step
+
+    def replacement(*arguments):
+        time.sleep(0.06)
+        return original(*arguments)
+
+    training._train_step = replacement
+
+
+if __name__ == "__main__":
+    moment = sys.argv[1]
+    buffer._RECORD_INTERVAL_S = 0.0
+    training._CHECKPOINT_INTERVAL_S = 0.02
+    if moment == "slow":
+        _dawdle()
+    else:
+        _die_at(*MOMENTS[moment])
+    main(sys.argv[2:])

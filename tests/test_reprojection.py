@@ -1,0 +1,120 @@
+"""The reprojection loss against numbers worked out by hand."""
+
+import math
+
+import pytest
+import torch
+
+from trigpoint.mapping.config import LossConfig
+from trigpoint.mapping.reprojection import Targets, reprojection_loss, soft_clamp_px
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+IDENTITY = torch.eye(3, 4, dtype=torch.float64)
+
+
+def targets_for(rays, focal=(100.0, 200.0), pose=IDENTITY):
+    rays = torch.tensor(rays, dtype=torch.float64)
+    return Targets(rays, pose.expand(len(rays), 3, 4).clone(), torch.tensor(focal, dtype=torch.float64).expand(len(rays), 2))
+
+
+def points_at(*points):
+    return torch.tensor(points, dtype=torch.float64, requires_grad=True)
+
+
+@pytest.mark.parametrize(
+    ("progress", "tau"), [(0.0, 51.0), (0.5, 50 * math.sqrt(0.75) + 1), (0.6, 41.0), (0.8, 31.0), (1.0, 1.0), (1.2, 1.0)]
+)
+def test_the_circle_schedule(progress, tau):
+    assert soft_clamp_px(LossConfig(), progress) == pytest.approx(tau, abs=1e-12)
+    assert soft_clamp_px(LossConfig(), 0.5) == pytest.approx(44.30, abs=0.005)
+
+
+# The point (0.1, 0.2, 2) projects to (0.05, 0.1); seen at (0.02, 0.06): residual (3, 8) px with focal lengths 100 and 200.
+@pytest.mark.parametrize(("norm", "distance"), [(1, 11.0), (2, math.sqrt(73))])
+@pytest.mark.parametrize("progress", [0.0, 0.5, 0.99])
+def test_a_valid_point(norm, distance, progress):
+    terms = reprojection_loss(points_at((0.1, 0.2, 2.0)), targets_for([(0.02, 0.06)]), LossConfig(norm=norm), progress)
+    tau = 50 * math.sqrt(1 - progress**2) + 1
+    assert float(terms.loss.detach()) == pytest.approx(tau * math.tanh(distance / tau), rel=1e-12)
+    assert float(terms.valid_share) == 1
+    # Inliers are counted by the Euclidean distance whatever the norm of the loss.
+    assert float(terms.inlier_share) == 1
+
+
+# Behind the camera: pulled to 10 units along the ray (0.2, -0.1): (2, -1, 10), from (1, 1, -5).
+@pytest.mark.parametrize(("norm", "pull"), [(1, 1 + 2 + 15.0), (2, math.sqrt(1 + 4 + 225))])
+def test_an_invalid_point(norm, pull):
+    terms = reprojection_loss(points_at((1.0, 1.0, -5.0)), targets_for([(0.2, -0.1)]), LossConfig(norm=norm), 0.3)
+    assert float(terms.loss.detach()) == pytest.approx(pull, rel=1e-12)
+    assert float(terms.valid_share) == float(terms.inlier_share) == 0
+
+
+def test_a_batch_is_the_mean_of_both_kinds():
+    points, rays = [(0.1, 0.2, 2.0), (1.0, 1.0, -5.0)], [(0.02, 0.06), (0.2, -0.1)]
+    terms = reprojection_loss(points_at(*points), targets_for(rays), LossConfig(), 0.0)
+    assert float(terms.loss.detach()) == pytest.approx((51 * math.tanh(11 / 51) + 18) / 2, rel=1e-12)
+    assert float(terms.valid_share) == float(terms.inlier_share) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("point", "valid"),
+    [
+        ((0.0, 0.0, 0.11), True),
+        ((0.0, 0.0, 0.09), False),
+        ((0.0, 0.0, 0.0), False),
+        ((0.0, 0.0, 999.0), True),
+        ((0.0, 0.0, 1001.0), False),
+        ((9.9, 0.0, 1.0), True),
+        ((10.1, 0.0, 1.0), False),
+    ],
+)
+def test_limits_of_validity(point, valid):
+    terms = reprojection_loss(points_at(point), targets_for([(0.0, 0.0)]), LossConfig(), 0.5)
+    assert float(terms.valid_share) == valid
+
+
+def test_poses_are_applied():
+    turn = torch.tensor([[0.0, -1, 0, 0.5], [1, 0, 0, -0.5], [0, 0, 1, 3]], dtype=torch.float64)
+    # (1, 2, 1) in world is (-1.5, 0.5, 4) in the camera: exactly on this ray.
+    rays = [(-1.5 / 4, 0.5 / 4)]
+    terms = reprojection_loss(points_at((1.0, 2.0, 1.0)), targets_for(rays, pose=turn), LossConfig(), 0.5)
+    assert float(terms.loss.detach()) == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("norm", [1, 2])
+@pytest.mark.parametrize(
+    "point", [(0.0, 0.0, 0.0), (0.0, 0.0, -1.0), (1e6, 1e6, 1e-9), (1e15, -1e15, 1e15), (0.0, 0.0, 1e7), (5.0, -3.0, -1e-30)]
+)
+def test_batches_without_a_valid_point_are_finite(norm, point):
+    points = torch.tensor([point] * 3, requires_grad=True)
+    targets = Targets(torch.zeros(3, 2), torch.eye(3, 4).repeat(3, 1, 1), torch.full((3, 2), 500.0))
+    terms = reprojection_loss(points, targets, LossConfig(norm=norm), 1.0)
+    assert float(terms.valid_share) == 0
+    assert torch.isfinite(terms.loss)
+    terms.loss.backward()
+    assert points.grad is not None and torch.isfinite(points.grad).all()
+
+
+@pytest.mark.parametrize("norm", [1, 2])
+def test_perfect_points_have_finite_gradients(norm):
+    points = torch.tensor([[0.0, 0.0, 2.0]], requires_grad=True)
+    targets = Targets(torch.zeros(1, 2), torch.eye(3, 4)[None], torch.full((1, 2), 500.0))
+    terms = reprojection_loss(points, targets, LossConfig(norm=norm), 0.0)
+    terms.loss.backward()
+    assert float(terms.loss.detach()) == 0
+    assert points.grad is not None and torch.isfinite(points.grad).all()
+
+
+@pytest.mark.parametrize("norm", [1, 2])
+@pytest.mark.parametrize("progress", [0.0, 0.9])
+def test_gradients_against_finite_differences(norm, progress):
+    generator = torch.Generator().manual_seed(norm)
+    points = torch.randn(20, 3, generator=generator, dtype=torch.float64) + torch.tensor([0, 0, 2.0])
+    rays = torch.randn(20, 2, generator=generator, dtype=torch.float64) * 0.1
+    targets = Targets(rays, IDENTITY.repeat(20, 1, 1), torch.full((20, 2), 50.0, dtype=torch.float64))
+    config = LossConfig(norm=norm)
+    valid = float(reprojection_loss(points, targets, config, progress).valid_share)
+    assert 0.3 < valid < 1
+    assert torch.autograd.gradcheck(
+        lambda moved: reprojection_loss(moved, targets, config, progress).loss, points.requires_grad_(), eps=1e-7, atol=1e-5
+    )

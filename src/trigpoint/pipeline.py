@@ -9,11 +9,15 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import torch
 from filelock import FileLock, Timeout
 
+import trigpoint
 from trigpoint.core.artifact import sha256_of, write_json
 from trigpoint.core.config import to_json
 from trigpoint.core.device import pick_device
@@ -21,8 +25,10 @@ from trigpoint.core.errors import MappingError, OutputError
 from trigpoint.core.interrupt import StopRequest, stop_request
 from trigpoint.core.progress import console
 from trigpoint.core.scene import TEST, Frame, Scene
+from trigpoint.data.inspect import MIN_POSED
 from trigpoint.data.splits import apply_holdout, parse_holdout
 from trigpoint.features.encoders import load_encoder
+from trigpoint.features.local import LocalEncoder
 from trigpoint.localization.calibration import calibrate
 from trigpoint.mapping.buffer import fill_buffer
 from trigpoint.mapping.config import MappingConfig
@@ -30,8 +36,6 @@ from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.presets import DEFAULT_PRESET, preset_config
 from trigpoint.mapping.scene_map import FORMAT_VERSION, SceneMap, load_map, save_map
 from trigpoint.mapping.training import train_head
-
-MIN_PHOTOS = 5
 
 
 @dataclass(frozen=True)
@@ -86,13 +90,13 @@ def build_map(
     config = preset_config(preset, overrides)
     if holdout is not None:
         scene = apply_holdout(scene, parse_holdout(holdout))
-    frames = mapping_frames(scene)
+    chosen = pick_device(device)
+    job = _Job(scene, mapping_frames(scene), config, holdout, seed, chosen, load_encoder(config.features.encoder, chosen))
     with _work_folder(output) as work:
-        job = _job(scene, frames, config, seed, holdout)
-        resumed = _prepare(work, job, fresh)
-        console().print(f"{len(frames)} photos, preset {preset}{', continuing an interrupted build' if resumed else ''}")
+        resumed = _prepare(work, job.record(), fresh)
+        console().print(f"{len(job.frames)} photos, preset {preset}{', continuing an interrupted build' if resumed else ''}")
         with stop_request() as stop:
-            scene_map, seconds = _build(scene, frames, config, seed, device, work, stop, job)
+            scene_map, seconds = job.run(work, stop)
         # Written inside the work folder first: a kill at any moment leaves nothing half-done beside the output.
         save_map(scene_map, work / "finished.trig")
         (work / "finished.trig").replace(output)
@@ -109,10 +113,10 @@ def mapping_frames(scene: Scene) -> tuple[Frame, ...]:
         MappingError: too few (TP-606), or all from one spot (TP-607).
     """
     frames = scene.for_mapping()
-    if len(frames) < MIN_PHOTOS:
+    if len(frames) < MIN_POSED:
         raise MappingError(
             "TP-606",
-            f"only {len(frames)} photos with poses to map, at least {MIN_PHOTOS} are needed",
+            f"only {len(frames)} photos with poses to map, at least {MIN_POSED} are needed",
             where=scene.root,
             fix="See 'trigpoint info' for what was found.",
         )
@@ -127,60 +131,66 @@ def mapping_frames(scene: Scene) -> tuple[Frame, ...]:
     return frames
 
 
-def _build(
-    scene: Scene,
-    frames: Sequence[Frame],
-    config: MappingConfig,
-    seed: int,
-    device_name: str | None,
-    work: Path,
-    stop: StopRequest,
-    job: dict[str, Any],
-) -> tuple[SceneMap, dict[str, float]]:
-    device = pick_device(device_name)
-    encoder = load_encoder(config.features.encoder, device)
-    normalization = Normalization.of_cameras(scene.with_frames(frames).centres(), scene.metric)
-    began = time.monotonic()
-    buffer = fill_buffer(frames, encoder, config.features, config.buffer, normalization, seed=seed, folder=work, stop=stop)
-    filled = time.monotonic()
-    training = train_head(buffer, config, seed=seed, folder=work, device=device, stop=stop)
-    trained = time.monotonic()
-    scene_map = SceneMap(
-        config=config,
-        head=training.head.cpu(),
-        normalization=normalization,
-        dim=encoder.dim,
-        weights_sha256=encoder.weights_sha256,
-        metric=scene.metric,
-        built_from={**job["built_from"], "samples": len(buffer)},
-        training=[vars(point) for point in training.history],
-    )
-    scene_map = replace(scene_map, calibration=calibrate(scene_map, encoder, frames))
-    calibrated = time.monotonic()
-    return scene_map, {"samples": filled - began, "training": trained - filled, "calibration": calibrated - trained}
+@dataclass(frozen=True, eq=False)
+class _Job:
+    """One build: what it is made from and how."""
 
+    scene: Scene
+    frames: tuple[Frame, ...]
+    config: MappingConfig
+    holdout: str | None
+    seed: int
+    device: torch.device
+    encoder: LocalEncoder
 
-def _job(scene: Scene, frames: Sequence[Frame], config: MappingConfig, seed: int, holdout: str | None) -> dict[str, Any]:
-    """Everything that the map's bytes depend on. Two jobs that are equal may share their work."""
-    import torch
+    def record(self) -> dict[str, Any]:
+        """Everything that the map's bytes depend on. Two jobs whose records are equal may share their work."""
+        program = {"trigpoint": trigpoint.__version__, "map_format": FORMAT_VERSION, "torch": torch.__version__}
+        where = {"device": self.device.type, "threads": torch.get_num_threads()}
+        weights = self.encoder.weights_sha256
+        return {"config": to_json(self.config), "built_from": self._built_from, **program, **where, "weights": weights}
 
-    digest = hashlib.sha256()
-    for frame in frames:
-        digest.update(json.dumps([frame.name, frame.camera.to_json(), frame.pose().matrix().tolist()]).encode())
-        digest.update(sha256_of(frame.image_path).encode())
-    return {
-        "config": to_json(config),
-        "built_from": {
-            "place": scene.root.resolve().name,
-            "format": scene.format,
-            "photos": len(frames),
-            "held_out": sum(frame.split == TEST for frame in scene.frames),
-            "holdout": holdout,
-            "seed": seed,
+    @cached_property
+    def _built_from(self) -> dict[str, Any]:
+        digest = hashlib.sha256()
+        for frame in self.frames:
+            digest.update(json.dumps([frame.name, frame.camera.to_json(), frame.pose().matrix().tolist()]).encode())
+            digest.update(sha256_of(frame.image_path).encode())
+        return {
+            "place": self.scene.root.resolve().name,
+            "format": self.scene.format,
+            "photos": len(self.frames),
+            "held_out": sum(frame.split == TEST for frame in self.scene.frames),
+            "holdout": self.holdout,
+            "seed": self.seed,
             "digest": digest.hexdigest(),
-        },
-        "program": {"map_format": FORMAT_VERSION, "torch": torch.__version__, "threads": torch.get_num_threads()},
-    }
+        }
+
+    def run(self, work: Path, stop: StopRequest) -> tuple[SceneMap, dict[str, float]]:
+        """Make the map, or finish it from what is in the work folder; with the seconds that each stage took."""
+        config, frames, seed = self.config, self.frames, self.seed
+        normalization = Normalization.of_cameras(self.scene.with_frames(frames).centres(), self.scene.metric)
+        times = [time.monotonic()]
+        buffer = fill_buffer(
+            frames, self.encoder, config.features, config.buffer, normalization, seed=seed, folder=work, stop=stop
+        )
+        times.append(time.monotonic())
+        training = train_head(buffer, config, seed=seed, folder=work, device=self.device, stop=stop)
+        times.append(time.monotonic())
+        scene_map = SceneMap(
+            config=config,
+            head=training.head.cpu(),
+            normalization=normalization,
+            dim=self.encoder.dim,
+            weights_sha256=self.encoder.weights_sha256,
+            metric=self.scene.metric,
+            built_from={**self._built_from, "samples": len(buffer)},
+            training=[vars(point) for point in training.history],
+        )
+        scene_map = replace(scene_map, calibration=calibrate(scene_map, self.encoder, frames))
+        times.append(time.monotonic())
+        stages = ("samples", "training", "calibration")
+        return scene_map, dict(zip(stages, (after - before for before, after in pairwise(times)), strict=True))
 
 
 def _prepare(work: Path, job: dict[str, Any], fresh: bool) -> bool:

@@ -101,7 +101,7 @@ class Scene:
         return tuple(frame for frame in self.frames if frame.cam_from_world is not None)
 
     def for_mapping(self) -> tuple[Frame, ...]:
-        """The posed frames to make a map from: those for training, or all if none is marked as such, but none for testing."""
+        """The posed frames to make a map from: those for training, or if none is marked so, all but those for testing."""
         posed = self.posed()
         train = tuple(frame for frame in posed if frame.split == TRAIN)
         return train or tuple(frame for frame in posed if frame.split != TEST)

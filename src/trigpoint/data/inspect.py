@@ -15,7 +15,7 @@ from trigpoint.data.epipolar import EpipolarCheck, check_epipolar
 from trigpoint.data.neighbours import Neighbours, nearest_photos
 from trigpoint.data.pictures import PictureCheck, check_pictures
 
-MIN_POSED = 10
+MIN_POSED = 5
 MAX_EPIPOLAR_PX = 3.0
 # A photo is far from the others at five times the usual distance, but never within a turn of 0.2 radians, about 11 degrees:
 # in slow videos five times the usual distance is nothing.

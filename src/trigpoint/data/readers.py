@@ -87,7 +87,7 @@ def _not_recognised(place: Path) -> SceneError:
             "TP-202",
             f"a folder with {len(photos)} photos but no poses",
             where=place,
-            fix=f"Use structure from motion (COLMAP, or 'trigpoint reconstruct') first. Looked for {wanted}.",
+            fix=f"Use structure from motion (COLMAP, for example) first. Looked for {wanted}.",
         )
     if archives:
         return SceneError("TP-202", f"only packed files ({archives[0]})", where=place, fix="Unpack them first.")

@@ -83,6 +83,8 @@ class LossConfig:
         schedule: path of the soft clamp, ``"circle"`` or ``"log-circle"``; see ``reprojection.soft_clamp_px``.
         tau_start_px: soft clamp of the residual at the start.
         tau_end_px: soft clamp at the end of training.
+        depth_sigma: residuals are multiplied by z / sqrt(z^2 + sigma^2) at depth z (R-SCoRe's depth adjustment), with a
+            sigma that fades from this to 0 on the way of the soft clamp. 0 switches it off.
         depth_min: closest valid depth.
         depth_max: furthest valid depth.
         depth_target: depth towards which points without a valid reprojection are pulled.
@@ -93,6 +95,7 @@ class LossConfig:
     schedule: str = "circle"
     tau_start_px: float = 50.0
     tau_end_px: float = 1.0
+    depth_sigma: float = 0.0
     depth_min: float = 0.1
     depth_max: float = 1000.0
     depth_target: float = 10.0
@@ -105,6 +108,7 @@ class LossConfig:
             require(0 < value < math.inf, f"loss.{name}", value, "positive")
         require(self.schedule in ("circle", "log-circle"), "loss.schedule", self.schedule, "circle or log-circle")
         require(0 <= self.tau_start_px < math.inf, "loss.tau_start_px", self.tau_start_px, "0 or more")
+        require(0 <= self.depth_sigma < math.inf, "loss.depth_sigma", self.depth_sigma, "0 or more")
         require(self.depth_max > self.depth_min, "loss.depth_max", self.depth_max, "more than loss.depth_min")
 
 

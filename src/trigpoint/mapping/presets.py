@@ -33,7 +33,7 @@ PRESETS: dict[str, MappingConfig] = {
             augmentation=AugmentationConfig(scale_min=0.75, scale_max=4 / 3),
         ),
         head=HeadConfig(width=256, standardize=True),
-        loss=LossConfig(norm=2, schedule="log-circle", tau_start_px=300.0),
+        loss=LossConfig(norm=2, schedule="log-circle", tau_start_px=200.0, depth_sigma=1.0),
         optimizer=OptimizerConfig(kind="muon", matrix_rate=0.04, warmup_share=0.04, steps=1500, batch=2048),
     ),
 }

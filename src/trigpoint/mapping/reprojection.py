@@ -47,10 +47,14 @@ def soft_clamp_px(config: LossConfig, progress: float) -> float:
     ``"circle"`` (ACE, GLACE): (1 - w) tau_start + tau_end, from 51 px to 1 px. ``"log-circle"``: the same path for the
     logarithm of tau, which can start where every error still has a gradient and yet spends its time at small ones.
     """
-    weight = 1 - math.sqrt(max(0.0, 1 - progress**2))
+    weight = _circle(progress)
     if config.schedule == "log-circle":
         return config.tau_start_px ** (1 - weight) * config.tau_end_px**weight
     return (1 - weight) * config.tau_start_px + config.tau_end_px
+
+
+def _circle(progress: float) -> float:
+    return 1 - math.sqrt(max(0.0, 1 - progress**2))
 
 
 def reprojection_loss(points: Tensor, targets: Targets, config: LossConfig, progress: float) -> LossTerms:
@@ -71,6 +75,10 @@ def reprojection_loss(points: Tensor, targets: Targets, config: LossConfig, prog
     z = depth[:, 0]
     valid = (z > config.depth_min) & (z < config.depth_max) & (distance_px < config.hard_clamp_px)
     tau = soft_clamp_px(config, progress)
+    if config.depth_sigma > 0:
+        sigma = config.depth_sigma * (1 - _circle(progress))
+        near = z.clamp_min(config.depth_min)
+        distance_px = distance_px * near / (near**2 + sigma**2).sqrt()
     robust = tau * torch.tanh(distance_px / tau)
     default = config.depth_target * torch.cat([targets.rays, torch.ones_like(depth)], dim=1)
     pull = (default - in_cam).abs().sum(dim=1) if config.norm == 1 else (default - in_cam).norm(dim=1)

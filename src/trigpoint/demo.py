@@ -25,7 +25,7 @@ from trigpoint.localization.localizer import Localizer
 from trigpoint.pipeline import build_map
 
 MARKER = "trigpoint-demo.json"
-OVERRIDES = ("buffer.views_per_photo=3", "optimizer.steps=600")
+OVERRIDES = ("buffer.views_per_photo=3", "optimizer.steps=1000")
 _N_TRAIN, _N_DAY, _N_NIGHT, _N_ELSEWHERE = 60, 15, 10, 15
 # Some photos of the walk are taken by night, as anybody would who wants to localize at night.
 _TRAIN_NIGHT_SHARE = 0.25

@@ -1,8 +1,9 @@
 """Measures which inlier shares can be trusted in a map, when it is built.
 
 Wrong photos are made from the mapping photos themselves: mirrored, they show things of the place, in its light, but no
-pose of the camera can explain them. They score higher than photos of other places do, which keeps the rule on the safe
-side without needing any other data.
+pose of the camera can explain them. In most places they score higher than photos of other places do, which keeps the rule
+on the safe side without needing any other data. Where mirroring changes so much that they score lower, a share of what the
+mapping photos reach takes over.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ _PHOTOS = 24
 # Shares of wrong photos are about log-normal; this many standard deviations leave fewer than 1 % of them above.
 _DEVIATIONS = 2.5
 _SMALLEST_SHARE = 1e-3
+# Photos of other places reached 6 % of the typical share at most, held-out photos of the place 50 % and more.
+_SHARE_OF_TYPICAL = 0.1
 
 
 def calibrate(scene_map: SceneMap, encoder: LocalEncoder, frames: Sequence[Frame]) -> Calibration:
@@ -45,8 +48,9 @@ def calibrate(scene_map: SceneMap, encoder: LocalEncoder, frames: Sequence[Frame
             wrong.append(_inlier_share(localizer, mirrored, frame))
             advance()
     logs = np.log(np.maximum(wrong, _SMALLEST_SHARE))
-    noise = float(np.exp(logs.mean() + _DEVIATIONS * logs.std()))
-    return Calibration(noise_share=round(min(noise, 1.0), 4), typical_share=round(float(np.median(right)), 4))
+    typical = float(np.median(right))
+    noise = max(float(np.exp(logs.mean() + _DEVIATIONS * logs.std())), _SHARE_OF_TYPICAL * typical)
+    return Calibration(noise_share=round(min(noise, 1.0), 4), typical_share=round(typical, 4))
 
 
 def _inlier_share(localizer: Localizer, photo: Photo, frame: Frame) -> float:

@@ -42,7 +42,7 @@ class PnpOptions:
     """
 
     threshold_px: float = 10.0
-    max_iterations: int = 3000
+    max_iterations: int = 1500
     sample_points: int = 500
     refine_rounds: int = 5
 

@@ -1,0 +1,25 @@
+"""The verb ``demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trigpoint.commands.options import Flag, Output, write_document
+from trigpoint.core.progress import set_quiet
+
+
+def demo(*, output: Output = Path("trigpoint-demo"), seed: int = 0, quiet: Flag = False, json: Path | None = None) -> int:
+    """Build a synthetic place, map it, localize photos of it by day and by night and photos of another place, and report.
+
+    Args:
+        output: folder for the place, the map and the report; what an earlier demo left there is replaced.
+        seed: seed of the place and the map.
+        quiet: show no progress.
+        json: file to write the numbers to.
+    """
+    from trigpoint.demo import run_demo
+
+    set_quiet(quiet)
+    document = run_demo(output, seed)
+    write_document(json, document)
+    return 0

@@ -1,0 +1,69 @@
+"""The verb ``map``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tyro.conf import Positional, UseAppendAction
+
+from trigpoint.commands.options import Flag, Output, note, write_document
+from trigpoint.core.progress import set_quiet
+
+
+def map_place(
+    place: Positional[Path],
+    /,
+    *,
+    output: Output,
+    preset: str = "",
+    set: UseAppendAction[tuple[str, ...]] = (),
+    holdout: str | None = None,
+    seed: int = 0,
+    device: str | None = None,
+    format: str | None = None,
+    skip_invalid: Flag = False,
+    metric: bool | None = None,
+    fresh: Flag = False,
+    quiet: Flag = False,
+    json: Path | None = None,
+) -> int:
+    """Make a map file from a folder of posed photos. Interrupted, the same command continues.
+
+    Args:
+        place: COLMAP model, transforms.json, ACE layout, 7-Scenes or TUM RGB-D; found out by looking.
+        output: map file to write, such as kitchen.trig.
+        preset: recipe; see docs/presets.md. The default is sized for two CPU cores.
+        set: change one setting of the recipe, such as optimizer.steps=500; may be repeated.
+        holdout: photos held out for evaluation: every:N:K, blocks:A-B,... or sequence:NAME. Kept in the map.
+        seed: seed of every random number.
+        device: cpu or cuda; a GPU is used if there is one.
+        format: format of the place; found out if not given.
+        skip_invalid: leave out photos that cannot be used instead of stopping at them.
+        metric: whether one unit of the poses is one metre; what the format says if not given.
+        fresh: start again instead of continuing an interrupted build.
+        quiet: show no progress.
+        json: file to write the numbers of the build to.
+    """
+    from trigpoint import describe
+    from trigpoint.data.readers import open_scene
+    from trigpoint.mapping.presets import DEFAULT_PRESET
+    from trigpoint.pipeline import build_map
+
+    set_quiet(quiet)
+    scene = open_scene(place, format=format, skip_invalid=skip_invalid, metric=metric)
+    for problem in scene.problems:
+        note(f"{problem.severity}: {problem.message}")
+    result = build_map(
+        scene,
+        output,
+        preset=preset or DEFAULT_PRESET,
+        overrides=set,
+        holdout=holdout,
+        seed=seed,
+        device=device,
+        fresh=fresh,
+    )
+    lines, document = describe.build_report(result)
+    print("\n".join(lines))
+    write_document(json, document)
+    return 0

@@ -149,9 +149,92 @@ def write_colmap_text(root: Path) -> None:
     write_colmap(root, text=True)
 
 
+def write_twelvescenes(root: Path) -> None:
+    """The first two photos for testing. The mean of both focal lengths is FOCAL."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "info.txt").write_text(
+        f"m_versionNumber = 4\nm_sensorName = StructureSensor\nm_colorWidth = {SIZE[0]}\nm_colorHeight = {SIZE[1]}\n"
+        f"m_depthWidth = 32\nm_depthHeight = 24\nm_depthShift = 1000\n"
+        f"m_calibrationColorIntrinsic = {FOCAL - 1} 0 31 0 0 {FOCAL + 1} 25 0 0 0 1 0 0 0 0 1\n"
+    )
+    (root / "split.txt").write_text("sequence0 [frames=2]  [start=0 ; end=1]\nsequence1 [frames=6]  [start=2 ; end=7]\n")
+    for index, pose in enumerate(poses()):
+        write_photo(root / "data" / f"frame-{index:06d}.color.jpg")
+        (root / "data" / f"frame-{index:06d}.depth.png").write_bytes(b"never read")
+        write_matrix(root / "data" / f"frame-{index:06d}.pose.txt", pose.inverse().matrix())
+
+
+def nvm_line(name: str, pose: Pose, radial: float = 0.0) -> str:
+    numbers = (FOCAL, *pose.quaternion_wxyz(), *pose.centre(), radial)
+    return f"{name}\t{' '.join(f'{number:.12f}' for number in numbers)} 0"
+
+
+def write_nvm(path: Path, names: list[str], radial: float = 0.0) -> None:
+    """The model with the cameras of ``poses()`` and one point."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [nvm_line(name, pose, radial) for name, pose in zip(names, poses(len(names)), strict=True)]
+    path.write_text("\n".join(["NVM_V3 ", "", str(len(names)), *lines, "", "1", "0 0 3 9 9 9 1 0 0 1 2", ""]))
+
+
+def write_cambridge(root: Path) -> None:
+    """Six photos for training, two for testing. The model calls them .jpg, as that of the data set does."""
+    names = [f"seq{1 + index // 6}/frame{index:05d}" for index in range(COUNT)]
+    rows = []
+    for name, pose in zip(names, poses(), strict=True):
+        write_photo(root / f"{name}.png")
+        numbers = (*pose.centre(), *pose.quaternion_wxyz())
+        rows.append(f"{name}.png " + " ".join(f"{number:.12f}" for number in numbers))
+    header = ["Visual Landmark Dataset V1", "ImageFile, Camera Position [X Y Z W P Q R]", ""]
+    (root / "dataset_train.txt").write_text("\n".join([*header, *rows[:6]]) + "\n")
+    (root / "dataset_test.txt").write_text("\n".join([*header, *rows[6:]]) + "\n")
+    write_nvm(root / "reconstruction.nvm", [f"{name}.jpg" for name in names])
+
+
+def write_aachen(root: Path) -> None:
+    """Eight mapping photos; no queries."""
+    names = [f"db/{index}.jpg" for index in range(COUNT)]
+    for name in names:
+        write_photo(root / "images_upright" / name)
+    write_nvm(root / "3D-models" / "aachen_cvpr2018_db.nvm", names)
+
+
+def write_kapture(root: Path) -> None:
+    """A camera on a rig that is turned and shifted against it; the poses are those of the rig."""
+    sensor_from_rig = poses(2)[1]
+    records, trajectories = ["# kapture format: 1.1"], ["# kapture format: 1.1"]
+    for index, pose in enumerate(poses()):
+        write_photo(root / "sensors" / "records_data" / "cam" / f"{index:03d}.jpg")
+        records.append(f"{index:04d}, cam0, cam/{index:03d}.jpg")
+        rig = sensor_from_rig.inverse() @ pose
+        numbers = (*rig.quaternion_wxyz(), *rig.translation)
+        trajectories.append(f"{index}, rig, " + ", ".join(f"{number:.15g}" for number in numbers))
+    sensors = root / "sensors"
+    (sensors / "records_camera.txt").write_text("\n".join(records))
+    (sensors / "trajectories.txt").write_text("\n".join(trajectories))
+    numbers = (*sensor_from_rig.quaternion_wxyz(), *sensor_from_rig.translation)
+    (sensors / "rigs.txt").write_text("# rigs\nrig, cam0, " + ", ".join(f"{number:.15g}" for number in numbers))
+    (sensors / "sensors.txt").write_text(
+        f"# kapture format: 1.1\ncam0, Hero7, camera, PINHOLE, {SIZE[0]}, {SIZE[1]}, {FOCAL}, {FOCAL}, 32, 24\n"
+        "scanner, , lidar\n"
+    )
+
+
+def write_joint_place(root: Path) -> None:
+    """One place below the folder, left where it is."""
+    write_nerfstudio(root / "room")
+    place = {"path": "room", "offset": [0, 0, 0], "scale": 1}
+    document = {"format": "trigpoint-joint", "version": 1, "places": [place]}
+    (root / "house.joint.json").write_text(json.dumps(document))
+
+
 WRITERS: dict[str, Callable[[Path], None]] = {
+    "joint": write_joint_place,
     "ace": write_ace,
     "sevenscenes": write_sevenscenes,
+    "twelvescenes": write_twelvescenes,
+    "cambridge": write_cambridge,
+    "aachen": write_aachen,
+    "kapture": write_kapture,
     "tum": write_tum,
     "nerfstudio": write_nerfstudio,
     "colmap": write_colmap,

@@ -1,11 +1,14 @@
 """The contract that every local encoder keeps, and XFeat against its reference."""
 
 from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 import torch
 from image_files import photo_pixels
+from random_weights import FILES_OF, write_random_weights
 
 from trigpoint.core.camera import Camera
 from trigpoint.core.errors import ConfigError, WeightsError
@@ -19,16 +22,28 @@ from trigpoint.features.weights import find_weights
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
 SIZES = [(192, 256), (96, 32), (224, 160)]
-SPARSE = ("xfeat",)
+SPARSE = ("xfeat", "aliked", "disk", "superpoint", "dedode")
+# Refined to a fraction of a pixel; trained half a pixel off.
+NOT_AT_CENTRES = ("aliked", "disk")
+# As published, these are not of unit length.
+NOT_NORMALIZED = ("dedode", "loftr", "ace")
+# Where a cell of 8 x 8 px looks, from its corner.
+IN_CELL_PX = {"loftr": 0.5}
 BUDGET = 150
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=16)
 def encoder_named(name):
+    """With its own weights if they are here, with random ones where only users can bring them."""
     try:
         return load_encoder(name, CPU)
     except WeightsError as error:
-        pytest.skip(f"no weights: {error}")
+        if name not in FILES_OF:
+            pytest.skip(f"no weights: {error}")
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as folder:
+        write_random_weights(name, Path(folder))
+        patch.setenv("TRIGPOINT_WEIGHTS", folder)
+        return load_encoder(name, CPU)
 
 
 @pytest.fixture(params=ENCODERS)
@@ -53,7 +68,9 @@ def test_shapes_types_and_places(encoder, size):
         assert torch.isfinite(values).all() and values.device == CPU and not values.requires_grad
     assert (features.keypoints_px > 0).all()
     assert (features.keypoints_px < torch.tensor([size[1], size[0]])).all()
-    assert torch.allclose(features.descriptors.norm(dim=1), torch.ones(count), atol=1e-4)
+    if encoder.name not in NOT_NORMALIZED:
+        assert torch.allclose(features.descriptors.norm(dim=1), torch.ones(count), atol=1e-4)
+    assert (features.descriptors.norm(dim=1) > 0).all()
     assert len(torch.unique(features.keypoints_px, dim=0)) == count
 
 
@@ -73,14 +90,15 @@ def test_budgets_and_grids(encoder):
         assert set(map(tuple, few.keypoints_px.tolist())) <= set(map(tuple, features.keypoints_px.tolist()))
         assert few.scores.min() >= features.scores.median()
         # A detected pixel lies at the centre of the pixel.
-        assert (features.keypoints_px % 1 == 0.5).all()
+        assert (features.keypoints_px % 1 == 0.5).all() == (encoder.name not in NOT_AT_CENTRES)
     else:
-        x, y = np.meshgrid(np.arange(32) * 8 + 4.0, np.arange(24) * 8 + 4.0)
+        inside = IN_CELL_PX.get(encoder.name, 4.0)
+        x, y = np.meshgrid(np.arange(32) * 8 + inside, np.arange(24) * 8 + inside)
         assert features.keypoints_px.numpy() == pytest.approx(np.stack([x, y], axis=-1).reshape(-1, 2))
 
 
 def test_the_same_view_gives_the_same_features(encoder):
-    first, second = (encoder.encode(view_of(192, 256), BUDGET) for _ in range(2))
+    first, second = (encoder.encode(view_of(96, 128), BUDGET) for _ in range(2))
     for a, b in ((first.keypoints_px, second.keypoints_px), (first.descriptors, second.descriptors)):
         assert torch.equal(a, b)
     assert torch.equal(first.scores, second.scores)
@@ -97,6 +115,8 @@ def test_flat_views_do_no_harm(encoder, level):
 
 def test_descriptors_tell_places_apart(encoder):
     """Shifted by a whole cell, a place keeps its descriptor; another place has another one."""
+    if encoder.name == "dedode":
+        pytest.skip("it sees the border of a view this small from everywhere, and its keypoints are neighbours")
     wide = view_of(128, 256, seed=2)
     step = 32
     first = encoder.encode(wide[:, :-step].contiguous(), 4000)

@@ -1,15 +1,20 @@
 """The regression head: its size, its output layer, its initialisation."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
 
 from trigpoint.mapping.config import HeadConfig
-from trigpoint.mapping.head import Head, homogeneous_offset, make_head
+from trigpoint.mapping.head import Head, make_head
+from trigpoint.mapping.layers import FourierCode, homogeneous_offset
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+RSCORE = HeadConfig(width=768, blocks=3, hidden_ratio=2, clusters=50, refiner_blocks=2, pad_input=True)
 
 
 def count(head):
@@ -26,6 +31,14 @@ def count(head):
         (64, HeadConfig(), 2 * (64 * 512 + 512) + 7 * (512 * 512 + 512) + 512 * 4 + 4),
         (64, HeadConfig(width=256), 2 * (64 * 256 + 256) + 7 * (256 * 256 + 256) + 256 * 4 + 4),
         (256, HeadConfig(width=256, blocks=3), 14 * (256 * 256 + 256) + 256 * 4 + 4),
+        # GLACE: 7-/12-Scenes, i12/i19, Cambridge, Aachen; 256 global and 512 local numbers.
+        (768, HeadConfig(width=768), 4_727_812),
+        (768, HeadConfig(width=768, clusters=50), 4_766_262),
+        (768, HeadConfig(width=768, blocks=2), 6_499_588),
+        (768, HeadConfig(width=768, blocks=3, hidden_ratio=2, clusters=50), 13_663_542),
+        # R-SCoRe and its large variant; 256 global and 128 local numbers.
+        (384, RSCORE, 21_050_938),
+        (384, replace(RSCORE, width=1280), 58_022_458),
     ],
 )
 def test_parameter_counts(inputs, config, parameters):
@@ -99,3 +112,67 @@ def test_initialisation_is_torchs_default():
     for layer in (module for module in head.modules() if isinstance(module, nn.Linear)):
         assert layer.weight.abs().max() <= 1 / math.sqrt(512)
         assert float(layer.weight.detach().std()) == pytest.approx(float(reference.weight.detach().std()), rel=0.05)
+
+
+def test_one_cluster_at_the_origin_is_a_plain_offset():
+    config = HeadConfig(width=32)
+    plain = make_head(8, config, torch.Generator().manual_seed(0))
+    centred = make_head(8, replace(config, clusters=2), torch.Generator().manual_seed(0), torch.zeros(2, 3))
+    centred.load_state_dict(plain.state_dict(), strict=False)
+    inputs = torch.randn(9, 8)
+    assert torch.allclose(plain(inputs), centred(inputs), atol=1e-6)
+
+
+def test_the_position_decoder_mixes_the_centres():
+    centres = torch.tensor([[10.0, 0, 0], [0, 20, 0], [0, 0, 30]])
+    head = make_head(8, HeadConfig(width=16, clusters=3), torch.Generator().manual_seed(1), centres)
+    with torch.no_grad():
+        head.decoder.output.weight.zero_()
+        head.decoder.output.bias.zero_()
+        head.decoder.choice.weight.zero_()
+        head.decoder.choice.bias.copy_(torch.tensor([0.0, math.log(2), math.log(5)]))
+    assert head(torch.randn(4, 8)).tolist() == [pytest.approx([10 / 8, 40 / 8, 150 / 8], rel=1e-5)] * 4
+    with torch.no_grad():
+        head.decoder.choice.bias.copy_(torch.tensor([100.0, 0, 0]))
+    assert head(torch.randn(1, 8))[0].tolist() == pytest.approx([10, 0, 0], abs=1e-4)
+
+
+def test_the_refinement_adds_to_the_coarse_point():
+    config = HeadConfig(width=96, refiner_blocks=1, pad_input=True)
+    head = make_head(8, config, torch.Generator().manual_seed(2))
+    coarse, fine = head.stages(torch.randn(5, 8))
+    assert coarse.shape == fine.shape == (5, 3) and not torch.allclose(coarse, fine)
+    with torch.no_grad():
+        head.refiner.output.weight.zero_()
+        head.refiner.output.bias.zero_()
+    coarse, fine = head.stages(torch.randn(5, 8))
+    assert torch.equal(coarse, fine)
+    # Nothing is detached: the fine loss reaches the decoder.
+    fine.sum().backward()
+    assert head.decoder.output.weight.grad.abs().sum() > 0
+
+
+def test_golden_values_of_the_fourier_code():
+    code = FourierCode(16, 2048.0, 12.0)(torch.tensor([[512.0, 0.0, 0.125]], dtype=torch.float64))
+    assert code.shape == (1, 96)
+    # Lowest frequency: a quarter turn at 512. Highest, 2^12 times that: a quarter turn at 0.125.
+    assert float(code[0, 0]) == pytest.approx(1.0, abs=1e-6) and float(code[0, 16]) == pytest.approx(0.0, abs=1e-6)
+    assert code[0, 32:48].abs().max() == 0 and code[0, 48:64].min() == 1
+    assert float(code[0, 64 + 15]) == pytest.approx(1.0, abs=1e-4)
+
+
+def test_the_fourier_code_takes_the_last_channels():
+    head = make_head(8, HeadConfig(width=100, refiner_blocks=1), torch.Generator().manual_seed(3))
+    seen = []
+    head.refiner_blocks.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    inputs = torch.randn(3, 8)
+    coarse = head.stages(inputs)[0]
+    change = seen[0] - head.blocks(inputs)
+    assert change[:, :4].abs().max() == 0
+    assert torch.allclose(change[:, 4:], head.fourier(coarse), atol=1e-5)
+
+
+def test_a_narrow_input_is_padded_or_projected():
+    assert count(Head(8, HeadConfig(width=16))) - count(Head(8, HeadConfig(width=16, pad_input=True))) == 8 * 16 + 16
+    # A wider one is projected either way.
+    assert count(Head(20, HeadConfig(width=16))) == count(Head(20, HeadConfig(width=16, pad_input=True)))

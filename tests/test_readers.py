@@ -31,8 +31,13 @@ from trigpoint.data.ace import pairing_stem
 from trigpoint.data.readers import READERS, open_scene
 
 FIRST_NAMES = {
+    "joint": "room/images/000.jpg",
     "ace": "test/rgb/frame-000006.color.jpg",
     "sevenscenes": "seq-01/frame-000000.color.png",
+    "twelvescenes": "data/frame-000000.color.jpg",
+    "cambridge": "seq1/frame00000.png",
+    "aachen": "db/0.jpg",
+    "kapture": "cam/000.jpg",
     "tum": "rgb/100.000000.png",
     "nerfstudio": "images/000.jpg",
     "colmap": "000.jpg",
@@ -55,7 +60,7 @@ def test_every_reader_gives_poses_and_cameras(name, tmp_path):
     assert [reader.name for reader in READERS.values() if reader.sniff(tmp_path)] == [name]
     check_poses(scene)
     assert scene.frames[0].name == FIRST_NAMES[name]
-    assert scene.metric == (name in ("ace", "sevenscenes", "tum"))
+    assert scene.metric == (name not in ("nerfstudio", "colmap"))
     camera = scene.frames[-1].camera
     fx, fy, cx, cy = camera.pinhole_params()
     assert (fx, fy) == ((585, 585) if name == "sevenscenes" else (FOCAL, FOCAL))

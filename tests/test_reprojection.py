@@ -5,8 +5,9 @@ import math
 import pytest
 import torch
 
-from trigpoint.mapping.config import LossConfig
-from trigpoint.mapping.reprojection import Targets, reprojection_loss, soft_clamp_px
+from trigpoint.mapping.losses import tie_weight, total_loss
+from trigpoint.mapping.reprojection import Targets, reprojection_loss, robust, soft_clamp_px
+from trigpoint.mapping.training_config import LossConfig, TermConfig
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 IDENTITY = torch.eye(3, 4, dtype=torch.float64)
@@ -25,8 +26,8 @@ def points_at(*points):
     ("progress", "tau"), [(0.0, 51.0), (0.5, 50 * math.sqrt(0.75) + 1), (0.6, 41.0), (0.8, 31.0), (1.0, 1.0), (1.2, 1.0)]
 )
 def test_the_circle_schedule(progress, tau):
-    assert soft_clamp_px(LossConfig(), progress) == pytest.approx(tau, abs=1e-12)
-    assert soft_clamp_px(LossConfig(), 0.5) == pytest.approx(44.30, abs=0.005)
+    assert soft_clamp_px(TermConfig(), progress) == pytest.approx(tau, abs=1e-12)
+    assert soft_clamp_px(TermConfig(), 0.5) == pytest.approx(44.30, abs=0.005)
 
 
 # The point (0.1, 0.2, 2) projects to (0.05, 0.1); seen at (0.02, 0.06): residual (3, 8) px with focal lengths 100 and 200.
@@ -118,3 +119,82 @@ def test_gradients_against_finite_differences(norm, progress):
     assert torch.autograd.gradcheck(
         lambda moved: reprojection_loss(moved, targets, config, progress).loss, points.requires_grad_(), eps=1e-7, atol=1e-5
     )
+
+
+@pytest.mark.parametrize(
+    ("schedule", "start", "end", "progress", "tau"),
+    [
+        ("blend", 50, 1, 0.0, 50.0),
+        ("blend", 50, 1, 1.0, 1.0),
+        # w(0.6) = 0.2
+        ("blend", 25, 1, 0.6, 20.2),
+        ("log-circle", 200, 1, 0.0, 200.0),
+        ("log-circle", 200, 2, 1.0, 2.0),
+        ("log-circle", 100, 1, 0.6, 100**0.8),
+    ],
+)
+def test_the_other_schedules(schedule, start, end, progress, tau):
+    term = TermConfig(schedule=schedule, tau_start_px=start, tau_end_px=end)
+    assert soft_clamp_px(term, progress) == pytest.approx(tau, rel=1e-12)
+
+
+# tau 9q / (9q + 4), q = (r / tau)^2: half of tau at two thirds of it.
+@pytest.mark.parametrize(
+    ("distance", "tau", "value"), [(20.0, 30.0, 15.0), (0.0, 30.0, 0.0), (30.0, 30.0, 30 * 9 / 13), (1e6, 5.0, 5.0)]
+)
+def test_geman_mcclure(distance, tau, value):
+    assert float(robust(torch.tensor(distance, dtype=torch.float64), tau, "geman-mcclure")) == pytest.approx(value, rel=1e-8)
+
+
+# sigma = 3: 0.16 at 0.5 m, 0.32 at 1 m, 0.71 at 3 m, 0.86 at 5 m, 0.96 at 10 m.
+@pytest.mark.parametrize(("depth", "factor"), [(0.5, 0.164), (1.0, 0.316), (3.0, 0.707), (5.0, 0.857), (10.0, 0.958)])
+def test_the_depth_adjustment(depth, factor):
+    term = TermConfig(depth_sigma=3.0, depth_fades=False, schedule="blend", tau_start_px=1e6, tau_end_px=1e6)
+    targets = targets_for([(0.0, 0.0)])
+    terms = reprojection_loss(points_at((0.01 * depth, 0.0, depth)), targets, LossConfig(norm=2), 0.5, term)
+    assert float(terms.loss.detach()) == pytest.approx(factor, abs=5e-4)
+    faded = TermConfig(depth_sigma=3.0, schedule="blend", tau_start_px=1e6, tau_end_px=1e6)
+    assert float(
+        reprojection_loss(points_at((0.01 * depth, 0.0, depth)), targets, LossConfig(norm=2), 1.0, faded).loss.detach()
+    ) == (pytest.approx(1.0, abs=1e-6))
+
+
+@pytest.mark.parametrize(
+    ("progress", "weight"), [(0.0, 1.0), (0.25, 0.5), (0.125, (1 + math.sqrt(0.5)) / 2), (0.5, 0.0), (1.0, 0.0)]
+)
+def test_the_weight_of_the_tie(progress, weight):
+    assert tie_weight(progress, 0.5) == pytest.approx(weight, abs=1e-12)
+    assert tie_weight(progress, 0.0) == 0.0
+
+
+def stages():
+    return points_at((0.0, 0.0, 2.0), (0.0, 0.0, 2.0)), points_at((0.0, 0.0, 2.05), (0.0, 0.0, 2.5))
+
+
+def test_the_refinement_is_tied_to_the_coarse_point():
+    coarse, fine = stages()
+    targets = targets_for([(0.0, 0.0)] * 2)
+    config = LossConfig(norm=2, tie_share=0.5)
+    # Both points are seen exactly where they should be, so only the movement of 0.5 beyond the tolerance costs.
+    loss = total_loss((coarse, fine), targets, config, 0.25).loss
+    assert float(loss.detach()) == pytest.approx(0.5 * 0.5 / 2, rel=1e-9)
+    assert float(total_loss((coarse, fine), targets, config, 0.6).loss.detach()) == pytest.approx(0, abs=1e-9)
+    assert float(total_loss((coarse, fine), targets, LossConfig(norm=2), 0.25).loss.detach()) == pytest.approx(0, abs=1e-9)
+
+
+def test_known_points_replace_the_tie():
+    coarse, fine = stages()
+    known = torch.tensor([[0.0, 0, 3], [math.nan] * 3], dtype=torch.float64)
+    config = LossConfig(norm=2, tie_share=0.5, supervision="depth")
+    loss = total_loss((coarse, fine), targets_for([(0.0, 0.0)] * 2), config, 0.0, known).loss
+    assert float(loss.detach()) == pytest.approx((1.0 + 0.95) / 2, rel=1e-9)
+    loss.backward()
+    assert torch.isfinite(coarse.grad).all() and torch.isfinite(fine.grad).all()
+
+
+def test_both_outputs_are_judged_by_their_own_terms():
+    coarse, fine = points_at((0.02, 0.0, 2.0)), points_at((0.04, 0.0, 2.0))
+    config = LossConfig(norm=2, coarse=TermConfig(robust="geman-mcclure"), final=TermConfig())
+    terms = total_loss((coarse, fine), targets_for([(0.0, 0.0)]), config, 0.0)
+    q = (1 / 51) ** 2
+    assert float(terms.loss.detach()) == pytest.approx(51 * math.tanh(2 / 51) + 51 * 9 * q / (9 * q + 4), rel=1e-9)

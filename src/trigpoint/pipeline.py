@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import torch
 from filelock import FileLock, Timeout
 
-import trigpoint
-from trigpoint.core.artifact import sha256_of, write_json
-from trigpoint.core.config import to_json
+from trigpoint.build_job import Job
+from trigpoint.core.artifact import write_json
 from trigpoint.core.device import pick_device
 from trigpoint.core.errors import MappingError, OutputError
-from trigpoint.core.interrupt import StopRequest, stop_request
-from trigpoint.core.progress import console
-from trigpoint.core.scene import TEST, Frame, Scene
+from trigpoint.core.interrupt import stop_request
+from trigpoint.core.progress import console, set_quiet
+from trigpoint.core.scene import Frame, Scene
 from trigpoint.data.inspect import MIN_POSED
 from trigpoint.data.splits import apply_holdout, parse_holdout
 from trigpoint.features.encoders import load_encoder
-from trigpoint.features.local import LocalEncoder
-from trigpoint.localization.calibration import calibrate
-from trigpoint.mapping.buffer import fill_buffer
 from trigpoint.mapping.config import MappingConfig
-from trigpoint.mapping.normalization import Normalization
+from trigpoint.mapping.parallel import join_workers
 from trigpoint.mapping.presets import DEFAULT_PRESET, preset_config
-from trigpoint.mapping.scene_map import FORMAT_VERSION, SceneMap, load_map, save_map
-from trigpoint.mapping.training import train_head
+from trigpoint.mapping.scene_map import SceneMap, load_map, save_map
 
 
 @dataclass(frozen=True)
@@ -91,19 +81,42 @@ def build_map(
     if holdout is not None:
         scene = apply_holdout(scene, parse_holdout(holdout))
     chosen = pick_device(device)
-    job = _Job(scene, mapping_frames(scene), config, holdout, seed, chosen, load_encoder(config.features.encoder, chosen))
+    workers = join_workers()
+    frames = mapping_frames(scene)
+    encoder = load_encoder(config.features.encoder, chosen)
+    job = Job(scene, frames, _fitted(config, len(frames)), holdout, seed, chosen, encoder, workers)
+    if not workers.first:
+        return _assist(job, output)
     with _work_folder(output) as work:
         resumed = _prepare(work, job.record(), fresh)
         console().print(f"{len(job.frames)} photos, preset {preset}{', continuing an interrupted build' if resumed else ''}")
+        workers.wait()
         with stop_request() as stop:
             scene_map, seconds = job.run(work, stop)
+        assert scene_map is not None  # the first process gets it
         # Written inside the work folder first: a kill at any moment leaves nothing half-done beside the output.
         save_map(scene_map, work / "finished.trig")
         (work / "finished.trig").replace(output)
+        workers.wait()
         # First of all files, so that what a kill leaves of the others is never taken for the beginnings of a build.
         (work / "job.json").unlink()
     shutil.rmtree(work)
     return BuildResult(load_map(output), output, output.stat().st_size, seconds, resumed)
+
+
+def _assist(job: Job, output: Path) -> BuildResult:
+    """What the processes beside the first do: their share of the samples and of the training."""
+    set_quiet(True)
+    job.workers.wait()
+    with stop_request() as stop:
+        _, seconds = job.run(_work_path(output), stop)
+    job.workers.wait()
+    return BuildResult(load_map(output), output, output.stat().st_size, seconds, False)
+
+
+def _fitted(config: MappingConfig, photos: int) -> MappingConfig:
+    """The recipe with as many clusters as there are photos at most."""
+    return replace(config, head=replace(config.head, clusters=min(config.head.clusters, photos)))
 
 
 def mapping_frames(scene: Scene) -> tuple[Frame, ...]:
@@ -131,68 +144,6 @@ def mapping_frames(scene: Scene) -> tuple[Frame, ...]:
     return frames
 
 
-@dataclass(frozen=True, eq=False)
-class _Job:
-    """One build: what it is made from and how."""
-
-    scene: Scene
-    frames: tuple[Frame, ...]
-    config: MappingConfig
-    holdout: str | None
-    seed: int
-    device: torch.device
-    encoder: LocalEncoder
-
-    def record(self) -> dict[str, Any]:
-        """Everything that the map's bytes depend on. Two jobs whose records are equal may share their work."""
-        program = {"trigpoint": trigpoint.__version__, "map_format": FORMAT_VERSION, "torch": torch.__version__}
-        where = {"device": self.device.type, "threads": torch.get_num_threads()}
-        weights = self.encoder.weights_sha256
-        return {"config": to_json(self.config), "built_from": self._built_from, **program, **where, "weights": weights}
-
-    @cached_property
-    def _built_from(self) -> dict[str, Any]:
-        digest = hashlib.sha256()
-        for frame in self.frames:
-            digest.update(json.dumps([frame.name, frame.camera.to_json(), frame.pose().matrix().tolist()]).encode())
-            digest.update(sha256_of(frame.image_path).encode())
-        return {
-            "place": self.scene.root.resolve().name,
-            "format": self.scene.format,
-            "photos": len(self.frames),
-            "held_out": sum(frame.split == TEST for frame in self.scene.frames),
-            "holdout": self.holdout,
-            "seed": self.seed,
-            "digest": digest.hexdigest(),
-        }
-
-    def run(self, work: Path, stop: StopRequest) -> tuple[SceneMap, dict[str, float]]:
-        """Make the map, or finish it from what is in the work folder; with the seconds that each stage took."""
-        config, frames, seed = self.config, self.frames, self.seed
-        normalization = Normalization.of_cameras(self.scene.with_frames(frames).centres(), self.scene.metric)
-        times = [time.monotonic()]
-        buffer = fill_buffer(
-            frames, self.encoder, config.features, config.buffer, normalization, seed=seed, folder=work, stop=stop
-        )
-        times.append(time.monotonic())
-        training = train_head(buffer, config, seed=seed, folder=work, device=self.device, stop=stop)
-        times.append(time.monotonic())
-        scene_map = SceneMap(
-            config=config,
-            head=training.head.cpu(),
-            normalization=normalization,
-            dim=self.encoder.dim,
-            weights_sha256=self.encoder.weights_sha256,
-            metric=self.scene.metric,
-            built_from={**self._built_from, "samples": len(buffer)},
-            training=[vars(point) for point in training.history],
-        )
-        scene_map = replace(scene_map, calibration=calibrate(scene_map, self.encoder, frames))
-        times.append(time.monotonic())
-        stages = ("samples", "training", "calibration")
-        return scene_map, dict(zip(stages, (after - before for before, after in pairwise(times)), strict=True))
-
-
 def _prepare(work: Path, job: dict[str, Any], fresh: bool) -> bool:
     """Empty the work folder unless it holds the beginnings of this very job; whether it does."""
     path = work / "job.json"
@@ -201,7 +152,9 @@ def _prepare(work: Path, job: dict[str, Any], fresh: bool) -> bool:
     if path.exists():
         console().print(f"Discarding the work of an interrupted build with other photos or settings in {work}")
     for item in work.iterdir():
-        if item.name != "lock":
+        if item.is_dir():
+            shutil.rmtree(item)
+        elif item.name != "lock":
             item.unlink()
     write_json(path, job)
     return False
@@ -212,7 +165,7 @@ def _work_folder(output: Path) -> Iterator[Path]:
     """The folder that keeps the work of an interrupted build, locked against a second build of the same map."""
     if output.is_dir():
         raise OutputError("TP-804", "the output is a folder", where=output, fix="Name a file, such as kitchen.trig.")
-    work = output.with_name(output.name + ".work")
+    work = _work_path(output)
     lock = FileLock(work / "lock", timeout=0)
     try:
         work.mkdir(parents=True, exist_ok=True)
@@ -228,3 +181,7 @@ def _work_folder(output: Path) -> Iterator[Path]:
     with lock:
         lock.release()  # one level of the two that acquire() and with count
         yield work
+
+
+def _work_path(output: Path) -> Path:
+    return output.with_name(output.name + ".work")

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from trigpoint.commands.compare import compare
+from trigpoint.commands.datasets import datasets
 from trigpoint.commands.demo import demo
 from trigpoint.commands.evaluate import evaluate
+from trigpoint.commands.export import export
 from trigpoint.commands.info import info
 from trigpoint.commands.localize import localize
 from trigpoint.commands.map import map_place
+from trigpoint.commands.view import view
+from trigpoint.commands.retrieval import retrieval
+from trigpoint.commands.reconstruct import reconstruct
 from trigpoint.commands.weights import weights
 
 VERBS: dict[str, Callable[..., int]] = {
     "demo": demo,
     "info": info,
+    "reconstruct": reconstruct,
     "map": map_place,
     "localize": localize,
     "evaluate": evaluate,
+    "compare": compare,
+    "export": export,
+    "view": view,
+    "retrieval": retrieval,
     "weights": weights,
+    "datasets": datasets,
 }

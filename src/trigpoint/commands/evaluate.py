@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tyro.conf import Positional, UseAppendAction
 
 from trigpoint.commands.options import Flag, write_document
 from trigpoint.core.progress import set_quiet
+
+if TYPE_CHECKING:
+    from trigpoint.evaluation.evaluate import Evaluation
 
 
 def evaluate(
@@ -19,6 +23,8 @@ def evaluate(
     split: Literal["test", "train", "all"] = "test",
     holdout: str | None = None,
     threshold: UseAppendAction[tuple[str, ...]] = (),
+    protocol: str | None = None,
+    submission: Path | None = None,
     estimate_cameras: Flag = False,
     report: Path | None = None,
     device: str = "cpu",
@@ -35,6 +41,8 @@ def evaluate(
         split: which photos: those held out, those mapped, or all.
         holdout: another split than the one kept in the map.
         threshold: count photos within this distance and angle, such as 0.05,5; may be repeated.
+        protocol: evaluate as papers do (7scenes, cambridge, ...; docs/datasets.md) and show their numbers beside.
+        submission: text file for visuallocalization.net to write the poses of all test photos to.
         estimate_cameras: do not tell the localizer the cameras of the photos.
         report: folder to write a page with pictures to.
         device: cpu or cuda.
@@ -44,23 +52,46 @@ def evaluate(
         json: file to write the numbers to.
     """
     from trigpoint.describe import stdout_console
-    from trigpoint.evaluation.map_evaluation import evaluate_map, report_evaluation
-    from trigpoint.evaluation.tables import print_evaluation
+    from trigpoint.evaluation.comparison import Comparison, submit_and_compare
+    from trigpoint.evaluation.map_evaluation import evaluate_map, place_evaluations, report_evaluation
+    from trigpoint.evaluation.tables import print_evaluation, print_places
 
     set_quiet(quiet)
+    comparison = Comparison.prepare(protocol, map, place, submission)
+    if submission is not None:
+        text, document = submit_and_compare(
+            comparison, map, place, submission, device=device, format=format, skip_invalid=skip_invalid
+        )
+        print(text)
+        if comparison is not None:
+            comparison.show(None, stdout_console())
+        write_document(json, document)
+        return 0
     run = evaluate_map(
         map,
         place,
         split=split,
         holdout=holdout,
-        thresholds=threshold,
+        thresholds=threshold if comparison is None else comparison.thresholds(threshold),
         known_cameras=not estimate_cameras,
         device=device,
         format=format,
         skip_invalid=skip_invalid,
     )
     print_evaluation(run.evaluation, stdout_console())
-    write_document(json, run.evaluation.to_json())
+    places = place_evaluations(run)
+    if places:
+        print_places(places, stdout_console())
+    document = {**run.evaluation.to_json(), **({"places": _summaries(places)} if places else {})}
+    if comparison is not None:
+        comparison.show(run.evaluation, stdout_console())
+        document["comparison"] = comparison.to_json(run.evaluation)
+    write_document(json, document)
     if report is not None:
         print(f"report: {report_evaluation(run, report, title=f'{place.resolve().name} with {map.name}')}")
     return 0
+
+
+def _summaries(places: Mapping[str, Evaluation]) -> dict[str, Any]:
+    """The evaluation of each place without its photos, which stand in that of the whole."""
+    return {name: {key: value for key, value in each.to_json().items() if key != "frames"} for name, each in places.items()}

@@ -19,7 +19,7 @@ def localize(
     *,
     camera: str | None = None,
     output: OptionalOutput = None,
-    to: Literal["jsonl", "tum", "colmap"] | None = None,
+    to: Literal["jsonl", "tum", "colmap", "ltvl"] | None = None,
     include_rejected: Flag = False,
     device: str = "cpu",
     quiet: Flag = False,
@@ -33,7 +33,7 @@ def localize(
         camera: intrinsics of all photos: f | fx,fy,cx,cy | MODEL:p1,p2,... | FILE.json; otherwise from EXIF, or the focal
             length is estimated.
         output: write the results there instead: .jsonl, .tum or .txt (TUM), or a folder (COLMAP).
-        to: format of the output, if its name does not tell.
+        to: format of the output, if its name does not tell; ltvl is that of visuallocalization.net.
         include_rejected: also write poses that are not trusted to TUM and COLMAP files.
         device: cpu or cuda.
         quiet: show no progress.

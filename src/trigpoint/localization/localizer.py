@@ -18,9 +18,11 @@ from trigpoint.core.localization import Localization
 from trigpoint.features.encoders import load_encoder
 from trigpoint.features.extract import PhotoFeatures, extract_features, rays_of
 from trigpoint.features.local import LocalEncoder
+from trigpoint.features.reduced import ReducedEncoder
 from trigpoint.features.views import plain_view
 from trigpoint.localization.focal import estimate_focal
-from trigpoint.localization.intrinsics import exif_camera
+from trigpoint.localization.hypotheses import TrialOptions, choose_hypothesis
+from trigpoint.localization.intrinsics import exif_camera, guess_focal_px
 from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions, PnpResult, pose_covariance, solve_pnp
 from trigpoint.localization.verdict import Verdict, VerdictOptions, judge, noise_inliers
 from trigpoint.mapping.scene_map import SceneMap, load_map
@@ -28,8 +30,9 @@ from trigpoint.mapping.scene_map import SceneMap, load_map
 
 @dataclass(frozen=True)
 class LocalizerOptions:
-    """How photos are localized: the pose solver and the verdict."""
+    """How photos are localized: the comparison of hypotheses, the pose solver and the verdict."""
 
+    trial: TrialOptions = field(default_factory=TrialOptions)
     pnp: PnpOptions = field(default_factory=PnpOptions)
     verdict: VerdictOptions = field(default_factory=VerdictOptions)
 
@@ -69,6 +72,8 @@ class Localizer:
                 where=path,
                 fix="Install the weights it was made with, or build it again.",
             )
+        if scene_map.pca is not None:
+            encoder = ReducedEncoder(encoder, scene_map.pca)
         return Localizer(scene_map, encoder, options)
 
     def localize(self, path: str | Path, *, camera: Camera | None = None, name: str | None = None) -> Localization:
@@ -103,12 +108,23 @@ class Localizer:
         clock = _Clock()
         found = self._features(photo)
         clock.lap("features")
-        points = self.map.points(found.descriptors)
-        clock.lap("coordinates")
+        hypotheses = self.map.hypotheses(found, (photo.width, photo.height))
+        clock.lap("retrieval")
         source = "given" if camera is not None else "estimated"
-        camera = camera or self._estimated_camera(photo, found, points)
-        _check_size(camera, photo)
-        solution = self._solve(camera, found, points)
+        first = camera or Camera.pinhole(photo.width, photo.height, guess_focal_px(photo.width, photo.height))
+        _check_size(first, photo)
+        query = _Query(found, first)
+        chosen = choose_hypothesis(
+            self.map, hypotheses, query.descriptors, query.points_px, query.intrinsics, self.options.pnp, self.options.trial
+        )
+        clock.lap("coordinates")
+        if camera is None:
+            camera = self._estimated_camera(
+                photo, found, self.map.points(found.descriptors, [hypotheses[chosen.hypothesis]])[0]
+            )
+            query = _Query(found, camera)
+        points = chosen.points if camera is first else self.map.points(query.descriptors, [hypotheses[chosen.hypothesis]])[0]
+        solution = self._solve(camera, query, points, chosen.tried)
         clock.lap("pose")
         return Localization(
             name=name,
@@ -131,23 +147,18 @@ class Localizer:
         view = plain_view(photo.width, photo.height, config.short_side_px, self.encoder.size_multiple)
         return extract_features(self.encoder, photo, view, config.query_keypoints)
 
-    def _solve(self, camera: Camera, found: PhotoFeatures, points: NDArray[np.float64]) -> _Solution:
-        rays = rays_of(camera, found.image_px)
-        usable = np.isfinite(rays).all(axis=1)
-        rays, points = rays[usable], points[usable]
-        # Work in px of the view, so that thresholds mean the same for every photo size.
-        fx, fy = (focal * found.scale for focal in camera.pinhole_params()[:2])
-        intrinsics = PinholeIntrinsics(fx, fy, 0.0, 0.0)
-        points_px = rays * (fx, fy)
+    def _solve(self, camera: Camera, query: _Query, points: NDArray[np.float64], tried: int) -> _Solution:
+        points_px, intrinsics = query.points_px, query.intrinsics
         result = solve_pnp(points_px, points, intrinsics, self.options.pnp)
         covariance, distance = None, math.inf
         if result.cam_from_world is not None:
             inliers = result.inliers
             covariance = pose_covariance(result.cam_from_world, points_px[inliers], points[inliers], intrinsics)
             distance = float(np.median(np.linalg.norm(points[inliers] - result.cam_from_world.centre(), axis=1)))
-        area = camera.width * camera.height * found.scale**2
+        area = camera.width * camera.height * query.scale**2
         options = self.options
-        noise = noise_inliers(len(points), area, options.pnp.threshold_px, options.pnp.max_iterations, options.verdict)
+        tried += options.pnp.max_iterations
+        noise = noise_inliers(len(points), area, options.pnp.threshold_px, tried, options.verdict)
         verdict = judge(result, covariance, distance, noise, self.map.calibration, options.verdict)
         return _Solution(result, covariance, verdict)
 
@@ -160,7 +171,28 @@ class Localizer:
         side = self.map.config.features.short_side_px
         side += -side % self.encoder.size_multiple
         self.encoder.encode(torch.zeros((side, side), dtype=torch.uint8), 16)
-        self.map.points(torch.zeros((16, self.map.dim)))
+        self.map.points(torch.zeros((16, self.map.dim)), [self.map.blank_hypothesis()])
+
+
+class _Query:
+    """The usable keypoints of a photo, undistorted.
+
+    Attributes:
+        descriptors: (N, C) of the keypoints that the camera model can undistort.
+        points_px: (N, 2) where they would be without distortion, px of the view around the principal point. In px of the
+            view, thresholds mean the same for every photo size.
+        intrinsics: of that view.
+        scale: view px per photo px.
+    """
+
+    def __init__(self, found: PhotoFeatures, camera: Camera) -> None:
+        rays = rays_of(camera, found.image_px)
+        usable = np.isfinite(rays).all(axis=1)
+        fx, fy = (focal * found.scale for focal in camera.pinhole_params()[:2])
+        self.descriptors = found.descriptors[torch.from_numpy(usable)]
+        self.points_px = rays[usable] * (fx, fy)
+        self.intrinsics = PinholeIntrinsics(fx, fy, 0.0, 0.0)
+        self.scale = found.scale
 
 
 @dataclass(frozen=True, eq=False)

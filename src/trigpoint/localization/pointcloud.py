@@ -55,10 +55,17 @@ def implicit_points(
             found = extract_features(encoder, photo, view, scene_map.config.features.query_keypoints)
             rays = rays_of(frame.camera, found.image_px)
             usable = np.isfinite(rays).all(axis=1)
-            xyz = scene_map.points(found.descriptors)[usable]
             focal = np.array(frame.camera.pinhole_params()[:2]) * found.scale
             intrinsics = PinholeIntrinsics(focal[0], focal[1], 0.0, 0.0)
-            close = reprojection_errors_px(frame.pose(), rays[usable] * focal, xyz, intrinsics) < threshold_px
+            # A mapping photo finds itself first; of an ensemble the network that knows this part of the place counts.
+            hypotheses = scene_map.hypotheses(found, (photo.width, photo.height))[: len(scene_map.heads)]
+            predicted = [points[usable] for points in scene_map.points(found.descriptors, hypotheses)]
+            fitting = [
+                reprojection_errors_px(frame.pose(), rays[usable] * focal, xyz, intrinsics) < threshold_px
+                for xyz in predicted
+            ]
+            best = int(np.argmax([close.sum() for close in fitting]))
+            xyz, close = predicted[best], fitting[best]
             points.append(xyz[close])
             colors.append(_colors(photo.rgb, found.image_px[usable][close], photo.width))
             advance()

@@ -1,6 +1,7 @@
-"""Localized photos as files: JSON lines, TUM trajectories, COLMAP models.
+"""Localized photos as files: JSON lines, TUM trajectories, COLMAP models, files for visuallocalization.net.
 
-No photo is ever missing from a file: those without a pose are named in comments with the reason.
+No photo is ever missing from a file: those without a pose are named in comments with the reason. Only the file for the
+benchmarks (``ltvl``) holds nothing but poses, because it has no comments.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from trigpoint.core.artifact import write_text
 from trigpoint.core.camera import Camera
 from trigpoint.core.errors import OutputError, did_you_mean
 from trigpoint.core.localization import OK, Localization
+from trigpoint.data.export.tum import joined, timestamps
 
-Format = Literal["jsonl", "tum", "colmap"]
+Format = Literal["jsonl", "tum", "colmap", "ltvl"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 _BY_SUFFIX: dict[str, Format] = {".jsonl": "jsonl", ".tum": "tum", ".txt": "tum"}
 _COLMAP_FILES = ("cameras.txt", "points3D.txt", "images.txt")
@@ -53,7 +55,7 @@ def check_output(path: Path, names: Iterable[str], format: str) -> None:
         format: one of ``FORMATS``.
 
     Raises:
-        OutputError: unknown format (TP-802); names that COLMAP cannot hold (TP-803); a folder that already holds
+        OutputError: unknown format (TP-802); names that the format cannot hold (TP-803); a folder that already holds
             another COLMAP model, a folder in place of a file or the reverse (TP-804).
     """
     if format not in FORMATS:
@@ -61,6 +63,8 @@ def check_output(path: Path, names: Iterable[str], format: str) -> None:
     if path.exists() and path.is_dir() != (format == "colmap"):
         kind = "a folder, results would be a file" if path.is_dir() else "a file, a COLMAP model is a folder"
         raise OutputError("TP-804", f"this is {kind}", where=path, fix="Give another path.")
+    if format == "ltvl":
+        _check_names([PurePosixPath(name).name for name in names], "the file for the benchmarks")
     if format != "colmap":
         return
     others = [name for name in _OTHER_COLMAP_FILES if (path / name).exists()]
@@ -68,12 +72,16 @@ def check_output(path: Path, names: Iterable[str], format: str) -> None:
         raise OutputError(
             "TP-804", f"the folder holds another COLMAP model ({others[0]})", where=path, fix="Give a new folder."
         )
+    _check_names(names, "COLMAP")
+
+
+def _check_names(names: Iterable[str], holder: str) -> None:
     for name, count in Counter(names).items():
         if count > 1 or not name or re.search(r"\s", name, re.ASCII) or not _is_utf8(name):
             problem = "occurs twice" if count > 1 else "is empty, has spaces or is not UTF-8"
             raise OutputError(
                 "TP-803",
-                f"the photo name {problem}: COLMAP cannot hold it",
+                f"the photo name {problem}: {holder} cannot hold it",
                 where=_quoted(name),
                 fix="Rename it, or write .jsonl.",
             )
@@ -86,8 +94,8 @@ def write_results(path: Path, results: Sequence[Localization], format: str, *, i
         path: file, or folder for ``colmap`` (cameras.txt, images.txt and an empty points3D.txt).
         results: localized photos.
         format: one of ``FORMATS``. ``jsonl`` has a line with everything for every photo; ``tum`` and ``colmap`` have
-            the poses that are ``ok``, the other photos as comments.
-        include_rejected: whether ``tum`` and ``colmap`` also get the poses that are not trusted.
+            the poses that are ``ok``, the other photos as comments; ``ltvl`` has the poses that are ``ok``, nothing else.
+        include_rejected: whether ``tum``, ``colmap`` and ``ltvl`` also get the poses that are not trusted.
 
     Raises:
         OutputError: as ``check_output``; a pose without a camera in ``colmap`` (TP-803); unwritable file (TP-801).
@@ -97,6 +105,8 @@ def write_results(path: Path, results: Sequence[Localization], format: str, *, i
         write_text(path, jsonl_text(results))
     elif format == "tum":
         write_text(path, tum_text(results, include_rejected=include_rejected))
+    elif format == "ltvl":
+        write_text(path, ltvl_text(results, include_rejected=include_rejected))
     else:
         for name, text in zip(_COLMAP_FILES, _colmap_texts(results, include_rejected), strict=True):
             write_text(path / name, text)
@@ -113,7 +123,7 @@ def tum_text(results: Sequence[Localization], *, include_rejected: bool = False)
     The timestamp is the number that is the photo's file name if all names are different numbers (lines are then sorted
     by it), else the position in ``results`` from 0. Comments name the photo of each timestamp.
     """
-    stamps = _timestamps([result.name for result in results])
+    stamps = timestamps([result.name for result in results])
     rows = list(zip(stamps or map(str, range(len(results))), results, strict=True))
     if stamps:
         rows.sort(key=lambda row: float(row[0]))
@@ -128,8 +138,22 @@ def tum_text(results: Sequence[Localization], *, include_rejected: bool = False)
         if _is_written(result, include_rejected) and result.cam_from_world is not None:
             world_from_cam = result.cam_from_world.inverse()
             w, x, y, z = world_from_cam.quaternion_wxyz()
-            lines.append(f"{stamp} {_join((*world_from_cam.translation, x, y, z, w))}")
+            lines.append(f"{stamp} {joined((*world_from_cam.translation, x, y, z, w))}")
     return "\n".join(lines) + "\n"
+
+
+def ltvl_text(results: Sequence[Localization], *, include_rejected: bool = False) -> str:
+    """Poses as the long-term visual localization benchmark takes them: ``photo qw qx qy qz tx ty tz``, ``cam_from_world``.
+
+    Photos go by their file names without folders.
+    """
+    lines: list[str] = []
+    for result in results:
+        pose = result.cam_from_world
+        if _is_written(result, include_rejected) and pose is not None:
+            values = joined((*pose.quaternion_wxyz(), *pose.translation))
+            lines.append(f"{PurePosixPath(result.name).name} {values}\n")
+    return "".join(lines)
 
 
 def _colmap_texts(results: Sequence[Localization], include_rejected: bool) -> tuple[str, str, str]:
@@ -143,11 +167,11 @@ def _colmap_texts(results: Sequence[Localization], include_rejected: bool) -> tu
             raise OutputError("TP-803", "a pose without a camera", where=result.name, fix="Write .jsonl or .txt.")
         camera_id = cameras.setdefault(result.camera, len(cameras) + 1)
         pose = result.cam_from_world
-        values = _join((*pose.quaternion_wxyz(), *pose.translation))
+        values = joined((*pose.quaternion_wxyz(), *pose.translation))
         # The empty second line is the list of 2D points.
         images += [f"{len(images) // 2 + 1} {values} {camera_id} {result.name}", ""]
     camera_lines = [
-        f"{number} {camera.model} {camera.width} {camera.height} {_join(camera.params)}"
+        f"{number} {camera.model} {camera.width} {camera.height} {joined(camera.params)}"
         for camera, number in cameras.items()
     ]
     comments = [
@@ -179,22 +203,6 @@ def _summary(result: Localization, include_rejected: bool) -> str:
 def _origin(results: Sequence[Localization]) -> str:
     maps = sorted({f"{result.map_id} (unit: {result.units})" for result in results})
     return f" of map {_quoted(', '.join(maps))[1:-1]}" if maps else ""
-
-
-def _timestamps(names: Sequence[str]) -> list[str] | None:
-    """The numbers that the file names are, or None unless all are, and different."""
-    stamps: list[str] = []
-    for name in names:
-        base = PurePosixPath(name).name
-        match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(?:\.[A-Za-z][A-Za-z0-9]*)?", base)
-        if match is None:
-            return None
-        stamps.append(match[1])
-    return stamps if stamps and len({float(stamp) for stamp in stamps}) == len(stamps) else None
-
-
-def _join(values: Iterable[float]) -> str:
-    return " ".join(repr(float(value)) for value in values)
 
 
 def _quoted(value: Any) -> str:

@@ -17,6 +17,9 @@ from trigpoint.core.localization import FAILED, OK, REJECTED
 from trigpoint.localization.pnp import PnpResult
 from trigpoint.mapping.calibration import Calibration
 
+# Below this ratio of what is typical to what is wrong a map cannot tell one from the other.
+_SMALLEST_MARGIN = 1.5
+
 
 @dataclass(frozen=True)
 class VerdictOptions:
@@ -24,7 +27,8 @@ class VerdictOptions:
 
     Attributes:
         false_alarms: expected number of poses from pure noise that pass, per photo.
-        full_confidence: the confidence is 1 from this multiple of the map's typical inlier share on.
+        full_confidence: the confidence reaches 99 % at this multiple of the inlier share that is typical for the mapping
+            photos; photos that were not mapped have about half of it.
         max_rotation_std_deg: largest standard deviation of the rotation.
         max_translation_std_share: largest standard deviation of the position, as share of the distance to the inliers.
     """
@@ -69,8 +73,8 @@ def judge(
 ) -> Verdict:
     """Decide about one pose.
 
-    The confidence is a score, not a probability: 0 where wrong photos can reach, 1 from half of what is typical for the
-    mapping photos.
+    The confidence is a logistic function of the logarithm of the inliers: one half where wrong photos can reach, 99 % at half
+    of what is typical for the mapping photos. How well it is calibrated is measured by ``trigpoint evaluate``.
 
     Args:
         result: the pose with its inliers.
@@ -84,15 +88,23 @@ def judge(
         return Verdict(FAILED, result.reason, 0.0)
     points = len(result.inliers)
     needed = max(noise, round(calibration.noise_share * points))
-    enough = max(options.full_confidence * calibration.typical_share * points, needed + 1)
-    confidence = float(np.clip((result.count - needed) / (enough - needed), 0.0, 1.0))
+    enough = options.full_confidence * calibration.typical_share * points
+    confidence = _confidence(result.count, needed, enough)
     counted = f"{result.count} of {points} keypoints agree"
     if result.count <= needed:
-        return Verdict(REJECTED, f"{counted}; photos of other places can reach {needed} in this map", 0.0)
+        return Verdict(REJECTED, f"{counted}; photos of other places can reach {needed} in this map", confidence)
     doubt = _imprecision(covariance, distance, options)
     if doubt:
         return Verdict(REJECTED, doubt, confidence / 2)
     return Verdict(OK, f"{counted}; photos of other places stay below {needed} in this map", confidence)
+
+
+def _confidence(count: int, needed: int, enough: float) -> float:
+    """1 / (1 + (needed / count)^s), with the slope s that makes it 99 % at ``enough``."""
+    if count == 0:
+        return 0.0
+    slope = np.log(99) / np.log(max(enough / needed, _SMALLEST_MARGIN))
+    return float(1 / (1 + (needed / count) ** slope))
 
 
 def _imprecision(covariance: NDArray[np.float64] | None, distance: float, options: VerdictOptions) -> str:

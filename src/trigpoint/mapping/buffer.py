@@ -53,7 +53,8 @@ class SampleBuffer:
         view: (N,) int32 index of the view in which the sample was seen.
         cam_from_world: (V, 3, 4) float32 for each view, in the normalised world frame.
         focal_px: (V, 2) float32 focal lengths of each view, px of the view.
-        photo: (V,) int32 index of the photo of each view.
+        photo: (V,) int32 index among all mapping photos of the photo of each view.
+        known: (N, 3) float32 true points in the normalised world frame, NaN where unknown; None without supervision.
     """
 
     descriptors: Tensor
@@ -62,6 +63,7 @@ class SampleBuffer:
     cam_from_world: Tensor
     focal_px: Tensor
     photo: Tensor
+    known: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.view)
@@ -84,6 +86,7 @@ def fill_buffer(
     seed: int,
     folder: Path,
     stop: StopRequest,
+    shard: Sequence[int] | None = None,
 ) -> SampleBuffer:
     """Make the training samples, or continue an interrupted fill in ``folder``.
 
@@ -96,6 +99,7 @@ def fill_buffer(
         seed: seed of the map.
         folder: work folder.
         stop: checked after each photo.
+        shard: indices of the frames that this process is for; None for all.
 
     Raises:
         ImageError: a photo cannot be used.
@@ -103,12 +107,14 @@ def fill_buffer(
         Interrupted: stopped on request; what is done is recorded.
     """
     repeats = views_per_photo(config, len(frames))
+    shard = range(len(frames)) if shard is None else shard
     files = _SampleFiles(folder, encoder.dim)
     done = files.resume()
     largest = round(features.short_side_px * max(1.0, config.augmentation.scale_max))
     recorded = time.monotonic()
-    with files, progress("reading photos", len(frames), start=done) as advance:
-        for index in range(done, len(frames)):
+    with files, progress("reading photos", len(shard), start=done) as advance:
+        for place in range(done, len(shard)):
+            index = shard[place]
             frame = frames[index]
             photo = read_photo(frame.image_path, short_side_px=largest)
             for repeat in range(repeats):
@@ -117,14 +123,14 @@ def fill_buffer(
                     photo.width, photo.height, features.short_side_px, encoder.size_multiple, config.augmentation, generator
                 )
                 found = extract_features(encoder, photo, view, config.keypoints_per_view)
-                files.append(frame, _sampled(found, config.keypoints_per_view, generator), index * repeats + repeat)
+                files.append(frame, _sampled(found, config.keypoints_per_view, generator), place * repeats + repeat)
             advance()
-            if stop or time.monotonic() - recorded > _RECORD_INTERVAL_S or index + 1 == len(frames):
-                files.record(index + 1)
+            if stop or time.monotonic() - recorded > _RECORD_INTERVAL_S or place + 1 == len(shard):
+                files.record(place + 1)
                 recorded = time.monotonic()
             if stop:
                 raise Interrupted
-    return _open_buffer(files, frames, repeats, normalization)
+    return _open_buffer(files, [frames[index] for index in shard], shard, repeats, normalization)
 
 
 def _sampled(found: PhotoFeatures, count: int, generator: np.random.Generator) -> PhotoFeatures:
@@ -189,7 +195,9 @@ class _SampleFiles:
         return np.memmap(self.paths[name], dtype=dtype.base, mode="c", shape=shape)
 
 
-def _open_buffer(files: _SampleFiles, frames: Sequence[Frame], repeats: int, normalization: Normalization) -> SampleBuffer:
+def _open_buffer(
+    files: _SampleFiles, frames: Sequence[Frame], shard: Sequence[int], repeats: int, normalization: Normalization
+) -> SampleBuffer:
     if files.rows["view"] == 0:
         raise MappingError(
             "TP-603",
@@ -206,5 +214,5 @@ def _open_buffer(files: _SampleFiles, frames: Sequence[Frame], repeats: int, nor
         view=torch.from_numpy(files.load("view")),
         cam_from_world=torch.from_numpy(np.repeat(poses, repeats, axis=0)).float(),
         focal_px=torch.from_numpy(np.repeat(focals, repeats, axis=0) * scales[:, None]).float(),
-        photo=torch.arange(len(frames), dtype=torch.int32).repeat_interleave(repeats),
+        photo=torch.tensor(list(shard), dtype=torch.int32).repeat_interleave(repeats),
     )

@@ -6,11 +6,13 @@ import math
 from dataclasses import dataclass, field
 
 from trigpoint.core.config import require
-from trigpoint.core.errors import ConfigError, did_you_mean
 from trigpoint.core.image import MIN_SIDE_PX
 from trigpoint.features.views import AugmentationConfig
+from trigpoint.mapping.training_config import HeadConfig, LossConfig, OptimizerConfig
 
-OPTIMIZERS = ("adamw", "muon")
+ENCODINGS = ("none", "descriptor", "codes")
+CODES = ("node2vec", "spectral")
+OVERLAPS = ("published", "frustum", "tracks")
 
 
 @dataclass(frozen=True)
@@ -21,16 +23,19 @@ class FeatureConfig:
         encoder: key in ``ENCODERS``.
         short_side_px: shorter side of the view without augmentation.
         query_keypoints: keypoints of a query at most (sparse encoders).
+        pca_dim: length to which descriptors are reduced, by a PCA of the mapping photos; 0: as the encoder gives them.
     """
 
     encoder: str = "xfeat"
     short_side_px: int = 480
     query_keypoints: int = 2000
+    pca_dim: int = 0
 
     def __post_init__(self) -> None:
         smallest = f"{MIN_SIDE_PX} or more"
         require(self.short_side_px >= MIN_SIDE_PX, "features.short_side_px", self.short_side_px, smallest)
         require(self.query_keypoints >= 1, "features.query_keypoints", self.query_keypoints, "1 or more")
+        require(self.pca_dim >= 0, "features.pca_dim", self.pca_dim, "0 or more")
 
 
 @dataclass(frozen=True)
@@ -56,100 +61,63 @@ class BufferConfig:
 
 
 @dataclass(frozen=True)
-class HeadConfig:
-    """The regression network (ACE, Brachmann et al., CVPR 2023).
+class GlobalConfig:
+    """What the network is told about the photo as a whole, beside each local descriptor.
 
     Attributes:
-        width: features of every layer.
-        blocks: residual blocks after the first.
-        standardize: bring every descriptor channel to mean 0 and deviation 1 before the first layer.
+        kind: ``"none"`` (ACE), ``"descriptor"``: the retrieval descriptor with feature diffusion (GLACE), or ``"codes"``:
+            codes of the covisibility graph with neighbour sampling (R-SCoRe).
+        dim: length of the encoding.
+        descriptor: key in ``DESCRIPTORS``: the encoding itself, or what finds the mapping photos whose codes are tried.
+        descriptor_dim: length of the descriptor, where it only finds photos.
+        noise: standard deviation of the feature diffusion (GLACE, Eq. 5).
+        neighbour_share: share of each batch that gets the code of a neighbour (R-SCoRe).
+        codes: ``"node2vec"`` or ``"spectral"``.
+        overlap: ``"published"``, ``"frustum"`` or ``"tracks"``: how covisibility is measured.
+        direction_weight: whether overlap from poses is multiplied by the cosine between the viewing directions.
+        min_overlap: photos with at least this overlap are neighbours.
+        hypotheses: codes that are tried for a query.
     """
 
-    width: int = 512
-    blocks: int = 1
-    standardize: bool = False
+    kind: str = "none"
+    dim: int = 256
+    descriptor: str = "vlad"
+    descriptor_dim: int = 256
+    noise: float = 0.1
+    neighbour_share: float = 0.5
+    codes: str = "node2vec"
+    overlap: str = "published"
+    direction_weight: bool = False
+    min_overlap: float = 0.2
+    hypotheses: int = 10
 
     def __post_init__(self) -> None:
-        require(self.width >= 1, "head.width", self.width, "1 or more")
-        require(self.blocks >= 0, "head.blocks", self.blocks, "0 or more")
-
-
-@dataclass(frozen=True)
-class LossConfig:
-    """Reprojection loss. Lengths in scene units after normalisation (metres for metric scenes), residuals in view px.
-
-    Attributes:
-        norm: 1 for the L1 norm of the residual (ACE, GLACE), 2 for L2 (R-SCoRe).
-        schedule: path of the soft clamp, ``"circle"`` or ``"log-circle"``; see ``reprojection.soft_clamp_px``.
-        tau_start_px: soft clamp of the residual at the start.
-        tau_end_px: soft clamp at the end of training.
-        depth_sigma: residuals are multiplied by z / sqrt(z^2 + sigma^2) at depth z (R-SCoRe's depth adjustment), with a
-            sigma that fades from this to 0 on the way of the soft clamp. 0 switches it off.
-        depth_min: closest valid depth.
-        depth_max: furthest valid depth.
-        depth_target: depth towards which points without a valid reprojection are pulled.
-        hard_clamp_px: residuals above this are not valid.
-    """
-
-    norm: int = 1
-    schedule: str = "circle"
-    tau_start_px: float = 50.0
-    tau_end_px: float = 1.0
-    depth_sigma: float = 0.0
-    depth_min: float = 0.1
-    depth_max: float = 1000.0
-    depth_target: float = 10.0
-    hard_clamp_px: float = 1000.0
-
-    def __post_init__(self) -> None:
-        require(self.norm in (1, 2), "loss.norm", self.norm, "1 or 2")
-        for name in ("tau_end_px", "depth_min", "depth_target", "hard_clamp_px"):
-            value = getattr(self, name)
-            require(0 < value < math.inf, f"loss.{name}", value, "positive")
-        require(self.schedule in ("circle", "log-circle"), "loss.schedule", self.schedule, "circle or log-circle")
-        require(0 <= self.tau_start_px < math.inf, "loss.tau_start_px", self.tau_start_px, "0 or more")
-        require(0 <= self.depth_sigma < math.inf, "loss.depth_sigma", self.depth_sigma, "0 or more")
-        require(self.depth_max > self.depth_min, "loss.depth_max", self.depth_max, "more than loss.depth_min")
-
-
-@dataclass(frozen=True)
-class OptimizerConfig:
-    """How the weights move.
-
-    Attributes:
-        kind: ``"adamw"`` or ``"muon"`` (orthogonalised momentum on the inner matrices, AdamW on the rest).
-        learning_rate: peak rate of AdamW.
-        matrix_rate: peak rate of Muon's matrices: the largest singular value of one step.
-        warmup_share: share of the steps in which the rate rises (OneCycle's ``pct_start``).
-        steps: number of optimizer steps.
-        batch: samples per step.
-    """
-
-    kind: str = "adamw"
-    learning_rate: float = 5e-3
-    matrix_rate: float = 0.0
-    warmup_share: float = 0.3
-    steps: int = 25_000
-    batch: int = 5_120
-
-    def __post_init__(self) -> None:
-        if self.kind not in OPTIMIZERS:
-            raise ConfigError("TP-712", f"unknown optimizer '{self.kind}'", fix=did_you_mean(self.kind, OPTIMIZERS))
-        for name in ("steps", "batch"):
-            require(getattr(self, name) >= 1, f"optimizer.{name}", getattr(self, name), "1 or more")
-        require(0 < self.learning_rate < math.inf, "optimizer.learning_rate", self.learning_rate, "positive")
-        require(0 <= self.matrix_rate < math.inf, "optimizer.matrix_rate", self.matrix_rate, "0 or more")
-        require(self.kind != "muon" or self.matrix_rate > 0, "optimizer.matrix_rate", self.matrix_rate, "positive for muon")
-        require(0 <= self.warmup_share <= 1, "optimizer.warmup_share", self.warmup_share, "0 to 1")
+        require(self.kind in ENCODINGS, "global_encoding.kind", self.kind, " or ".join(ENCODINGS))
+        require(self.codes in CODES, "global_encoding.codes", self.codes, " or ".join(CODES))
+        require(self.overlap in OVERLAPS, "global_encoding.overlap", self.overlap, " or ".join(OVERLAPS))
+        for name in ("dim", "descriptor_dim", "hypotheses"):
+            require(getattr(self, name) >= 1, f"global_encoding.{name}", getattr(self, name), "1 or more")
+        require(0 <= self.noise < math.inf, "global_encoding.noise", self.noise, "0 or more")
+        require(0 <= self.neighbour_share <= 1, "global_encoding.neighbour_share", self.neighbour_share, "0 to 1")
+        require(0 < self.min_overlap <= 1, "global_encoding.min_overlap", self.min_overlap, "more than 0, up to 1")
 
 
 @dataclass(frozen=True)
 class MappingConfig:
-    """A preset: one complete recipe."""
+    """A preset: one complete recipe.
+
+    Attributes:
+        ensemble: number of networks, each for a part of the place (ACE's Poker has 4).
+    """
 
     preset: str
+    ensemble: int = 1
     features: FeatureConfig = field(default_factory=FeatureConfig)
     buffer: BufferConfig = field(default_factory=BufferConfig)
+    global_encoding: GlobalConfig = field(default_factory=GlobalConfig)
     head: HeadConfig = field(default_factory=HeadConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+
+    def __post_init__(self) -> None:
+        require(self.ensemble >= 1, "ensemble", self.ensemble, "1 or more")

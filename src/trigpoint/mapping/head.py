@@ -1,4 +1,4 @@
-"""The network that turns a local descriptor into a point of the place."""
+"""The network that turns the encodings of a keypoint into a point of the place: ACE's, GLACE's and R-SCoRe's."""
 
 from __future__ import annotations
 
@@ -8,76 +8,72 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trigpoint.mapping.config import HeadConfig
-
-# Homogeneous output (ACE, section 3.4 of the paper): the scale h(w) lies in [1 / SCALE_MAX, 1 / SCALE_MIN], h(0) = 1.
-SCALE_MIN, SCALE_MAX = 0.01, 4.0
-_LOWEST, _HIGHEST = 1 / SCALE_MAX, 1 / SCALE_MIN
-_BETA = math.log(2) / (1 - _LOWEST)
-
-
-def homogeneous_offset(raw: Tensor) -> Tensor:
-    """(N, 4) network outputs d, w to (N, 3) offsets d / h(w), h(w) = min(softplus(w) + 1/4, 100)."""
-    scale = (functional.softplus(raw[:, 3:], beta=_BETA) + _LOWEST).clamp_max(_HIGHEST)
-    return raw[:, :3] / scale
-
-
-class ResidualBlock(nn.Module):
-    """Three linear layers with ReLU after each, added to the input (or to its projection where the width changes)."""
-
-    def __init__(self, inputs: int, width: int) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList([nn.Linear(inputs, width), nn.Linear(width, width), nn.Linear(width, width)])
-        self.skip = nn.Identity() if inputs == width else nn.Linear(inputs, width)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(N, inputs) to (N, width)."""
-        hidden = features
-        for layer in self.layers:
-            hidden = functional.relu(layer(hidden))
-        return self.skip(features) + hidden
+from trigpoint.mapping.layers import FourierCode, PositionDecoder, PositionRefiner, ResidualBlock
+from trigpoint.mapping.training_config import HeadConfig
 
 
 class Head(nn.Module):
-    """ACE's regression head (Brachmann et al., CVPR 2023): a descriptor to a point in the normalised world frame.
+    """Encodings of a keypoint to a point in the normalised world frame.
 
-    The paper adds the mean camera centre to the output; here that is the origin of the normalised frame. With 512-d
-    descriptors and the default configuration it has 2,103,300 parameters.
+    Residual blocks and a position decoder (ACE, GLACE); if ``config.refiner_blocks`` is not 0, the Fourier code of the
+    decoded point joins the features, and further blocks refine it (R-SCoRe). ACE adds the mean camera centre to the output;
+    here that is the origin of the normalised frame. Parameter counts of the published sizes: ACE 2,103,300; GLACE
+    4,727,812 to 13,663,542; R-SCoRe 21,050,938 and 58,022,458.
 
     Args:
-        inputs: length C of a descriptor.
+        inputs: length C of the encoding: the global one, if any, before the local one.
         config: its size.
+        centres: (k, 3) cluster centres of the cameras, k = ``config.clusters``; None for one at the origin.
     """
 
-    def __init__(self, inputs: int, config: HeadConfig) -> None:
+    def __init__(self, inputs: int, config: HeadConfig, centres: Tensor | None = None) -> None:
         super().__init__()
-        width = config.width
+        width, hidden = config.width, round(config.width * config.hidden_ratio)
         self.mean: Tensor
         self.deviation: Tensor
         self.register_buffer("mean", torch.zeros(inputs))
         self.register_buffer("deviation", torch.ones(inputs))
-        blocks = [ResidualBlock(inputs, width), *(ResidualBlock(width, width) for _ in range(config.blocks))]
-        self.blocks = nn.Sequential(*blocks)
-        self.hidden = nn.ModuleList([nn.Linear(width, width), nn.Linear(width, width)])
-        self.output = nn.Linear(width, 4)
+        first = ResidualBlock(inputs, width, hidden, pad=config.pad_input)
+        self.blocks = nn.Sequential(first, *(ResidualBlock(width, width, hidden) for _ in range(config.blocks)))
+        self.decoder = PositionDecoder(width, hidden, config.clusters, centres)
+        self.fourier: FourierCode | None = None
+        self.refiner_blocks: nn.Sequential | None = None
+        self.refiner: PositionRefiner | None = None
+        if config.refiner_blocks:
+            self.fourier = FourierCode(config.fourier_bands, config.fourier_period, config.fourier_octaves)
+            self.refiner_blocks = nn.Sequential(*(ResidualBlock(width, width, hidden) for _ in range(config.refiner_blocks)))
+            self.refiner = PositionRefiner(width, hidden)
 
-    def forward(self, descriptors: Tensor) -> Tensor:
-        """(N, C) float descriptors to (N, 3) points in the normalised world frame."""
-        features = self.blocks((descriptors - self.mean) / self.deviation)
-        for layer in self.hidden:
-            features = functional.relu(layer(features))
-        return homogeneous_offset(self.output(features))
+    def forward(self, encodings: Tensor) -> Tensor:
+        """(N, C) float encodings to (N, 3) points in the normalised world frame."""
+        return self.stages(encodings)[-1]
+
+    def stages(self, encodings: Tensor) -> tuple[Tensor, ...]:
+        """The outputs in turn, (N, 3) each: the point, or the coarse and the refined point."""
+        features = self.blocks((encodings - self.mean) / self.deviation)
+        coarse = self.decoder(features)
+        if self.fourier is None or self.refiner_blocks is None or self.refiner is None:
+            return (coarse,)
+        code = self.fourier(coarse)
+        # The code takes the last channels (R-SCoRe, released code).
+        features = features + functional.pad(code, (features.shape[1] - code.shape[1], 0))
+        return coarse, self.refiner(self.refiner_blocks(features), coarse)
+
+    def output_layers(self) -> list[nn.Linear]:
+        """The layers that set coordinates."""
+        refiner = [] if self.refiner is None else [self.refiner.output]
+        return [*self.decoder.outputs(), *refiner]
 
     @torch.no_grad()
-    def standardize(self, descriptors: Tensor) -> None:
-        """Take the mean and deviation of the inputs from (N, C) descriptors."""
-        self.mean.copy_(descriptors.mean(dim=0))
-        self.deviation.copy_(descriptors.std(dim=0).clamp_min(1e-6))
+    def standardize(self, encodings: Tensor) -> None:
+        """Take the mean and deviation of the inputs from (N, C) encodings."""
+        self.mean.copy_(encodings.mean(dim=0))
+        self.deviation.copy_(encodings.std(dim=0).clamp_min(1e-6))
 
 
-def make_head(inputs: int, config: HeadConfig, generator: torch.Generator) -> Head:
+def make_head(inputs: int, config: HeadConfig, generator: torch.Generator, centres: Tensor | None = None) -> Head:
     """A head with torch's default initialisation, drawn from ``generator`` alone."""
-    head = Head(inputs, config)
+    head = Head(inputs, config, centres)
     with torch.no_grad():
         for module in head.modules():
             if isinstance(module, nn.Linear):

@@ -42,3 +42,7 @@ class Normalization:
     def to_world(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
         """(N, 3) normalised points in world, float64."""
         return np.asarray(points, dtype=np.float64) / self.scale + self.origin
+
+    def to_normalized(self, points: NDArray[np.floating]) -> NDArray[np.float64]:
+        """(N, 3) world points in the normalised frame, float64."""
+        return self.scale * (np.asarray(points, dtype=np.float64) - self.origin)

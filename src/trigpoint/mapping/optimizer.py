@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from trigpoint.mapping.config import OptimizerConfig
 from trigpoint.mapping.head import Head
 from trigpoint.mapping.muon import Muon
+from trigpoint.mapping.training_config import OptimizerConfig
 
 # torch's OneCycleLR: the rate starts at peak / 25 and ends at that / 10,000.
 _START_DIVISOR, _END_DIVISOR = 25.0, 1e4
@@ -69,6 +69,6 @@ class Optimizer:
 
 
 def inner_matrices(head: Head) -> list[nn.Parameter]:
-    """The weights of every layer but the last: those that Muon moves."""
-    last = head.output.weight
-    return [parameter for parameter in head.parameters() if parameter.ndim == 2 and parameter is not last]
+    """The weights of every layer but those that set coordinates: what Muon moves."""
+    outputs = {id(layer.weight) for layer in head.output_layers()}
+    return [parameter for parameter in head.parameters() if parameter.ndim == 2 and id(parameter) not in outputs]

@@ -4,39 +4,117 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from trigpoint.core.config import from_json, to_json
 from trigpoint.core.errors import ConfigError, did_you_mean
 from trigpoint.features.views import AugmentationConfig
-from trigpoint.mapping.config import BufferConfig, FeatureConfig, HeadConfig, LossConfig, MappingConfig, OptimizerConfig
+from trigpoint.mapping.config import BufferConfig, FeatureConfig, GlobalConfig, MappingConfig
+from trigpoint.mapping.training_config import HeadConfig, LossConfig, OptimizerConfig, TermConfig
 
-DEFAULT_PRESET = "ace-compact"
+DEFAULT_PRESET = "trig"
 
-PRESETS: dict[str, MappingConfig] = {
-    # ACE as published (Brachmann et al., CVPR 2023): 8 M samples, 16 passes, AdamW. Its own encoder may not be used
-    # commercially, so the local encoding is XFeat's. Meant for a GPU.
-    "ace": MappingConfig(
-        preset="ace",
-        features=FeatureConfig(encoder="xfeat-dense"),
-        buffer=BufferConfig(keypoints_per_view=1024, samples=8_000_000),
-        optimizer=OptimizerConfig(steps=24_992),
+# The published recipes at their published sizes, meant for GPUs. ACE's own encoder and GLACE's retrieval network may not be
+# used commercially or cannot be had, so the local encoding is XFeat's and the global one is made of the same features.
+_ACE = MappingConfig(
+    preset="ace",
+    features=FeatureConfig(encoder="xfeat-dense"),
+    buffer=BufferConfig(keypoints_per_view=1024, samples=8_000_000),
+    optimizer=OptimizerConfig(steps=24_992),
+)
+_GLACE = MappingConfig(
+    preset="glace",
+    features=FeatureConfig(encoder="xfeat-dense"),
+    buffer=BufferConfig(keypoints_per_view=1024, samples=16_000_000),
+    global_encoding=GlobalConfig(kind="descriptor", noise=0.1),
+    head=HeadConfig(width=768),
+    optimizer=OptimizerConfig(steps=30_000),
+)
+_RSCORE = MappingConfig(
+    preset="rscore",
+    features=FeatureConfig(encoder="dedode", query_keypoints=5000, pca_dim=128),
+    buffer=BufferConfig(keypoints_per_view=5000, samples=32_000_000),
+    global_encoding=GlobalConfig(kind="codes"),
+    head=HeadConfig(width=768, blocks=3, hidden_ratio=2.0, clusters=50, refiner_blocks=2, pad_input=True),
+    loss=LossConfig(
+        norm=2,
+        coarse=TermConfig(robust="geman-mcclure", schedule="blend", depth_sigma=3.0, depth_fades=False),
+        final=TermConfig(schedule="blend", tau_start_px=25.0),
+        tie_share=0.5,
     ),
-    # Sized for two CPU cores: the best sparse keypoints, a quarter of the network, Muon, and a loss that starts where even
-    # the errors of an untrained network have a gradient.
-    "ace-compact": MappingConfig(
-        preset="ace-compact",
-        features=FeatureConfig(query_keypoints=1500),
-        buffer=BufferConfig(
-            views_per_photo=4,
-            keypoints_per_view=1000,
-            augmentation=AugmentationConfig(scale_min=0.75, scale_max=4 / 3),
+    optimizer=OptimizerConfig(learning_rate=3e-3, warmup_share=0.04, steps=100_000, batch=327_680, parts=8),
+)
+
+# Sized for two CPU cores: the best sparse keypoints, a quarter of ACE's network, Muon, and a loss that starts where even the
+# errors of an untrained network have a gradient.
+_COMPACT = MappingConfig(
+    preset="ace-compact",
+    features=FeatureConfig(query_keypoints=1500),
+    buffer=BufferConfig(
+        views_per_photo=4,
+        keypoints_per_view=1000,
+        augmentation=AugmentationConfig(scale_min=0.75, scale_max=4 / 3),
+    ),
+    head=HeadConfig(width=256, standardize=True),
+    loss=LossConfig(norm=2, final=TermConfig(schedule="log-circle", tau_start_px=200.0, depth_sigma=1.0)),
+    optimizer=OptimizerConfig(kind="muon", matrix_rate=0.04, warmup_share=0.04, steps=1500, batch=2048),
+)
+
+_ALL = (
+    _ACE,
+    replace(_ACE, preset="poker", ensemble=4),
+    _GLACE,
+    replace(
+        _GLACE,
+        preset="glace-cambridge",
+        head=replace(_GLACE.head, blocks=2),
+        optimizer=replace(_GLACE.optimizer, batch=163_840, parts=4),
+    ),
+    replace(
+        _GLACE,
+        preset="glace-rooms",
+        head=replace(_GLACE.head, clusters=50),
+        optimizer=replace(_GLACE.optimizer, steps=100_000, batch=40_960),
+    ),
+    replace(
+        _GLACE,
+        preset="glace-aachen",
+        head=replace(_GLACE.head, blocks=3, hidden_ratio=2.0, clusters=50),
+        optimizer=replace(_GLACE.optimizer, steps=100_000, batch=327_680, parts=8),
+    ),
+    _RSCORE,
+    replace(_RSCORE, preset="rscore-large", head=replace(_RSCORE.head, width=1280)),
+    _COMPACT,
+    replace(_COMPACT, preset="poker-compact", ensemble=4, optimizer=replace(_COMPACT.optimizer, steps=800)),
+    replace(
+        _COMPACT,
+        preset="glace-compact",
+        global_encoding=GlobalConfig(kind="descriptor", dim=128, noise=0.1),
+        head=replace(_COMPACT.head, clusters=20),
+    ),
+    replace(
+        _COMPACT,
+        preset="rscore-compact",
+        global_encoding=GlobalConfig(kind="codes", dim=128),
+        head=HeadConfig(width=256, clusters=20, refiner_blocks=1, standardize=True),
+        loss=replace(
+            _RSCORE.loss,
+            coarse=replace(_RSCORE.loss.coarse, schedule="log-circle", tau_start_px=200.0),
+            final=replace(_COMPACT.loss.final, depth_sigma=0.0),
         ),
-        head=HeadConfig(width=256, standardize=True),
-        loss=LossConfig(norm=2, schedule="log-circle", tau_start_px=200.0, depth_sigma=1.0),
-        optimizer=OptimizerConfig(kind="muon", matrix_rate=0.04, warmup_share=0.04, steps=1500, batch=2048),
     ),
-}
+    # Ours: what the measurements in docs/presets.md say.
+    replace(
+        _COMPACT,
+        preset="trig",
+        global_encoding=GlobalConfig(
+            kind="codes", dim=64, codes="spectral", overlap="frustum", direction_weight=True, min_overlap=0.4
+        ),
+    ),
+)
+
+PRESETS: dict[str, MappingConfig] = {config.preset: config for config in _ALL}
 
 
 def preset_config(name: str, overrides: Sequence[str] = ()) -> MappingConfig:

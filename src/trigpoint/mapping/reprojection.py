@@ -1,4 +1,4 @@
-"""The reprojection loss of scene coordinate regression (ACE, section 3.3)."""
+"""The reprojection loss of scene coordinate regression (ACE, section 3.3; R-SCoRe, section 3.4)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trigpoint.mapping.config import LossConfig
+from trigpoint.mapping.training_config import LossConfig, TermConfig
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,23 +41,37 @@ class LossTerms:
     valid_share: Tensor
 
 
-def soft_clamp_px(config: LossConfig, progress: float) -> float:
+def soft_clamp_px(term: TermConfig, progress: float) -> float:
     """The soft clamp tau of the robust loss at a share x of the training, with w = 1 - sqrt(1 - x^2).
 
-    ``"circle"`` (ACE, GLACE): (1 - w) tau_start + tau_end, from 51 px to 1 px. ``"log-circle"``: the same path for the
-    logarithm of tau, which can start where every error still has a gradient and yet spends its time at small ones.
+    ``"circle"`` (ACE, GLACE): (1 - w) tau_start + tau_end, from 51 px to 1 px. ``"blend"`` (R-SCoRe): (1 - w) tau_start +
+    w tau_end. ``"log-circle"``: the same path for the logarithm of tau, which can start where every error still has a
+    gradient and yet spends its time at small ones.
     """
-    weight = _circle(progress)
-    if config.schedule == "log-circle":
-        return config.tau_start_px ** (1 - weight) * config.tau_end_px**weight
-    return (1 - weight) * config.tau_start_px + config.tau_end_px
+    weight = circle(progress)
+    if term.schedule == "log-circle":
+        return term.tau_start_px ** (1 - weight) * term.tau_end_px**weight
+    if term.schedule == "blend":
+        return (1 - weight) * term.tau_start_px + weight * term.tau_end_px
+    return (1 - weight) * term.tau_start_px + term.tau_end_px
 
 
-def _circle(progress: float) -> float:
+def circle(progress: float) -> float:
+    """1 - sqrt(1 - x^2): slow at first, steep at the end."""
     return 1 - math.sqrt(max(0.0, 1 - progress**2))
 
 
-def reprojection_loss(points: Tensor, targets: Targets, config: LossConfig, progress: float) -> LossTerms:
+def robust(distance_px: Tensor, tau: float, kind: str) -> Tensor:
+    """tau tanh(r / tau), or the Geman-McClure-like tau 9q / (9q + 4), q = (r / tau)^2 (R-SCoRe, released code)."""
+    if kind == "tanh":
+        return tau * torch.tanh(distance_px / tau)
+    q = 9 * (distance_px / tau).square()
+    return tau * q / (q + 4)
+
+
+def reprojection_loss(
+    points: Tensor, targets: Targets, config: LossConfig, progress: float, term: TermConfig | None = None
+) -> LossTerms:
     """Robust reprojection error of valid points plus a pull to a default depth for the others (ACE, Eq. 3 and 4).
 
     The sums of both parts are divided by the batch size, so a batch without any valid point is no special case.
@@ -65,23 +79,24 @@ def reprojection_loss(points: Tensor, targets: Targets, config: LossConfig, prog
     Args:
         points: (B, 3) predicted points in the normalised world frame.
         targets: where they were seen.
-        config: norms, clamps and depth range.
+        config: norms, limits and depth range.
         progress: share of the training that is done, 0 to 1.
+        term: robust loss of this output; ``config.final`` if None.
     """
+    term = term or config.final
     in_cam = (targets.cam_from_world[:, :, :3] @ points[:, :, None])[:, :, 0] + targets.cam_from_world[:, :, 3]
     depth = in_cam[:, 2:]
     residual_px = (in_cam[:, :2] / depth.clamp_min(config.depth_min) - targets.rays) * targets.focal_px
     distance_px = residual_px.abs().sum(dim=1) if config.norm == 1 else residual_px.norm(dim=1)
     z = depth[:, 0]
     valid = (z > config.depth_min) & (z < config.depth_max) & (distance_px < config.hard_clamp_px)
-    tau = soft_clamp_px(config, progress)
-    if config.depth_sigma > 0:
-        sigma = config.depth_sigma * (1 - _circle(progress))
+    if term.depth_sigma > 0:
+        sigma = term.depth_sigma * (1 - circle(progress) if term.depth_fades else 1)
         near = z.clamp_min(config.depth_min)
         distance_px = distance_px * near / (near**2 + sigma**2).sqrt()
-    robust = tau * torch.tanh(distance_px / tau)
+    error = robust(distance_px, soft_clamp_px(term, progress), term.robust)
     default = config.depth_target * torch.cat([targets.rays, torch.ones_like(depth)], dim=1)
     pull = (default - in_cam).abs().sum(dim=1) if config.norm == 1 else (default - in_cam).norm(dim=1)
-    loss = torch.where(valid, robust, pull).sum() / len(points)
+    loss = torch.where(valid, error, pull).sum() / len(points)
     close = valid & (residual_px.detach().norm(dim=1) < 10)
     return LossTerms(loss, close.float().mean(), valid.float().mean())

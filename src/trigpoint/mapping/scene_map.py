@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,31 @@ from numpy.typing import NDArray
 from trigpoint.core.artifact import encode_artifact, header_bytes, read_artifact, sha256_of, write_bytes
 from trigpoint.core.config import from_json, to_json
 from trigpoint.core.errors import MapFileError, TrigpointError
+from trigpoint.features.extract import PhotoFeatures
+from trigpoint.features.pca import Pca
 from trigpoint.mapping.calibration import Calibration
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.head import Head
 from trigpoint.mapping.normalization import Normalization
+from trigpoint.mapping.place_encoding import PlaceEncoding
 
 FORMAT = "trigpoint-map"
-FORMAT_VERSION = 1
-# The last layer sets coordinates: half precision there costs 6 cm at 100 m. The others only carry features.
-_FULL_PRECISION = ("output.weight", "output.bias", "mean", "deviation")
+FORMAT_VERSION = 2
+# These set coordinates: half precision there costs 6 cm at 100 m. The others only carry features.
+_FULL_PRECISION = ("output.weight", "output.bias", "choice.weight", "choice.bias", "centres", "mean", "deviation")
+
+
+@dataclass(frozen=True, eq=False)
+class Hypothesis:
+    """One way to read a query: with which network, and with which global encoding.
+
+    Attributes:
+        head: index in ``SceneMap.heads``.
+        code: (D,) float32 global encoding, or None for networks without.
+    """
+
+    head: int
+    code: torch.Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,25 +47,29 @@ class SceneMap:
 
     Attributes:
         config: the recipe it was made by.
-        head: the network, in evaluation mode on the CPU.
+        heads: the networks, in evaluation mode on the CPU; several for an ensemble.
         normalization: from the network's frame to world.
         dim: length of a local descriptor.
         weights_sha256: identity of the encoder's weights.
         metric: whether one unit is one metre.
         built_from: what it was made from: photos, split, seed, digest.
         training: history of the training.
+        encoding: what gives a query its global encoding, or None.
+        pca: reduction of the encoder's descriptors to ``dim``, or None.
         calibration: which inlier shares can be trusted; all are until it has been measured.
         map_id: first 12 digits of the file's SHA-256; ``""`` before it is written.
     """
 
     config: MappingConfig
-    head: Head
+    heads: tuple[Head, ...]
     normalization: Normalization
     dim: int
     weights_sha256: str
     metric: bool
     built_from: dict[str, Any]
     training: list[dict[str, Any]]
+    encoding: PlaceEncoding | None = None
+    pca: Pca | None = None
     calibration: Calibration = Calibration(noise_share=0.0, typical_share=1.0)  # noqa: RUF009 (frozen)
     map_id: str = ""
 
@@ -57,10 +78,39 @@ class SceneMap:
         """``"m"`` or ``"units"``."""
         return "m" if self.metric else "units"
 
-    def points(self, descriptors: torch.Tensor) -> NDArray[np.float64]:
-        """(N, C) local descriptors to (N, 3) points in world."""
-        with torch.inference_mode():
-            return self.normalization.to_world(self.head(descriptors).numpy())
+    def hypotheses(self, found: PhotoFeatures, size: tuple[int, int]) -> list[Hypothesis]:
+        """What to try for a query, the likeliest first.
+
+        Args:
+            found: its local features.
+            size: width and height of the upright photo, px.
+        """
+        heads = range(len(self.heads))
+        if self.encoding is None:
+            return [Hypothesis(head) for head in heads]
+        codes = self.encoding.hypotheses(found, size, self.config.global_encoding.hypotheses)
+        return [Hypothesis(head, code) for code in codes for head in heads]
+
+    def blank_hypothesis(self) -> Hypothesis:
+        """A hypothesis without meaning, to run the network once."""
+        return Hypothesis(0, None if self.encoding is None else torch.zeros(self.config.global_encoding.dim))
+
+    def points(self, descriptors: torch.Tensor, hypotheses: Sequence[Hypothesis]) -> NDArray[np.float64]:
+        """(N, C) local descriptors to (K, N, 3) points in world, one set for each hypothesis."""
+        count = len(descriptors)
+        result = np.empty((len(hypotheses), count, 3))
+        for head, network in enumerate(self.heads):
+            mine = [index for index, hypothesis in enumerate(hypotheses) if hypothesis.head == head]
+            inputs = torch.cat([_inputs(descriptors, hypotheses[index].code) for index in mine]) if mine else descriptors[:0]
+            if len(inputs):
+                with torch.inference_mode():
+                    points = self.normalization.to_world(network(inputs).numpy())
+                result[mine] = points.reshape(len(mine), count, 3)
+        return result
+
+
+def _inputs(descriptors: torch.Tensor, code: torch.Tensor | None) -> torch.Tensor:
+    return descriptors if code is None else torch.cat([code.expand(len(descriptors), -1), descriptors], dim=1)
 
 
 def save_map(scene_map: SceneMap, path: Path) -> None:
@@ -70,9 +120,14 @@ def save_map(scene_map: SceneMap, path: Path) -> None:
         OutputError: TP-801.
     """
     tensors: dict[str, NDArray[Any]] = {"normalization.origin": scene_map.normalization.origin}
-    for name, value in scene_map.head.state_dict().items():
-        array = value.detach().cpu().numpy()
-        tensors[f"head.{name}"] = array.astype(np.float32 if name in _FULL_PRECISION else np.float16)
+    for number, head in enumerate(scene_map.heads):
+        for name, value in head.state_dict().items():
+            kind = np.float32 if name.endswith(_FULL_PRECISION) else np.float16
+            tensors[f"heads.{number}.{name}"] = value.detach().cpu().numpy().astype(kind)
+    if scene_map.pca is not None:
+        tensors |= {f"pca.{name}": value for name, value in scene_map.pca.state().items()}
+    if scene_map.encoding is not None:
+        tensors |= {f"encoding.{name}": value for name, value in scene_map.encoding.tensors().items()}
     metadata = {
         "format": FORMAT,
         "version": FORMAT_VERSION,
@@ -108,27 +163,23 @@ def load_map(path: Path) -> SceneMap:
         )
     try:
         config = from_json(MappingConfig, metadata["config"])
-        head = Head(metadata["dim"], config.head)
-        weights = {
-            name.removeprefix("head."): torch.from_numpy(array.astype(np.float32))
-            for name, array in artifact.tensors.items()
-            if name.startswith("head.")
-        }
-        head.load_state_dict(weights)
+        heads = _heads(artifact.tensors, metadata["dim"], config)
         origin = np.asarray(artifact.tensors["normalization.origin"], dtype=np.float64)
         scale = float(metadata["scale"])
-        finite = all(bool(torch.isfinite(value).all()) for value in weights.values())
+        finite = all(bool(torch.isfinite(value).all()) for head in heads for value in head.state_dict().values())
         if origin.shape != (3,) or not np.isfinite(origin).all() or not 0 < scale < np.inf or not finite:
             raise ValueError("values out of range")
         return SceneMap(
             config=config,
-            head=head.eval().requires_grad_(False),
+            heads=heads,
             normalization=Normalization(origin, scale),
             dim=metadata["dim"],
             weights_sha256=metadata["weights_sha256"],
             metric=metadata["metric"],
             built_from=metadata["built_from"],
             training=metadata["training"],
+            encoding=_encoding(artifact.tensors, config),
+            pca=Pca.restore(_part(artifact.tensors, "pca.")) if config.features.pca_dim else None,
             calibration=from_json(Calibration, metadata["calibration"]),
             map_id=sha256_of(path)[:12],
         )
@@ -136,6 +187,27 @@ def load_map(path: Path) -> SceneMap:
         raise MapFileError(
             "TP-405", f"the parts of the map do not fit together ({error})", where=path, fix="Build it again."
         ) from error
+
+
+def _part(tensors: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _heads(tensors: Mapping[str, NDArray[Any]], dim: int, config: MappingConfig) -> tuple[Head, ...]:
+    inputs = dim + (0 if config.global_encoding.kind == "none" else config.global_encoding.dim)
+    result = []
+    for number in range(config.ensemble):
+        head = Head(inputs, config.head)
+        weights = _part(tensors, f"heads.{number}.")
+        head.load_state_dict({name: torch.from_numpy(array.astype(np.float32)) for name, array in weights.items()})
+        result.append(head.eval().requires_grad_(False))
+    return tuple(result)
+
+
+def _encoding(tensors: Mapping[str, NDArray[Any]], config: MappingConfig) -> PlaceEncoding | None:
+    if config.global_encoding.kind == "none":
+        return None
+    return PlaceEncoding.from_tensors(_part(tensors, "encoding."), config.global_encoding)
 
 
 def map_bytes(path: Path) -> dict[str, int]:

@@ -18,8 +18,11 @@ from trigpoint.core.randomness import torch_generator
 from trigpoint.mapping.buffer import SampleBuffer
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.head import Head, make_head
+from trigpoint.mapping.losses import total_loss
 from trigpoint.mapping.optimizer import Optimizer
-from trigpoint.mapping.reprojection import LossTerms, Targets, reprojection_loss
+from trigpoint.mapping.parallel import ALONE, Workers
+from trigpoint.mapping.photo_encodings import PhotoEncodings
+from trigpoint.mapping.reprojection import LossTerms, Targets
 
 _CHECKPOINT_INTERVAL_S = 10.0
 _HISTORY_POINTS = 40
@@ -50,40 +53,86 @@ class Training:
     history: tuple[HistoryPoint, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class TrainingSet:
+    """What one network is trained on.
+
+    Attributes:
+        buffer: samples.
+        encodings: global encodings of the photos, or None.
+        centres: (k, 3) cluster centres of the cameras in the normalised world frame, or None for one at the origin.
+        samples: (M,) int64 indices into the buffer: the part of the place that this network is for; None for all.
+        name: names the random numbers, the checkpoint and the progress of this network.
+    """
+
+    buffer: SampleBuffer
+    encodings: PhotoEncodings | None = None
+    centres: Tensor | None = None
+    samples: Tensor | None = None
+    name: str = "training"
+
+    @property
+    def dim(self) -> int:
+        """Length of the network's input."""
+        return self.buffer.descriptors.shape[1] + (0 if self.encodings is None else self.encodings.dim)
+
+    def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Inputs (B, C) of a random batch and the (B,) indices of its samples. The global encoding comes first (GLACE)."""
+        if self.samples is None:
+            index = torch.randint(len(self.buffer), (count,), generator=generator)
+        else:
+            index = self.samples[torch.randint(len(self.samples), (count,), generator=generator)]
+        local = self.buffer.descriptors[index].float()
+        if self.encodings is None:
+            return local, index
+        photo = self.buffer.photo[self.buffer.view[index].long()].long()
+        return torch.cat([self.encodings.draw(photo, generator), local], dim=1), index
+
+
 def train_head(
-    buffer: SampleBuffer, config: MappingConfig, *, seed: int, folder: Path, device: torch.device, stop: StopRequest
+    data: TrainingSet,
+    config: MappingConfig,
+    *,
+    seed: int,
+    folder: Path,
+    device: torch.device,
+    stop: StopRequest,
+    workers: Workers = ALONE,
 ) -> Training:
-    """Train a head on the buffer, or continue from the checkpoint in ``folder``.
+    """Train a head, or continue from the checkpoint in ``folder``.
 
     Raises:
         MappingError: the loss became NaN or infinite (TP-604).
         Interrupted: stopped on request, after a checkpoint.
     """
-    head = make_head(buffer.descriptors.shape[1], config.head, torch_generator(seed, "head"))
+    head = make_head(data.dim, config.head, torch_generator(seed, f"{data.name} head"), data.centres)
     if config.head.standardize:
-        index = torch.randint(len(buffer), (_STANDARDIZED_ON,), generator=torch_generator(seed, "standardize"))
-        head.standardize(buffer.descriptors[index].float())
+        inputs, _ = data.draw(_STANDARDIZED_ON, torch_generator(seed, f"{data.name} standardize"))
+        # All processes must start alike: the first one's samples count.
+        head.standardize(workers.from_first(inputs))
     head.to(device)
     optimizer = Optimizer(head, config.optimizer)
-    checkpoint = _Checkpoint(folder / "training.safetensors", head, optimizer)
+    checkpoint = _Checkpoint(folder / f"{data.name}.safetensors", head, optimizer)
     history = checkpoint.load()
     start, steps = checkpoint.step, config.optimizer.steps
-    tables = (buffer.cam_from_world.to(device), buffer.focal_px.to(device))
+    tables = (data.buffer.cam_from_world.to(device), data.buffer.focal_px.to(device))
     every = max(1, steps // _HISTORY_POINTS)
     saved = time.monotonic()
-    with progress("training", steps, start=start) as advance:
+    with progress(data.name, steps, start=start) as advance:
         for step in range(start, steps):
-            terms = _train_step(head, optimizer, buffer, tables, config, seed, step)
+            generator = torch_generator(seed, f"{data.name} batch", step * workers.count + workers.rank)
+            terms = _train_step(head, optimizer, data, tables, config, generator, step, workers)
             note = ""
             if (step + 1) % every == 0 or step + 1 == steps:
                 history.append(_history_point(step + 1, terms))
             if (step + 1) % _NOTE_STEPS == 0:
                 note = f"loss {float(terms.loss.detach()):.2f}, within 10 px {float(terms.inlier_share):.0%}"
             advance(1, note) if note else advance()
-            if stop or time.monotonic() - saved > _CHECKPOINT_INTERVAL_S:
+            stopping = workers.any(bool(stop))
+            if workers.first and (stopping or time.monotonic() - saved > _CHECKPOINT_INTERVAL_S):
                 checkpoint.save(step + 1, history)
                 saved = time.monotonic()
-            if stop:
+            if stopping:
                 raise Interrupted
     return Training(head.eval(), tuple(history))
 
@@ -91,22 +140,46 @@ def train_head(
 def _train_step(
     head: Head,
     optimizer: Optimizer,
-    buffer: SampleBuffer,
+    data: TrainingSet,
     tables: tuple[Tensor, Tensor],
     config: MappingConfig,
-    seed: int,
+    generator: torch.Generator,
     step: int,
+    workers: Workers,
 ) -> LossTerms:
-    generator = torch_generator(seed, "batch", step)
-    index = torch.randint(len(buffer), (config.optimizer.batch,), generator=generator)
+    inputs, index = data.draw(config.optimizer.batch, generator)
+    done = step / config.optimizer.steps
+    terms = []
+    for some, which in zip(inputs.chunk(config.optimizer.parts), index.chunk(config.optimizer.parts), strict=True):
+        share = len(which) / len(index)
+        part = _loss(head, data.buffer, some, which, tables, config, done)
+        (part.loss * share).backward()
+        terms.append((share, part))
+    workers.average_gradients(head)
+    optimizer.step(step)
+    return _joined(terms)
+
+
+def _loss(
+    head: Head,
+    buffer: SampleBuffer,
+    inputs: Tensor,
+    index: Tensor,
+    tables: tuple[Tensor, Tensor],
+    config: MappingConfig,
+    done: float,
+) -> LossTerms:
     device = tables[0].device
     view = buffer.view[index].long().to(device)
     targets = Targets(buffer.rays[index].to(device), tables[0][view], tables[1][view])
-    points = head(buffer.descriptors[index].to(device).float())
-    terms = reprojection_loss(points, targets, config.loss, step / config.optimizer.steps)
-    terms.loss.backward()
-    optimizer.step(step)
-    return terms
+    known = None if buffer.known is None else buffer.known[index].to(device)
+    return total_loss(head.stages(inputs.to(device)), targets, config.loss, done, known)
+
+
+def _joined(terms: list[tuple[float, LossTerms]]) -> LossTerms:
+    """The terms of a whole batch from those of its parts with their shares."""
+    names = ("loss", "inlier_share", "valid_share")
+    return LossTerms(**{name: sum(share * getattr(part, name).detach() for share, part in terms) for name in names})
 
 
 def _history_point(step: int, terms: LossTerms) -> HistoryPoint:

@@ -1,0 +1,200 @@
+"""One build: what it is made from, and its stages."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import trigpoint
+from trigpoint.core.artifact import sha256_of
+from trigpoint.core.config import to_json
+from trigpoint.core.interrupt import StopRequest
+from trigpoint.core.scene import TEST, Frame, Scene
+from trigpoint.features.local import LocalEncoder
+from trigpoint.features.pca import Pca, fit_pca
+from trigpoint.features.reduced import ReducedEncoder
+from trigpoint.localization.calibration import calibrate
+from trigpoint.mapping.buffer import SampleBuffer, fill_buffer
+from trigpoint.mapping.clusters import cluster_centres, split_cameras
+from trigpoint.mapping.config import MappingConfig
+from trigpoint.mapping.encoding_build import build_encodings
+from trigpoint.mapping.normalization import Normalization
+from trigpoint.mapping.parallel import Workers
+from trigpoint.mapping.photo_encodings import PhotoEncodings
+from trigpoint.mapping.place_encoding import PlaceEncoding
+from trigpoint.mapping.scene_map import FORMAT_VERSION, SceneMap
+from trigpoint.mapping.training import Training, TrainingSet, train_head
+from trigpoint.retrieval.photos import ViewPolicy, photo_features
+
+# Enough photos to fit a PCA of at most a few hundred numbers.
+_PCA_PHOTOS = 200
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One build.
+
+    Attributes:
+        scene: where the photos come from.
+        frames: the mapping photos.
+        config: the recipe.
+        holdout: the rule by which photos were left out, or None.
+        seed: seed of every random number.
+        device: of the training.
+        encoder: local encoder, as it is loaded.
+        workers: the processes that share the work.
+    """
+
+    scene: Scene
+    frames: tuple[Frame, ...]
+    config: MappingConfig
+    holdout: str | None
+    seed: int
+    device: torch.device
+    encoder: LocalEncoder
+    workers: Workers
+
+    def record(self) -> dict[str, Any]:
+        """Everything that the map's bytes depend on. Two jobs whose records are equal may share their work."""
+        program = {"trigpoint": trigpoint.__version__, "map_format": FORMAT_VERSION, "torch": torch.__version__}
+        where = {"device": self.device.type, "threads": torch.get_num_threads(), "workers": self.workers.count}
+        weights = self.encoder.weights_sha256
+        return {"config": to_json(self.config), "built_from": self._built_from, **program, **where, "weights": weights}
+
+    @cached_property
+    def _built_from(self) -> dict[str, Any]:
+        digest = hashlib.sha256()
+        for frame in self.frames:
+            digest.update(json.dumps([frame.name, frame.camera.to_json(), frame.pose().matrix().tolist()]).encode())
+            digest.update(sha256_of(frame.image_path).encode())
+        return {
+            "place": self.scene.root.resolve().name,
+            "format": self.scene.format,
+            "photos": len(self.frames),
+            "held_out": sum(frame.split == TEST for frame in self.scene.frames),
+            "holdout": self.holdout,
+            "seed": self.seed,
+            "digest": digest.hexdigest(),
+        }
+
+    def run(self, work: Path, stop: StopRequest) -> tuple[SceneMap | None, dict[str, float]]:
+        """Make the map, or finish it from what is in the work folder; with the seconds that each stage took.
+
+        Of several processes only the first gets the map.
+        """
+        watch = _Stopwatch()
+        pca = self._pca()
+        encoder = self.encoder if pca is None else ReducedEncoder(self.encoder, pca)
+        normalization = Normalization.of_cameras(self._centres, self.scene.metric)
+        place, own = self._encodings(encoder, work) if self.config.global_encoding.kind != "none" else (None, None)
+        watch.lap("encodings" if place is not None or pca is not None else "")
+        buffer = self._buffer(encoder, normalization, work, stop)
+        watch.lap("samples")
+        trainings = self._train(buffer, own, normalization, work, stop)
+        watch.lap("training")
+        samples = self.workers.total(len(buffer))
+        if not self.workers.first:
+            return None, watch.laps
+        scene_map = SceneMap(
+            config=self.config,
+            heads=tuple(training.head.cpu() for training in trainings),
+            normalization=normalization,
+            dim=encoder.dim,
+            weights_sha256=encoder.weights_sha256,
+            metric=self.scene.metric,
+            built_from={**self._built_from, "samples": samples},
+            training=[{"network": part, **vars(point)} for part, each in enumerate(trainings) for point in each.history],
+            encoding=place,
+            pca=pca,
+        )
+        scene_map = replace(scene_map, calibration=calibrate(scene_map, encoder, self.frames))
+        watch.lap("calibration")
+        return scene_map, watch.laps
+
+    @cached_property
+    def _centres(self) -> np.ndarray:
+        return self.scene.with_frames(self.frames).centres()
+
+    @property
+    def _policy(self) -> ViewPolicy:
+        return ViewPolicy(self.config.features.short_side_px, self.config.features.query_keypoints)
+
+    def _pca(self) -> Pca | None:
+        if self.config.features.pca_dim == 0:
+            return None
+        even = np.unique(np.linspace(0, len(self.frames) - 1, min(len(self.frames), _PCA_PHOTOS)).astype(int))
+        paths = [self.frames[index].image_path for index in even]
+        found = photo_features(paths, self.encoder, self._policy, title="fitting the PCA")
+        return fit_pca((features.descriptors for features, _ in found), self.config.features.pca_dim)
+
+    def _encodings(self, encoder: LocalEncoder, work: Path) -> tuple[PlaceEncoding, PhotoEncodings]:
+        build = self.config.global_encoding
+        scene = self.scene.with_frames(self.frames)
+        if self.workers.first:
+            build_encodings(scene, lambda: self._photos(encoder), build, seed=self.seed, folder=work)
+        self.workers.wait()
+        return build_encodings(scene, lambda: self._photos(encoder), build, seed=self.seed, folder=work)
+
+    def _photos(self, encoder: LocalEncoder) -> Sequence[Any]:
+        return photo_features([frame.image_path for frame in self.frames], encoder, self._policy, title="describing photos")
+
+    def _buffer(self, encoder: LocalEncoder, normalization: Normalization, work: Path, stop: StopRequest) -> SampleBuffer:
+        workers = self.workers
+        folder = work if workers.count == 1 else work / f"worker{workers.rank}"
+        folder.mkdir(exist_ok=True)
+        return fill_buffer(
+            self.frames,
+            encoder,
+            self.config.features,
+            self.config.buffer,
+            normalization,
+            seed=self.seed,
+            folder=folder,
+            stop=stop,
+            shard=range(workers.rank, len(self.frames), workers.count),
+        )
+
+    def _train(
+        self,
+        buffer: SampleBuffer,
+        own: PhotoEncodings | None,
+        normalization: Normalization,
+        work: Path,
+        stop: StopRequest,
+    ) -> list[Training]:
+        config = self.config
+        positions = normalization.to_normalized(self._centres)
+        centres = cluster_centres(positions, config.head.clusters, self.seed) if config.head.clusters > 1 else None
+        parts: list[TrainingSet] = [TrainingSet(buffer, own, centres)]
+        if config.ensemble > 1:
+            group = torch.from_numpy(split_cameras(positions, config.ensemble, self.seed))
+            of_sample = group[buffer.photo.long()][buffer.view.long()]
+            parts = [
+                TrainingSet(buffer, own, centres, torch.nonzero(of_sample == part)[:, 0], f"training {part + 1}")
+                for part in range(config.ensemble)
+            ]
+        return [
+            train_head(part, config, seed=self.seed, folder=work, device=self.device, stop=stop, workers=self.workers)
+            for part in parts
+        ]
+
+
+class _Stopwatch:
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self.last = time.monotonic()
+
+    def lap(self, name: str) -> None:
+        now = time.monotonic()
+        if name:
+            self.laps[name] = now - self.last
+        self.last = now

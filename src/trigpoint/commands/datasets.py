@@ -1,0 +1,78 @@
+"""The verb ``datasets``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from tyro.conf import Positional, UseAppendAction, arg
+
+from trigpoint.commands.options import Flag, note, write_document
+from trigpoint.core.progress import set_quiet
+from trigpoint.data.catalogue.entries import DataSet
+
+
+def datasets(
+    action: Positional[Literal["list", "get"]] = "list",
+    name: Positional[str] = "",
+    /,
+    *,
+    output: Annotated[Path, arg(aliases=["-o"])] = Path("datasets"),
+    scenes: UseAppendAction[tuple[str, ...]] = (),
+    accept_licence: Flag = False,
+    quiet: Flag = False,
+    json: Path | None = None,
+) -> int:
+    """List the public data sets of the papers, or fetch one. Interrupted, the same command continues.
+
+    Args:
+        action: list shows all, or the one that is named; get fetches one.
+        name: which data set.
+        output: folder that holds data sets; each gets a folder of its name there.
+        scenes: fetch only this scene; may be repeated.
+        accept_licence: you have read and accept the data set's licence.
+        quiet: show no progress.
+        json: file to write the same to, as JSON.
+    """
+    from trigpoint.data.catalogue.entries import catalogue, find_data_set
+    from trigpoint.data.catalogue.install import install, present_scenes
+
+    set_quiet(quiet)
+    if action == "list":
+        chosen = [find_data_set(name)] if name else list(catalogue().values())
+        print("\n".join(line for entry in chosen for line in _lines(entry, output)))
+        write_document(
+            json, [{**entry.to_json(), "present": present_scenes(entry, output / entry.name)} for entry in chosen]
+        )
+        return 0
+    entry = find_data_set(name)
+    folder = output / entry.name
+    if not entry.files:
+        print(f"{entry.title} is put together: {entry.use}")
+        write_document(json, {**entry.to_json(), "present": []})
+        return 1
+    note(f"{entry.title}, {entry.page}. Licence: {entry.licence}.")
+    fetched = install(entry, folder, scenes=scenes, licence_accepted=accept_licence)
+    print(
+        f"{entry.title}: {len(fetched)} files fetched, {len(entry.files_of(scenes)) - len(fetched)} were there; in {folder}"
+    )
+    print(f"Next: {entry.use.replace('DIR', str(folder))}")
+    write_document(json, {**entry.to_json(), "present": present_scenes(entry, folder), "folder": str(folder)})
+    return 0
+
+
+def _lines(entry: DataSet, output: Path) -> list[str]:
+    from trigpoint.data.catalogue.install import present_scenes
+
+    present = present_scenes(entry, output / entry.name)
+    here = f", {len(present)} of {len(entry.scenes)} scenes in {output / entry.name}" if present else ""
+    size = entry.size or "size not published"
+    files = f"{len(entry.files)} files, {size}" if entry.files else "put together from others"
+    return [
+        f"{entry.name:<12}{entry.title}: {entry.what}",
+        f"{'':<12}{files}, read as {entry.format}{here}",
+        f"{'':<12}licence: {entry.licence}",
+        f"{'':<12}{entry.page}",
+        *([f"{'':<12}scenes: {', '.join(entry.scenes)}"] if len(entry.scenes) > 1 else []),
+        "",
+    ]

@@ -1,0 +1,118 @@
+"""The verb ``retrieval``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from tyro.conf import Positional
+
+from trigpoint.commands.options import Flag, Output, note, write_document
+from trigpoint.core.progress import set_quiet
+
+if TYPE_CHECKING:
+    from trigpoint.evaluation.retrieval import RetrievalOptions
+
+
+def retrieval(
+    action: Positional[Literal["evaluate", "train"]],
+    places: Positional[tuple[Path, ...]],
+    /,
+    *,
+    descriptors: tuple[str, ...] = ("vlad", "mean", "gem"),
+    dim: int = 0,
+    rerank: int = 0,
+    matcher: str = "nearest",
+    encoder: str = "xfeat",
+    short_side_px: int = 480,
+    keypoints: int = 1024,
+    holdout: str | None = None,
+    cache: Path | None = None,
+    output: Output = Path("supergf.aggregator"),
+    seed: int = 0,
+    device: str = "cpu",
+    format: str | None = None,
+    skip_invalid: Flag = False,
+    quiet: Flag = False,
+    json: Path | None = None,
+) -> int:
+    """Measure how well global descriptors find photos that show the same, or train one.
+
+    Args:
+        action: evaluate prints recall, time and size; train learns a SuperGF aggregator from places with poses.
+        places: folders of posed photos, or of photos with labels (dataset.csv).
+        descriptors: vlad, mean, gem, supergf:FILE or onnx:FILE.
+        dim: length of descriptors that come in several; 0 takes the natural one.
+        rerank: re-rank this many candidates by homography inliers.
+        matcher: nearest (mutual nearest neighbours) or lighterglue (learned, for xfeat).
+        encoder: local encoder.
+        short_side_px: shorter side of the photos as the encoder sees them.
+        keypoints: keypoints of a photo at most.
+        holdout: photos of posed places that are the queries: every:N:K, blocks:A-B,... or sequence:NAME.
+        cache: folder to keep local features in, for the next time.
+        output: file for what was trained.
+        seed: seed of every random number.
+        device: cpu or cuda.
+        format: format of the places; found out if not given.
+        skip_invalid: leave out photos that cannot be used instead of stopping at them.
+        quiet: show no progress.
+        json: file to write the numbers to.
+    """
+    from trigpoint.evaluation.retrieval import RetrievalOptions
+    from trigpoint.retrieval.photos import ViewPolicy
+
+    set_quiet(quiet)
+    read = ReadOptions(format, skip_invalid, holdout)
+    if action == "train":
+        document = _train(places, read, output, seed, device)
+    else:
+        policy = ViewPolicy(short_side_px, keypoints)
+        options = RetrievalOptions(descriptors, dim, rerank, matcher, encoder, policy, cache, seed, device)
+        document = _evaluate(places, read, options)
+    write_document(json, document)
+    return 0
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How the places are read."""
+
+    format: str | None
+    skip_invalid: bool
+    holdout: str | None
+
+
+def _evaluate(places: Sequence[Path], read: ReadOptions, options: RetrievalOptions) -> dict[str, Any]:
+    from trigpoint.describe import stdout_console
+    from trigpoint.evaluation.retrieval import evaluate_place, place_task, retrieval_table
+
+    results = []
+    for place in places:
+        task = place_task(place, holdout=read.holdout, format=read.format, skip_invalid=read.skip_invalid)
+        if task.left_out:
+            note(f"{task.name}: {task.left_out} queries without a right answer in the gallery are left out")
+        results.append(evaluate_place(task, options))
+        stdout_console().print(retrieval_table(results[-1]))
+    return {"options": options.to_json(), "places": [result.to_json() for result in results]}
+
+
+def _train(places: Sequence[Path], read: ReadOptions, output: Path, seed: int, device: str) -> dict[str, Any]:
+    from trigpoint.data.readers import open_scene
+    from trigpoint.data.splits import apply_holdout, parse_holdout
+    from trigpoint.evaluation.retrieval import TRAIN_FLOOR, place_overlaps
+    from trigpoint.retrieval.supergf.build import train_aggregator
+    from trigpoint.retrieval.supergf.labels import labels_from_overlaps
+
+    rule = None if read.holdout is None else parse_holdout(read.holdout)
+    paths, overlaps = [], []
+    for place in places:
+        scene = apply_holdout(open_scene(place, format=read.format, skip_invalid=read.skip_invalid), rule)
+        frames = scene.for_mapping()
+        paths += [frame.image_path for frame in frames]
+        overlaps.append(place_overlaps(scene, frames, TRAIN_FLOOR))
+    names = ", ".join(place.resolve().name for place in places)
+    trained = train_aggregator(paths, labels_from_overlaps(overlaps), output, data=names, seed=seed, device=device)
+    print(f"{trained.path}: {trained.bytes / 1e6:.1f} MB, learned from {len(paths)} photos of {names}")
+    return {"output": str(trained.path), "bytes": trained.bytes, "photos": len(paths), "seconds": trained.seconds}

@@ -1,0 +1,224 @@
+"""How much of what one photo sees another sees too, from poses and cameras alone (R-SCoRe, covisibility graph).
+
+Points are sampled in front of photo i; each that photo j sees counts with weight (1 + cos) / 2, where cos is taken between
+the directions from both cameras to the point. The mean over the samples is o_ij, and the harmonic mean of o_ij and o_ji the
+overlap of the pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+
+from trigpoint.core.progress import Advance, progress
+from trigpoint.core.randomness import numpy_generator
+from trigpoint.core.scene import Frame
+from trigpoint.covisibility.depth_range import DepthRange
+from trigpoint.covisibility.frusta import Frusta
+
+Array = NDArray[np.float64]
+Array32 = NDArray[np.float32]
+Indices = NDArray[np.int64]
+Pairs = tuple[Indices, Array32]
+
+SAMPLES = 1024
+# Samples of all pairs that are tested at once. They fit the cache, and the BLAS libraries start no threads for so few.
+_CHUNK = 1 << 16
+# Culling forgives this share of the farthest depth, far more than the rounding of float32.
+_TOLERANCE = 1e-4
+
+
+def overlap_scores(
+    frames: Sequence[Frame],
+    depths: DepthRange,
+    *,
+    method: str = "published",
+    floor: float = 0.2,
+    samples: int = SAMPLES,
+    direction_weight: bool = False,
+    seed: int = 0,
+) -> sparse.csr_array:
+    """Overlaps of all pairs of photos that reach ``floor``.
+
+    ``"published"`` samples as the released code of R-SCoRe does: (u, v, z) with (u, v) uniform in the bounds of the photo in
+    normalised image coordinates and z uniform in the depth range, where u and v are not multiplied by z. So the samples
+    fill a square prism about the optical axis. ``"frustum"`` samples (u z, v z, z), which is what the photo sees.
+
+    Pairs are left out without sampling only where no sample of one photo can be seen by the other, or where o_ij alone shows
+    that the pair stays below ``floor``: the result is that of sampling every pair.
+
+    Args:
+        frames: N posed frames. The samples of a frame depend on its name, not on its place in the list.
+        depths: range of depths that is sampled, and in which a photo sees points.
+        method: ``"published"`` or ``"frustum"``.
+        floor: smaller overlaps are left out, 0 < floor <= 1.
+        samples: number of samples of each photo. All photos share the same depths.
+        direction_weight: multiply by the cosine between the viewing directions, at least 0.
+        seed: names the samples.
+
+    Returns:
+        (N, N) symmetric float32 matrix with an empty diagonal.
+
+    Raises:
+        SceneError: a frame has no pose (TP-204).
+    """
+    names = [frame.name for frame in frames]
+    sampler = _Overlap(Frusta.of(frames, depths), names, method == "frustum", samples, direction_weight, seed)
+    # With o_ji <= 1, s = 2 o_ij o_ji / (o_ij + o_ji) reaches the floor only if o_ij does this.
+    least = floor / (2 - floor)
+    with progress("Overlap", 2 * len(names)) as advance:
+        forward = _each(len(names), lambda index: sampler.seen_by(index, sampler.candidates(index), least), advance)
+        one_way = _matrix(forward, len(names))
+        incoming = one_way.tocsc()
+        incoming.sort_indices()
+        others = np.split(incoming.indices.astype(np.int64), incoming.indptr[1:-1])
+        backward = _each(len(names), lambda index: sampler.seen_by(index, others[index], least), advance)
+    return _symmetric(one_way, _matrix(backward, len(names)).T.tocsr(), sampler.directions(), floor)
+
+
+def _each(count: int, work: Callable[[int], Pairs], advance: Advance) -> list[Pairs]:
+    """``work`` for every photo, on as many threads as torch uses. The results do not depend on their number."""
+
+    def results() -> Iterator[Pairs]:
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            for result in pool.map(work, range(count)):
+                advance()
+                yield result
+
+    return list(results())
+
+
+class _Overlap:
+    """The samples and planes of all photos, in float32 and relative to the middle of the cameras."""
+
+    def __init__(
+        self, frusta: Frusta, names: Sequence[str], scaled: bool, samples: int, direction_weight: bool, seed: int
+    ) -> None:
+        self.frusta, self.names, self.scaled, self.samples, self.seed = frusta, names, scaled, samples, seed
+        self.direction_weight = direction_weight
+        near, far = frusta.depths.near, frusta.depths.far
+        self.z = numpy_generator(seed, "overlap", "depths").uniform(near, far, samples)
+        self.rows = frusta.rows.astype(np.float32)
+        self.centres = frusta.centres - frusta.centres.mean(axis=0)
+        corners = frusta.corners(scaled) - frusta.centres.mean(axis=0)
+        # Corner by corner, so that whole rows of photos are compared at once.
+        constants = -(frusta.rows @ self.centres[:, :, None])
+        planes = np.concatenate([frusta.rows, constants], axis=2)
+        self.planes = np.ascontiguousarray(planes.transpose(1, 2, 0), dtype=np.float32)
+        corners = np.concatenate([corners, np.ones((len(names), 8, 1))], axis=2)
+        self.corners = np.ascontiguousarray(corners.transpose(1, 2, 0), dtype=np.float32)
+        self.slack = np.float32(_TOLERANCE * (far + float(np.abs(self.centres).max(initial=0.0))))
+
+    def directions(self) -> Array | None:
+        """(N, 3) viewing directions if overlaps are to be multiplied by their cosine."""
+        return self.frusta.world_from_cam[:, :, 2] if self.direction_weight else None
+
+    def candidates(self, index: int) -> NDArray[np.int64]:
+        """Photos after ``index`` for which neither o_ij nor o_ji must be 0.
+
+        If all corners of a convex volume lie outside one plane of a frustum, so do all samples in it.
+        """
+        after = slice(index + 1, None)
+        seen = self.corners[:, :, index] @ self.planes[:, :, after]
+        sees = self.planes[:, :, index] @ self.corners[:, :, after]
+        keep = self._meets(*seen) & self._meets(*sees.transpose(1, 0, 2))
+        if self.direction_weight:
+            axes = self.frusta.world_from_cam[:, :, 2]
+            keep &= axes[after] @ axes[index] > 0
+        return np.flatnonzero(keep) + index + 1
+
+    def _meets(self, a: Array32, b: Array32, depth: Array32) -> NDArray[np.bool_]:
+        """From (8, J) values of ``Frusta.rows`` at corners: whether no plane has all corners outside."""
+        near, far = self.frusta.depths.near - self.slack, self.frusta.depths.far + self.slack
+        meets = (depth.max(axis=0) > near) & (depth.min(axis=0) < far)
+        for sideways in (a, b):
+            meets &= ((depth - sideways).max(axis=0) > -self.slack) & ((depth + sideways).max(axis=0) > -self.slack)
+        return meets
+
+    def samples_of(self, index: int) -> Array:
+        """(3, S) samples of a photo, relative to its centre, in world axes."""
+        generator = numpy_generator(self.seed, "overlap", self.names[index])
+        lower, upper = self.frusta.lower[index], self.frusta.upper[index]
+        sideways = lower[:, None] + (upper - lower)[:, None] * generator.random((2, self.samples))
+        in_camera = np.concatenate([sideways * self.z if self.scaled else sideways, self.z[None]])
+        return self.frusta.world_from_cam[index] @ in_camera
+
+    def seen_by(self, index: int, others: NDArray[np.int64], least: float) -> Pairs:
+        """o_ij of one photo with others, where it is ``least`` or more."""
+        points = np.concatenate([self.samples_of(index), np.ones((1, self.samples))]).astype(np.float32)
+        shift = self.centres[index] - self.centres[others]
+        constants = (self.frusta.rows[others] @ shift[:, :, None]).astype(np.float32)
+        rows = np.ascontiguousarray(np.concatenate([self.rows[others], constants], axis=2).transpose(1, 0, 2))
+        shift, size = shift.astype(np.float32), max(1, _CHUNK // self.samples)
+        found, scores = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.float32)]
+        for chunk in (slice(start, start + size) for start in range(0, len(others), size)):
+            inside = _inside(*(rows[:, chunk] @ points), self.frusta.depths)
+            count = np.count_nonzero(inside, axis=1)
+            # No weight is above 1, so a pair with too few samples inside needs none.
+            enough = np.flatnonzero(count >= least * self.samples)
+            if len(enough) > 0:
+                cosines = _sum_of_cosines(points[:3], shift[chunk][enough], inside[enough])
+                score = ((count[enough] + cosines) / (2 * self.samples)).astype(np.float32)
+                found.append(others[chunk][enough][score >= least])
+                scores.append(score[score >= least])
+        return np.concatenate(found), np.concatenate(scores)
+
+
+def _inside(a: Array32, b: Array32, depth: Array32, depths: DepthRange) -> NDArray[np.bool_]:
+    """(J, S) whether samples are seen, from the values of ``Frusta.rows``, of which the first two are overwritten."""
+    sideways = np.maximum(np.abs(a, out=a), np.abs(b, out=b), out=a)
+    inside = sideways < depth
+    inside &= depth > np.float32(depths.near)
+    inside &= depth < np.float32(depths.far)
+    return inside
+
+
+def _sum_of_cosines(points: Array32, shift: Array32, inside: NDArray[np.bool_]) -> Array32:
+    """(J,) sums over the (3, S) points inside of the cosine between the directions from both cameras.
+
+    Args:
+        points: relative to the camera that they are samples of.
+        shift: (J, 3) that camera's centre relative to each other camera's.
+        inside: (J, S).
+    """
+    length = np.sqrt(np.square(points).sum(axis=0))
+    square = np.square(shift).sum(axis=1)
+    # Both as matrix products: |p| cos and |p + shift|^2, of which the cosine is the quotient with one root.
+    projected = np.concatenate([shift, np.ones_like(shift[:, :1])], axis=1) @ np.stack([*(points / length), length])
+    features = np.concatenate([2 * shift, square[:, None], np.ones_like(shift[:, :1])], axis=1)
+    distance2 = features @ np.stack([*points, np.ones_like(length), np.square(length)])
+    # Rounding may make the square negative at the other camera's centre, which is never inside.
+    distance = np.sqrt(np.abs(distance2, out=distance2), out=distance2)
+    cosine = np.divide(projected, distance, out=projected)
+    return np.einsum("js,js->j", cosine, inside.astype(np.float32))
+
+
+def _matrix(rows: list[Pairs], size: int) -> sparse.csr_array:
+    indptr = np.concatenate([[0], np.cumsum([len(found) for found, _ in rows])])
+    empty: list[Pairs] = [(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))]
+    indices = np.concatenate([found for found, _ in rows + empty])
+    values = np.concatenate([score for _, score in rows + empty])
+    return sparse.csr_array((values, indices, indptr), shape=(size, size))
+
+
+def _symmetric(
+    one_way: sparse.csr_array, back: sparse.csr_array, directions: Array | None, floor: float
+) -> sparse.csr_array:
+    """The harmonic mean of both directions where both are known, in both triangles."""
+    product = (one_way * back).tocoo()
+    row, column = product.coords
+    total = np.asarray((one_way + back).tocsr()[row, column]).ravel()
+    score = 2 * product.data / total
+    if directions is not None:
+        score = score * (directions[row] * directions[column]).sum(axis=1).clip(0)
+    keep = score >= floor
+    coords = (np.concatenate([row[keep], column[keep]]), np.concatenate([column[keep], row[keep]]))
+    values = np.concatenate([score[keep], score[keep]]).astype(np.float32)
+    result = sparse.csr_array(sparse.coo_array((values, coords), shape=one_way.shape))
+    result.sort_indices()
+    return result

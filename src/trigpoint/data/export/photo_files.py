@@ -1,0 +1,113 @@
+"""The photos of an exported place: their names, and their files beside the poses."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Literal, get_args
+
+from trigpoint.core.errors import OutputError
+from trigpoint.core.progress import progress
+from trigpoint.core.scene import Frame
+
+PhotoFiles = Literal["copy", "link", "none"]
+PHOTO_FILES: tuple[PhotoFiles, ...] = get_args(PhotoFiles)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder that appears under its name when all of it is written, or not at all.
+
+    Raises:
+        OutputError: a file, or a folder that is not empty (TP-824); it cannot be written (TP-801).
+    """
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        kind = "a folder that is not empty" if path.is_dir() else "a file, a folder will be written"
+        raise OutputError("TP-824", f"this is {kind}", where=path, fix="Name a new folder with -o.")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        if path.exists():
+            path.rmdir()
+        temporary.rename(path)
+    except OSError as error:
+        raise OutputError(
+            "TP-801", f"the folder cannot be written ({error.strerror})", where=path, fix="Check the free space."
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_paths(names: Iterable[str], holder: str, *, unfit: str = r"[\0]") -> None:
+    """Refuse photo names that are no plain path below a folder, or have characters that the format has no way to write.
+
+    Args:
+        names: the photos.
+        holder: what to call the format.
+        unfit: pattern of what it cannot hold.
+
+    Raises:
+        OutputError: TP-822.
+    """
+    for name in names:
+        parts = PurePosixPath(name)
+        plain = name and not parts.is_absolute() and ".." not in parts.parts and parts.as_posix() == name
+        if not plain or re.search(unfit, name) or not _is_utf8(name):
+            problem = "has characters that do not fit there" if plain else "is no path below the folder of the place"
+            raise _cannot_hold(holder, name, problem)
+
+
+def check_file_names(names: Iterable[str], holder: str) -> None:
+    """Refuse photos that a list of bare file names, split at spaces, cannot tell apart.
+
+    Raises:
+        OutputError: TP-822.
+    """
+    for name, count in Counter(PurePosixPath(name).name for name in names).items():
+        if count > 1 or not name or re.search(r"\s", name) or not _is_utf8(name):
+            problem = f"occurs {count} times in different folders" if count > 1 else "is empty, has spaces or is not UTF-8"
+            raise _cannot_hold(holder, name, problem)
+
+
+def place_photos(frames: Sequence[Frame], folder: Path, how: PhotoFiles) -> None:
+    """Put the image files below a folder, under the names of the frames.
+
+    Args:
+        frames: the photos.
+        folder: exists.
+        how: ``"copy"``, ``"link"`` (symbolic links to where they are) or ``"none"``.
+    """
+    if how == "none":
+        return
+    with progress("Copying photos" if how == "copy" else "Linking photos", len(frames)) as advance:
+        for frame in frames:
+            target = folder / frame.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if how == "copy":
+                shutil.copyfile(frame.image_path, target)
+            else:
+                target.symlink_to(frame.image_path.resolve())
+            advance()
+
+
+def _cannot_hold(holder: str, name: str, problem: str) -> OutputError:
+    return OutputError(
+        "TP-822",
+        f"{holder} cannot hold the photo name {name!a}: it {problem}",
+        where=ascii(name)[1:-1],
+        fix="Rename the photo, or export to json.",
+    )
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

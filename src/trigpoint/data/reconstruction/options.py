@@ -1,0 +1,86 @@
+"""What a reconstruction may be told."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+
+from trigpoint.core.errors import SceneError
+
+CAMERAS = ("auto", "shared", "per-photo")
+MAPPERS = ("auto", "global", "incremental")
+PAIRS = ("auto", "exhaustive", "neighbours")
+
+
+@dataclass(frozen=True)
+class ReconstructionOptions:
+    """How to reconstruct.
+
+    Attributes:
+        camera: ``"auto"``: photos of one size, camera and focal length (by EXIF) share their intrinsics; ``"shared"``: all
+            photos of one size do; ``"per-photo"``: none do.
+        mapper: ``"global"``, ``"incremental"``, or ``"auto"``: global first, incremental too when that places clearly
+            fewer photos than it could.
+        pairs: which photos are compared: ``"exhaustive"``: all with all; ``"neighbours"``: those next to each other in the
+            order of their names, those that look alike and those that are near by GPS; ``"auto"`` decides by their number.
+        frames: number of frames to choose from a video.
+        every: seconds between frames chosen from a video.
+        scale_distance: names of two photos and the distance between their cameras, m.
+        gps: take scale and orientation from the GPS positions of the photos.
+        seed: seed of every random number.
+        threads: CPU threads; 0: all that the process may use.
+        skip_invalid: leave out photos that cannot be decoded instead of stopping at them.
+
+    Raises:
+        SceneError: values that make no sense (TP-259).
+    """
+
+    camera: str = "auto"
+    mapper: str = "auto"
+    pairs: str = "auto"
+    frames: int | None = None
+    every: float | None = None
+    scale_distance: tuple[str, str, float] | None = None
+    gps: bool = False
+    seed: int = 0
+    threads: int = 0
+    skip_invalid: bool = False
+
+    def __post_init__(self) -> None:
+        for name, known in (("camera", CAMERAS), ("mapper", MAPPERS), ("pairs", PAIRS)):
+            if getattr(self, name) not in known:
+                _refuse(name, f"'{getattr(self, name)}'", f"Known: {', '.join(known)}.")
+        if self.frames is not None and self.every is not None:
+            _refuse("frames", "given together with every", "Give one of the two.")
+        if self.frames is not None and self.frames < 3:
+            _refuse("frames", str(self.frames), "Three photos or more are needed.")
+        if self.every is not None and not 0 < self.every < math.inf:
+            _refuse("every", f"{self.every:g}", "Give seconds, more than 0.")
+        if self.threads < 0:
+            _refuse("threads", str(self.threads), "Give 1 or more, or 0 for all.")
+        if self.scale_distance is not None:
+            self._check_scale(*self.scale_distance)
+
+    def _check_scale(self, first: str, second: str, metres: float) -> None:
+        if self.gps:
+            _refuse("scale-distance", "given together with gps", "Give one of the two.")
+        if not 0 < metres < math.inf:
+            _refuse("scale-distance", f"{metres:g} m", "Give the distance in metres, more than 0.")
+        if first == second:
+            _refuse("scale-distance", f"twice the photo {first}", "Name two photos.")
+
+    @property
+    def thread_count(self) -> int:
+        """Threads to use, 1 or more."""
+        return self.threads or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else self.threads or 1
+
+    def colmap_seed(self, purpose: str) -> int:
+        """A seed that fits pycolmap's 31 bits, for one purpose."""
+        from trigpoint.core.randomness import derived_seed
+
+        return derived_seed(self.seed, "reconstruction", purpose) % (1 << 31)
+
+
+def _refuse(name: str, value: str, fix: str) -> None:
+    raise SceneError("TP-259", f"the option {name} cannot be used: {value}", where=f"--{name}", fix=fix)

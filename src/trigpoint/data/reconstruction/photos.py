@@ -1,0 +1,154 @@
+"""The photos of a reconstruction: found in a folder, decoded once to see whether they are whole, with what EXIF knows."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from trigpoint.core.errors import ImageError, SceneError
+from trigpoint.core.image import IMAGE_SUFFIXES, image_size
+from trigpoint.core.scene import Problem
+
+MIN_PHOTOS = 3
+_MAKE, _MODEL, _EXIF_IFD, _GPS_IFD = 0x010F, 0x0110, 0x8769, 0x8825
+_FOCAL_MM, _FOCAL_35MM = 0x920A, 0xA405
+_LATITUDE_REF, _LATITUDE, _LONGITUDE_REF, _LONGITUDE, _ALTITUDE_REF, _ALTITUDE = 1, 2, 3, 4, 5, 6
+
+
+@dataclass(frozen=True)
+class SourcePhoto:
+    """One photo to place.
+
+    Attributes:
+        name: path below the folder of photos, with ``/``.
+        path: the image file.
+        width: upright width, px.
+        height: upright height, px.
+        device: what EXIF says about camera and focal length, in words; ``""`` if nothing.
+        gps: (latitude in degrees, longitude in degrees, altitude in m or None) of WGS84; None without.
+    """
+
+    name: str
+    path: Path
+    width: int
+    height: int
+    device: str = ""
+    gps: tuple[float, float, float | None] | None = None
+
+    def fingerprint(self) -> list[str | int]:
+        """What changes when the file does: name, size in bytes, time of the last change."""
+        status = self.path.stat()
+        return [self.name, status.st_size, status.st_mtime_ns]
+
+
+def photo_paths(folder: Path) -> list[Path]:
+    """All image files below a folder, sorted by their names.
+
+    Raises:
+        SceneError: no such folder, or no photos in it (TP-251).
+    """
+    files = [
+        item for item in folder.rglob("*") if item.suffix.lower() in IMAGE_SUFFIXES and item.is_file() and not _hidden(item)
+    ]
+    if not files:
+        raise SceneError(
+            "TP-251", "there are no photos here", where=folder, fix="Name a folder with photos, or a video file."
+        )
+    return sorted(files, key=lambda item: item.relative_to(folder).as_posix())
+
+
+def read_headers(folder: Path, paths: Iterable[Path]) -> tuple[list[SourcePhoto], list[tuple[str, ImageError]]]:
+    """Photos whose headers make sense, and (name, error) of the others."""
+    photos: list[SourcePhoto] = []
+    invalid: list[tuple[str, ImageError]] = []
+    for path in paths:
+        name = path.relative_to(folder).as_posix()
+        try:
+            width, height = image_size(path)
+        except ImageError as error:
+            invalid.append((name, error))
+            continue
+        device, gps = _exif(path)
+        photos.append(SourcePhoto(name, path, width, height, device, gps))
+    return photos, invalid
+
+
+def check_invalid(invalid: list[tuple[str, ImageError]], total: int, skip_invalid: bool) -> None:
+    """Raise the first photo's error, with the number of such photos, unless they are to be left out.
+
+    Raises:
+        ImageError: TP-1xx.
+    """
+    if not invalid or skip_invalid:
+        return
+    error = invalid[0][1]
+    what = error.what
+    if len(invalid) > 1:
+        what = f"{len(invalid)} of {total} photos cannot be used; the first: {what}"
+    fix = f"{error.fix} Or give --skip-invalid to leave {'it' if len(invalid) == 1 else 'them'} out.".strip()
+    raise ImageError(error.code, what, where=error.where, fix=fix)
+
+
+def invalid_problems(invalid: list[tuple[str, ImageError]]) -> list[Problem]:
+    """A warning for each photo that is left out because it cannot be decoded."""
+    return [Problem("warning", f"{name} is left out: {error.code} {error.what}.") for name, error in invalid]
+
+
+def check_count(photos: int, place: Path) -> None:
+    """Refuse too few photos.
+
+    Raises:
+        SceneError: TP-252.
+    """
+    if photos < MIN_PHOTOS:
+        raise SceneError(
+            "TP-252",
+            f"only {photos} usable photo{'s' if photos != 1 else ''}, at least {MIN_PHOTOS} are needed",
+            where=place,
+            fix="Take 20 photos or more, walking around, each sharing half of what it shows with the next.",
+        )
+
+
+def _hidden(path: Path) -> bool:
+    # macOS leaves "._photo.jpg" beside photos; they are not photos.
+    return path.name.startswith(".")
+
+
+def _exif(path: Path) -> tuple[str, tuple[float, float, float | None] | None]:
+    with warnings.catch_warnings():
+        # Damaged EXIF is answered by using none.
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(path) as image:
+                exif = image.getexif()
+                lens = exif.get_ifd(_EXIF_IFD)
+                words = [exif.get(_MAKE), exif.get(_MODEL), lens.get(_FOCAL_MM), lens.get(_FOCAL_35MM)]
+                device = " ".join(str(word).strip("\0 ") for word in words if word)
+                return device, _position(exif.get_ifd(_GPS_IFD))
+        except Exception:
+            # Pillow parses EXIF lazily and a damaged block raises nearly anything; the pixels are still good.
+            return "", None
+
+
+def _position(tags: dict[int, Any]) -> tuple[float, float, float | None] | None:
+    if _LATITUDE not in tags or _LONGITUDE not in tags:
+        return None
+    latitude = _degrees(tags[_LATITUDE]) * (-1 if tags.get(_LATITUDE_REF) in ("S", b"S") else 1)
+    longitude = _degrees(tags[_LONGITUDE]) * (-1 if tags.get(_LONGITUDE_REF) in ("W", b"W") else 1)
+    # Cameras without a fix write zeros.
+    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180) or (latitude == 0 and longitude == 0):
+        return None
+    if _ALTITUDE not in tags:
+        return latitude, longitude, None
+    below = tags.get(_ALTITUDE_REF) in (1, b"\x01")
+    return latitude, longitude, float(tags[_ALTITUDE]) * (-1 if below else 1)
+
+
+def _degrees(value: Any) -> float:
+    degrees, minutes, seconds = (float(part) for part in value)
+    return degrees + minutes / 60 + seconds / 3600

@@ -1,0 +1,206 @@
+"""How well global descriptors find photos of a place that show the same as a query."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.table import Table
+from rich.text import Text
+from scipy import sparse
+
+from trigpoint.core.config import to_json
+from trigpoint.core.device import pick_device
+from trigpoint.core.progress import progress
+from trigpoint.core.scene import TEST, Frame, Scene
+from trigpoint.covisibility.depth_range import depth_range
+from trigpoint.covisibility.overlap import overlap_scores
+from trigpoint.data.colmap_tracks import read_tracks
+from trigpoint.data.readers import open_scene
+from trigpoint.data.splits import apply_holdout, parse_holdout
+from trigpoint.features.encoders import load_encoder
+from trigpoint.retrieval.descriptor import GlobalDescriptor, descriptor_kind, fit_descriptor
+from trigpoint.retrieval.evaluation import (
+    Reranker,
+    RetrievalScore,
+    evaluate_descriptor,
+    evaluate_vectors,
+    timed,
+)
+from trigpoint.retrieval.network import OnnxNetwork
+from trigpoint.retrieval.photos import SizedFeatures, ViewPolicy, photo_features
+from trigpoint.retrieval.rerank import load_matcher
+from trigpoint.retrieval.supergf.descriptor import load_aggregator
+from trigpoint.retrieval.task import RetrievalTask, is_labelled, labelled_task, posed_task
+
+# Overlap of a right answer, and the smallest that is told apart from none when an aggregator is trained.
+MIN_OVERLAP, TRAIN_FLOOR = 0.5, 0.05
+# Descriptors that are a file: a trained aggregator or a network of the user's.
+AGGREGATOR, NETWORK = "supergf:", "onnx:"
+
+
+@dataclass(frozen=True)
+class RetrievalOptions:
+    """What is evaluated and how.
+
+    Attributes:
+        descriptors: keys of ``DESCRIPTORS``, ``supergf:FILE`` or ``onnx:FILE``.
+        dim: length of descriptors that come in several; 0: their natural one.
+        rerank: number of candidates to re-rank; 0: none.
+        matcher: key in ``MATCHERS``.
+        encoder: key in ``ENCODERS``.
+        policy: size of the views and number of keypoints.
+        cache: folder for local features, or None.
+        seed: seed of the fits.
+        device: where the local encoder and the learned matcher run.
+    """
+
+    descriptors: tuple[str, ...] = ("vlad", "mean", "gem")
+    dim: int = 0
+    rerank: int = 0
+    matcher: str = "nearest"
+    encoder: str = "xfeat"
+    policy: ViewPolicy = field(default_factory=ViewPolicy)
+    cache: Path | None = None
+    seed: int = 0
+    device: str = "cpu"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {**to_json(self), "cache": None if self.cache is None else str(self.cache)}
+
+
+@dataclass(frozen=True)
+class PlaceRetrieval:
+    """The result for one place: its task in numbers, and a score for each descriptor."""
+
+    name: str
+    queries: int
+    gallery: int
+    left_out: int
+    scores: tuple[RetrievalScore, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {**vars(self), "scores": [score.to_json() for score in self.scores]}
+
+
+def place_task(
+    place: Path, *, holdout: str | None = None, format: str | None = None, skip_invalid: bool = False
+) -> RetrievalTask:
+    """Queries, gallery and right answers of a folder.
+
+    Photos with labels have them in ``dataset.csv``. In a place with poses the photos held out are the queries, and the right
+    answers overlap by half or more, see ``overlap_scores``.
+
+    Raises:
+        MappingError: labels that cannot be used (TP-637), nothing to evaluate (TP-635).
+        SceneError, ConfigError, ...: as ``open_scene`` and ``apply_holdout``.
+    """
+    if is_labelled(place):
+        return labelled_task(place)
+    scene = open_scene(place, format=format, skip_invalid=skip_invalid)
+    if holdout is not None:
+        scene = apply_holdout(scene, parse_holdout(holdout))
+    queries, gallery = scene.subset(TEST).posed(), scene.for_mapping()
+    return posed_task(place.resolve().name, queries, gallery, _positives(scene, queries, gallery), scene.root)
+
+
+def place_overlaps(scene: Scene, frames: Sequence[Frame], floor: float) -> sparse.csr_array:
+    """(N, N) overlaps of posed frames of a scene from ``floor`` on, see ``overlap_scores``; an empty diagonal."""
+    return overlap_scores(frames, depth_range(frames, read_tracks(scene), seed=0), method="frustum", floor=floor)
+
+
+def evaluate_place(task: RetrievalTask, options: RetrievalOptions) -> PlaceRetrieval:
+    """Evaluate every descriptor on one task.
+
+    Raises:
+        ConfigError: unknown encoder (TP-711) or device (TP-703).
+        MappingError: unknown descriptor or matcher (TP-631) and TP-63x; ImageError, WeightsError: as the encoder.
+    """
+    device = pick_device(options.device)
+    sources = [_source(name) for name in options.descriptors]
+    matcher = load_matcher(options.matcher, device) if options.rerank else None
+    encoder = load_encoder(options.encoder, device)
+    gallery = photo_features(task.gallery, encoder, options.policy, cache=options.cache, title="gallery photos")
+    queries = photo_features(task.queries, encoder, options.policy, cache=options.cache, title="query photos")
+    reranker = Reranker(queries, gallery, matcher, options.rerank) if matcher else None
+    scores = []
+    for source in sources:
+        if isinstance(source, OnnxNetwork):
+            scores.append(_score_network(source, task, reranker))
+        else:
+            fitted = _fitted(source, gallery, options)
+            scores.append(evaluate_descriptor(fitted, queries, gallery, task.positives, reranker))
+    return PlaceRetrieval(task.name, len(queries), len(gallery), task.left_out, tuple(scores))
+
+
+def retrieval_table(result: PlaceRetrieval) -> Table:
+    """One place on the terminal."""
+    counts = f"{result.queries} queries, {result.gallery} gallery photos"
+    caption = "recall: at 1, 5, 10 in %; ms: of a query to describe, search, re-rank; bytes: of a photo, and for the place"
+    table = Table(title=Text(f"{result.name}: {counts}"), caption=caption)
+    table.add_column("descriptor")
+    for header in ("recall", "re-ranked", "ms", "bytes"):
+        table.add_column(header, justify="right", no_wrap=True)
+    for score in result.scores:
+        spent = (score.describe_ms, score.search_ms, score.rerank_ms)
+        cells = [
+            _shares(score.recall),
+            _shares(score.recall_reranked),
+            " ".join(map(_milliseconds, spent)),
+            f"{score.bytes_per_photo} {score.place_bytes}",
+        ]
+        table.add_row(Text(score.descriptor), *cells)
+    return table
+
+
+def _shares(recall: dict[int, float] | None) -> str:
+    return "-" if recall is None else " ".join(f"{100 * share:.3g}" for share in recall.values())
+
+
+def _milliseconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}" if value < 10 else f"{value:.0f}"
+
+
+def _positives(scene: Scene, queries: Sequence[Frame], gallery: Sequence[Frame]) -> NDArray[np.bool_]:
+    if not queries or not gallery:
+        return np.zeros((len(queries), len(gallery)), dtype=bool)
+    overlaps = place_overlaps(scene, [*queries, *gallery], MIN_OVERLAP)
+    return np.asarray(overlaps[: len(queries), len(queries) :].toarray() > 0)
+
+
+def _source(name: str) -> str | GlobalDescriptor | OnnxNetwork:
+    """What a name stands for; a key of ``DESCRIPTORS`` stays one, because it has to be fitted first."""
+    if name.startswith(AGGREGATOR):
+        return load_aggregator(Path(name.removeprefix(AGGREGATOR)))
+    if name.startswith(NETWORK):
+        return OnnxNetwork(Path(name.removeprefix(NETWORK)))
+    descriptor_kind(name)
+    return name
+
+
+def _fitted(source: str | GlobalDescriptor, gallery: Sequence[SizedFeatures], options: RetrievalOptions) -> GlobalDescriptor:
+    if not isinstance(source, str):
+        return source
+    # Pooled descriptors have the one length that their local features give.
+    dim = options.dim if source == "vlad" else 0
+    return fit_descriptor(source, gallery, dim, options.seed)
+
+
+def _score_network(network: OnnxNetwork, task: RetrievalTask, reranker: Reranker | None) -> RetrievalScore:
+    found = []
+    with progress(f"photos ({network.name})", len(task.gallery)) as advance:
+        for path in task.gallery:
+            found.append(network.describe(path))
+            advance()
+    vectors, describe_ms = timed([lambda path=path: network.describe(path) for path in task.queries])
+    gallery = torch.stack(found)
+    recall, reranked, search_ms = evaluate_vectors(vectors, gallery, task.positives, reranker)
+    dim, rerank_ms = gallery.shape[1], reranker.query_ms() if reranker else None
+    return RetrievalScore(network.name, dim, dim, 0, recall, reranked, describe_ms, search_ms, rerank_ms)

@@ -1,0 +1,60 @@
+"""Localized photos, as ``trigpoint localize`` wrote them, in other programs' formats."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trigpoint.core.artifact import write_json
+from trigpoint.core.errors import OutputError
+from trigpoint.core.localization import OK, Localization
+from trigpoint.data.export.nerfstudio import transforms
+from trigpoint.data.export.place import PlaceFormat, check_file
+from trigpoint.localization.read_results import read_jsonl
+from trigpoint.localization.results import write_results
+
+
+def export_results(path: Path, output: Path, format: PlaceFormat, *, include_rejected: bool = False) -> tuple[int, int]:
+    """Convert a ``.jsonl`` file; (poses written, photos). Image files are not touched.
+
+    Args:
+        path: of the results.
+        output: folder for ``colmap``; else a file (``transforms.json`` for ``nerfstudio``, or a folder to get it).
+        format: of the output. ``json`` has all that the results have, the others the poses.
+        include_rejected: also write poses that are not trusted.
+
+    Raises:
+        OutputError: the results cannot be read (TP-805); none has a pose to write (TP-825); a camera that the format
+            cannot hold (TP-821); and as ``write_results``.
+    """
+    results = read_jsonl(path)
+    chosen = [
+        result for result in results if result.cam_from_world is not None and (result.status == OK or include_rejected)
+    ]
+    if not chosen:
+        raise OutputError(
+            "TP-825",
+            f"none of the {len(results)} photos has a pose to export",
+            where=path,
+            fix="See their 'reason', or give --include-rejected.",
+        )
+    if format == "json":
+        check_file(output)
+        write_json(output, {"format": "trigpoint-results", "version": 1, "photos": [each.to_json() for each in results]})
+    elif format == "nerfstudio":
+        file = output if output.suffix == ".json" else output / "transforms.json"
+        write_json(file, _transforms(results, chosen))
+    else:
+        write_results(output, results, format, include_rejected=include_rejected)
+    return len(chosen), len(results)
+
+
+def _transforms(results: list[Localization], chosen: list[Localization]) -> dict[str, object]:
+    photos = [
+        (result.name, result.camera, result.cam_from_world)
+        for result in chosen
+        if result.camera is not None and result.cam_from_world is not None
+    ]
+    document = transforms(photos, metric=all(result.units == "m" for result in chosen))
+    written = {name for name, _, _ in photos}
+    left = [{"file_path": each.name, "reason": each.reason} for each in results if each.name not in written]
+    return {**document, "not_written": left}

@@ -1,0 +1,84 @@
+"""Gives the mapping photos their global encodings, and the map what a query needs to get one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from trigpoint.core.artifact import read_artifact, write_artifact
+from trigpoint.core.scene import Scene
+from trigpoint.covisibility.graph import CovisibilityGraph, NeighbourTable, build_graph
+from trigpoint.covisibility.spectral import spectral_codes
+from trigpoint.mapping.config import GlobalConfig
+from trigpoint.mapping.photo_encodings import PhotoEncodings
+from trigpoint.mapping.place_encoding import PlaceEncoding
+from trigpoint.retrieval.descriptor import describe_photos, fit_descriptor
+from trigpoint.retrieval.index import RetrievalIndex
+from trigpoint.retrieval.photos import SizedFeatures
+
+_FILE = "encodings.safetensors"
+
+
+def build_encodings(
+    scene: Scene, photos: Callable[[], Sequence[SizedFeatures]], config: GlobalConfig, *, seed: int, folder: Path
+) -> tuple[PlaceEncoding, PhotoEncodings]:
+    """Make the global encodings of a place, or read them from the work folder.
+
+    Args:
+        scene: the mapping photos, all with poses.
+        photos: gives their local features, in the same order; only asked if the work is not done yet.
+        config: of a kind other than ``"none"``.
+        seed: seed of the map.
+        folder: work folder.
+    """
+    path = folder / _FILE
+    if not path.exists():
+        _write(path, scene, photos(), config, seed)
+    tensors = read_artifact(path).tensors
+    table = None
+    if "indptr" in tensors:
+        table = NeighbourTable(*(torch.from_numpy(tensors[name].copy()) for name in ("indptr", "indices")))
+    place = {name.removeprefix("place."): value for name, value in tensors.items() if name.startswith("place.")}
+    own = PhotoEncodings(
+        codes=torch.from_numpy(tensors["own"].copy()),
+        noise=config.noise if config.kind == "descriptor" else 0.0,
+        neighbours=table,
+        neighbour_share=config.neighbour_share,
+    )
+    return PlaceEncoding.from_tensors(place, config), own
+
+
+def _write(path: Path, scene: Scene, photos: Sequence[SizedFeatures], config: GlobalConfig, seed: int) -> None:
+    wanted = config.dim if config.kind == "descriptor" else config.descriptor_dim
+    descriptor = fit_descriptor(config.descriptor, photos, wanted, seed)
+    vectors = describe_photos(descriptor, photos)
+    if config.kind == "descriptor":
+        tensors = {"own": vectors.numpy()} | {
+            f"place.{key}": value for key, value in PlaceEncoding(descriptor).tensors().items()
+        }
+        write_artifact(path, tensors, {})
+        return
+    graph = build_graph(
+        scene,
+        method=config.overlap,
+        threshold=config.min_overlap,
+        direction_weight=config.direction_weight,
+        seed=seed,
+    )
+    # Rounded as the map keeps them, so that training sees what a query will get.
+    codes = torch.from_numpy(_codes(graph, config, seed)).half()
+    place = PlaceEncoding(descriptor, RetrievalIndex(vectors.half()), codes)
+    table = graph.neighbour_table()
+    tensors = {"own": codes.float().numpy(), "indptr": table.indptr.numpy(), "indices": table.indices.numpy()}
+    write_artifact(path, tensors | {f"place.{key}": value for key, value in place.tensors().items()}, {})
+
+
+def _codes(graph: CovisibilityGraph, config: GlobalConfig, seed: int) -> np.ndarray:
+    if config.codes == "spectral":
+        return spectral_codes(graph, config.dim)
+    from trigpoint.covisibility.node2vec import node2vec_codes
+
+    return node2vec_codes(graph, config.dim, seed)

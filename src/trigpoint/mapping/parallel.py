@@ -1,0 +1,88 @@
+"""Several processes that train one network together: ``torchrun --nproc-per-node N -m trigpoint map ...``.
+
+Every process fills the buffer from its share of the photos, draws its own batches, and the gradients are averaged, so a
+step sees N times the configured batch. Alone, nothing here does anything.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Workers:
+    """This process among all.
+
+    Attributes:
+        rank: number of this process, from 0.
+        count: number of processes.
+    """
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes files and speaks."""
+        return self.rank == 0
+
+    def average_gradients(self, network: nn.Module) -> None:
+        """Replace the gradients by their mean over all processes, in one message."""
+        if self.count == 1:
+            return
+        gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+        mean = self.mean(torch.cat([gradient.flatten() for gradient in gradients]))
+        for gradient, values in zip(gradients, mean.split([gradient.numel() for gradient in gradients]), strict=True):
+            gradient.copy_(values.view_as(gradient))
+
+    def mean(self, values: Tensor) -> Tensor:
+        """The mean of a tensor over all processes; in place."""
+        if self.count > 1:
+            torch.distributed.all_reduce(values)
+            values /= self.count
+        return values
+
+    def from_first(self, values: Tensor) -> Tensor:
+        """The tensor of the first process, which must have the same shape everywhere; in place."""
+        if self.count > 1:
+            torch.distributed.broadcast(values, src=0)
+        return values
+
+    def any(self, flag: bool) -> bool:
+        """Whether any process says so; the same answer for all."""
+        if self.count == 1:
+            return flag
+        total = torch.tensor([float(flag)])
+        torch.distributed.all_reduce(total)
+        return bool(total.item() > 0)
+
+    def total(self, count: int) -> int:
+        """The sum of a number over all processes."""
+        values = torch.tensor([count], dtype=torch.int64)
+        if self.count > 1:
+            torch.distributed.all_reduce(values)
+        return int(values.item())
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.count > 1:
+            torch.distributed.barrier()
+
+
+ALONE = Workers()
+
+
+def join_workers() -> Workers:
+    """This process among those that ``torchrun`` started; alone if it did not."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1 or not torch.distributed.is_available():
+        return ALONE
+    if not torch.distributed.is_initialized():
+        # gloo for messages between CPUs; with GPUs each kind of tensor takes its own way.
+        backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+        torch.distributed.init_process_group(backend)
+    return Workers(torch.distributed.get_rank(), torch.distributed.get_world_size())

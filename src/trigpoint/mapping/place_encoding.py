@@ -1,0 +1,71 @@
+"""What a map keeps to give a query its global encoding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trigpoint.features.extract import PhotoFeatures
+from trigpoint.mapping.config import GlobalConfig
+from trigpoint.retrieval.descriptor import GlobalDescriptor, restore_descriptor
+from trigpoint.retrieval.index import RetrievalIndex, restore_index
+
+_DESCRIPTOR = "descriptor."
+
+
+@dataclass(frozen=True, eq=False)
+class PlaceEncoding:
+    """A retrieval descriptor, and for R-SCoRe the codes of the mapping photos that it finds.
+
+    Attributes:
+        descriptor: of the same local features that the network regresses.
+        index: descriptors of the P mapping photos, or None where the descriptor itself is the encoding (GLACE).
+        codes: (P, D) float16 codes of the mapping photos, or None.
+    """
+
+    descriptor: GlobalDescriptor
+    index: RetrievalIndex | None = None
+    codes: Tensor | None = None
+
+    def hypotheses(self, found: PhotoFeatures, size: tuple[int, int], count: int) -> Tensor:
+        """(K, D) float32 encodings to try for a query, the likeliest first, K at most ``count``.
+
+        Args:
+            found: local features of the query.
+            size: width and height of the upright photo, px.
+            count: number of mapping photos to look up.
+        """
+        vector = self.descriptor.describe(found, size)
+        if self.index is None or self.codes is None:
+            return vector[None]
+        photos, _ = self.index.search(vector, count)
+        return self.codes[photos].float()
+
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """Everything as arrays by name, for a file."""
+        result = {_DESCRIPTOR + name: value for name, value in self.descriptor.state().items()}
+        if self.index is not None and self.codes is not None:
+            result |= {"index." + name: value for name, value in self.index.state().items()}
+            result["codes"] = self.codes.numpy()
+        return result
+
+    @staticmethod
+    def from_tensors(tensors: dict[str, NDArray[Any]], config: GlobalConfig) -> PlaceEncoding:
+        """The inverse of ``tensors``. Raises KeyError or ValueError for arrays that do not fit together."""
+        state = {name.removeprefix(_DESCRIPTOR): value for name, value in tensors.items() if name.startswith(_DESCRIPTOR)}
+        dim = config.dim if config.kind == "descriptor" else config.descriptor_dim
+        descriptor = restore_descriptor(config.descriptor, dim, state)
+        if config.kind == "descriptor":
+            return PlaceEncoding(descriptor)
+        index = restore_index(
+            {name.removeprefix("index."): value for name, value in tensors.items() if name.startswith("index.")}
+        )
+        codes = torch.from_numpy(np.asarray(tensors["codes"], dtype=np.float16).copy())
+        if len(codes) != len(index) or codes.shape[1] != config.dim:
+            raise ValueError(f"{len(codes)} codes of length {codes.shape[1]} for {len(index)} photos")
+        return PlaceEncoding(descriptor, index, codes)

@@ -1,0 +1,120 @@
+"""What a global descriptor is, and the table of those there are.
+
+A global descriptor turns the local features of a photo into one vector; photos of the same place get similar vectors. It is
+fitted to the mapping photos of a place, and the tensors it needs beside its code travel in the map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trigpoint.core.errors import MappingError, did_you_mean
+from trigpoint.features.extract import PhotoFeatures
+from trigpoint.retrieval.photos import SizedFeatures
+
+
+class GlobalDescriptor(Protocol):
+    """A function from the local features of a photo to one vector.
+
+    Attributes:
+        name: key in ``DESCRIPTORS``.
+        dim: length of the descriptor.
+    """
+
+    name: str
+    dim: int
+
+    def describe(self, features: PhotoFeatures, size: tuple[int, int]) -> Tensor:
+        """The descriptor of a photo: (dim,) float32 of unit length; zeros for a photo without keypoints.
+
+        Args:
+            features: local features of the photo.
+            size: (width, height) of the upright photo, px.
+        """
+        ...
+
+    def state(self) -> dict[str, NDArray]:
+        """Tensors specific to a place that its map must carry, by name; ``{}`` for none."""
+        ...
+
+
+@dataclass(frozen=True)
+class DescriptorKind:
+    """How one kind of global descriptor comes to be.
+
+    Attributes:
+        fit: (photos, dim, seed) to a descriptor fitted to the mapping photos of a place. ``dim`` is the wanted length, 0 for
+            the natural one; kinds whose length follows from the local features take no other.
+        restore: (state, dim) to the same descriptor again; ``dim`` is that of the fitted one.
+    """
+
+    fit: Callable[[Sequence[SizedFeatures], int, int], GlobalDescriptor]
+    restore: Callable[[Mapping[str, NDArray], int], GlobalDescriptor]
+
+
+def _descriptors() -> dict[str, DescriptorKind]:
+    from trigpoint.retrieval import pooling, vlad
+
+    return {
+        "vlad": DescriptorKind(vlad.fit, vlad.restore),
+        "mean": DescriptorKind(pooling.fit_mean, pooling.restore_mean),
+        "gem": DescriptorKind(pooling.fit_gem, pooling.restore_gem),
+    }
+
+
+DESCRIPTORS: dict[str, DescriptorKind] = _descriptors()
+
+
+def descriptor_kind(name: str) -> DescriptorKind:
+    """The entry of ``DESCRIPTORS``.
+
+    Raises:
+        MappingError: unknown name (TP-631).
+    """
+    if name not in DESCRIPTORS:
+        raise MappingError("TP-631", f"unknown global descriptor '{name}'", fix=did_you_mean(name, DESCRIPTORS))
+    return DESCRIPTORS[name]
+
+
+def fit_descriptor(name: str, photos: Sequence[SizedFeatures], dim: int = 0, seed: int = 0) -> GlobalDescriptor:
+    """Fit a descriptor to the mapping photos of a place. Deterministic.
+
+    Args:
+        name: key in ``DESCRIPTORS``.
+        photos: local features and sizes of the mapping photos.
+        dim: wanted length; 0: the natural one of the kind.
+        seed: seed of the map.
+
+    Raises:
+        MappingError: unknown name (TP-631), nothing to fit to or a length that cannot be had (TP-632).
+    """
+    kind = descriptor_kind(name)
+    if not any(len(features) for features, _ in photos):
+        raise MappingError(
+            "TP-632",
+            f"there is nothing to fit the descriptor '{name}' to: no keypoint in {len(photos)} photos",
+            fix="Are the photos black, blank or out of focus?",
+        )
+    return kind.fit(photos, dim, seed)
+
+
+def restore_descriptor(name: str, dim: int, state: Mapping[str, NDArray]) -> GlobalDescriptor:
+    """The descriptor that ``state()`` was taken from.
+
+    Raises:
+        MappingError: unknown name (TP-631), tensors that do not fit (TP-633).
+    """
+    return descriptor_kind(name).restore(state, dim)
+
+
+def describe_photos(descriptor: GlobalDescriptor, photos: Sequence[SizedFeatures]) -> Tensor:
+    """(N, dim) float32 descriptors of photos."""
+    if not photos:
+        return torch.zeros((0, descriptor.dim))
+    return torch.stack([descriptor.describe(features, size) for features, size in photos])

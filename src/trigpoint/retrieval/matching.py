@@ -1,0 +1,52 @@
+"""Matches between the local features of two photos."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trigpoint.retrieval.photos import SizedFeatures
+
+
+class Matcher(Protocol):
+    """Pairs up keypoints of two photos. ``name`` is its key in ``MATCHERS``."""
+
+    name: str
+
+    def match(self, first: SizedFeatures, second: SizedFeatures) -> NDArray[np.int64]:
+        """(M, 2) pairs of an index into the first and one into the second photo's keypoints; none occurs twice."""
+        ...
+
+
+class MutualNearest:
+    """Pairs that are each other's nearest neighbours by cosine, and alike enough.
+
+    Attributes:
+        min_cosine: pairs below it are left out; 0.82 is what XFeat was published with.
+    """
+
+    name = "nearest"
+
+    def __init__(self, min_cosine: float = 0.82) -> None:
+        self.min_cosine = min_cosine
+
+    def match(self, first: SizedFeatures, second: SizedFeatures) -> NDArray[np.int64]:
+        """See ``Matcher.match``."""
+        return mutual_nearest(first[0].descriptors, second[0].descriptors, self.min_cosine)
+
+
+@torch.inference_mode()
+def mutual_nearest(first: Tensor, second: Tensor, min_cosine: float = 0.0) -> NDArray[np.int64]:
+    """(M, 2) mutual nearest neighbours of (A, C) and (B, C) descriptors of unit length, in the order of the first."""
+    if len(first) == 0 or len(second) == 0:
+        return np.zeros((0, 2), dtype=np.int64)
+    cosine = first @ second.T
+    best, nearest = cosine.max(dim=1)
+    back = cosine.argmax(dim=0)
+    index = torch.arange(len(first))
+    kept = (back[nearest] == index) & (best >= min_cosine)
+    return torch.stack([index[kept], nearest[kept]], dim=1).numpy()

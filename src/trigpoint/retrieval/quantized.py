@@ -1,0 +1,113 @@
+"""Search among very many descriptors: product quantisation (Jegou et al., TPAMI 2011) keeps a few bytes of each.
+
+The optional package faiss learns the codes when a map is built. Searching needs only torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from trigpoint.core.errors import MappingError
+from trigpoint.core.randomness import derived_seed
+from trigpoint.retrieval.index import check_vectors, checked_queries, ranked, unusable
+
+CODEWORDS = 256
+
+
+class QuantizedIndex:
+    """A gallery of photos, each a code of M bytes.
+
+    Attributes:
+        codebooks: (M, 256, D / M) float32: what each value of each byte stands for.
+        codes: (N, M) uint8.
+
+    Raises:
+        MappingError: tensors that do not fit (TP-639).
+    """
+
+    def __init__(self, codebooks: Tensor, codes: Tensor) -> None:
+        shapes_fit = codebooks.ndim == 3 and codes.ndim == 2 and codebooks.shape[:2] == (codes.shape[1], CODEWORDS)
+        if not shapes_fit or codes.dtype != torch.uint8 or not torch.isfinite(codebooks.float()).all():
+            raise unusable("codebooks and codes do not fit together")
+        self.codebooks = codebooks.float()
+        self.codes = codes
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @property
+    def dim(self) -> int:
+        """Length of a descriptor."""
+        return self.codebooks.shape[0] * self.codebooks.shape[2]
+
+    def search(self, query: Tensor, k: int) -> tuple[Tensor, Tensor]:
+        """As ``RetrievalIndex.search``; cosines are estimates from the codes."""
+        queries = functional.normalize(checked_queries(query, self.dim), dim=1)
+        parts = queries.reshape(len(queries), len(self.codebooks), -1)
+        # What each value of each byte adds to the cosine.
+        table = torch.einsum("qmd,mcd->qmc", parts, self.codebooks)
+        similarity = torch.zeros((len(queries), len(self)))
+        for byte in range(self.codes.shape[1]):
+            similarity += table[:, byte].index_select(1, self.codes[:, byte].int())
+        return ranked(similarity, k, single=query.ndim == 1)
+
+    def state(self) -> dict[str, NDArray]:
+        """The tensors to keep in a map."""
+        return {"codebooks": self.codebooks.half().numpy(), "codes": self.codes.numpy()}
+
+
+def quantize(vectors: Tensor, bytes_per_photo: int, seed: int) -> QuantizedIndex:
+    """Learn codes for a gallery. Worth it from some ten thousand photos on: the codebooks take 512 bytes times D.
+
+    Args:
+        vectors: (N, D) descriptors, N at least 256.
+        bytes_per_photo: M, a divisor of D.
+        seed: seed of the map.
+
+    Raises:
+        MappingError: faiss is not installed (TP-634); too few vectors or a length that M does not divide (TP-639).
+    """
+    faiss = _faiss()
+    check_vectors(vectors)
+    count, dim = vectors.shape
+    if count < CODEWORDS or bytes_per_photo < 1 or dim % bytes_per_photo:
+        raise unusable(f"{count} descriptors of length {dim} cannot be coded with {bytes_per_photo} bytes each")
+    unit = np.ascontiguousarray(functional.normalize(vectors.float(), dim=1).numpy())
+    quantizer = faiss.ProductQuantizer(dim, bytes_per_photo, 8)
+    quantizer.cp.seed = derived_seed(seed, "quantizer") % 2**31
+    # As many vectors as there are codewords are enough to code exactly; faiss would print a warning.
+    quantizer.cp.min_points_per_centroid = 1
+    quantizer.train(unit)
+    codebooks = faiss.vector_to_array(quantizer.centroids).reshape(bytes_per_photo, CODEWORDS, dim // bytes_per_photo)
+    codes = quantizer.compute_codes(unit)
+    # Rounded as the map keeps them, so that a restored index gives the same answers.
+    return QuantizedIndex(torch.from_numpy(codebooks).half(), torch.from_numpy(codes.copy()))
+
+
+def restore_quantized(state: Mapping[str, NDArray]) -> QuantizedIndex:
+    """The index that ``QuantizedIndex.state`` was taken from.
+
+    Raises:
+        MappingError: tensors that are missing or do not fit (TP-639).
+    """
+    missing = {"codebooks", "codes"} - state.keys()
+    if missing:
+        raise unusable(f"the tensor '{min(missing)}' is missing")
+    return QuantizedIndex(torch.tensor(state["codebooks"]), torch.tensor(state["codes"]))
+
+
+def _faiss() -> ModuleType:
+    try:
+        import faiss
+    except ImportError as error:
+        raise MappingError(
+            "TP-634", "product quantisation needs the package faiss", fix="Run 'pip install trigpoint[large]'."
+        ) from error
+    return faiss

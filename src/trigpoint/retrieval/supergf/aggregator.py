@@ -1,0 +1,111 @@
+"""From local features to one vector: tokens, transformer, generalised mean, unit length (arXiv 2212.13105)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
+
+from trigpoint.core.randomness import torch_generator
+from trigpoint.retrieval.supergf.attention import GeneralizedMean, SlotAttention, TransformerLayer, sine_positions
+from trigpoint.retrieval.supergf.config import SuperGFConfig
+from trigpoint.retrieval.supergf.inputs import PhotoTokens
+
+
+@dataclass(frozen=True, eq=False)
+class Aggregated:
+    """Result for a batch of photos.
+
+    Attributes:
+        descriptors: (B, D) of unit length, all components positive.
+        attention: (B, N, K) weights of the slots, which sum to 1 over the keypoints; None for the dense variant.
+    """
+
+    descriptors: Tensor
+    attention: Tensor | None
+
+
+class SparseTokenizer(nn.Module):
+    """Keypoints to slots: descriptor, place and score are added up, then slot attention gathers them."""
+
+    def __init__(self, config: SuperGFConfig, generator: torch.Generator) -> None:
+        super().__init__()
+        self.project = nn.Linear(config.input_dim, config.width)
+        sizes = (3, *config.position_hidden)
+        steps = [part for size in pairwise(sizes) for part in (nn.Linear(*size), nn.ReLU())]
+        self.position = nn.Sequential(*steps, nn.Linear(sizes[-1], config.width))
+        self.gather = SlotAttention(config.slots, config.width, config.iterations, generator)
+
+    def forward(self, photos: Sequence[PhotoTokens]) -> tuple[Tensor, Tensor]:
+        """(B, N, D) tokens and (B, N, K) attention."""
+        device = self.gather.slots.device
+        counts = torch.tensor([len(photo.descriptors) for photo in photos], device=device)
+        descriptors = pad_sequence([photo.descriptors for photo in photos], batch_first=True).to(device)
+        where = pad_sequence([photo.where for photo in photos], batch_first=True).to(device)
+        mask = torch.arange(descriptors.shape[1], device=device) < counts[:, None]
+        return self.gather(self.project(descriptors) + self.position(where), mask)
+
+
+class DenseTokenizer(nn.Module):
+    """A grid of descriptors to a coarser grid of tokens with their positions."""
+
+    def __init__(self, config: SuperGFConfig) -> None:
+        super().__init__()
+        self.convolution = nn.Conv2d(config.input_dim, config.width, 3, stride=config.stride, padding=1)
+
+    def forward(self, photos: Sequence[PhotoTokens]) -> Tensor:
+        """(B, N, D) tokens of photos that have grids of the same size."""
+        rows, columns = photos[0].grid
+        stacked = torch.stack([photo.descriptors for photo in photos]).to(self.convolution.weight.device)
+        grid = self.convolution(stacked.transpose(1, 2).reshape(len(photos), -1, rows, columns))
+        positions = sine_positions(grid.shape[2], grid.shape[3], grid.shape[1]).to(grid)
+        return grid.flatten(2).transpose(1, 2) + positions
+
+
+class Aggregator(nn.Module):
+    """Either variant. Photos of any size and number of keypoints may share a batch; none affects another's result."""
+
+    def __init__(self, config: SuperGFConfig, generator: torch.Generator) -> None:
+        super().__init__()
+        self.config = config
+        sparse = config.variant == "sparse"
+        self.tokenizer = SparseTokenizer(config, generator) if sparse else DenseTokenizer(config)
+        self.layers = nn.Sequential(
+            *(TransformerLayer(config.width, config.hidden, config.heads) for _ in range(config.layers))
+        )
+        self.norm = nn.LayerNorm(config.width)
+        self.pool = GeneralizedMean(config.gem_power)
+        _initialize(self, generator)
+
+    def forward(self, photos: Sequence[PhotoTokens]) -> Aggregated:
+        """Describe a batch of at least one photo."""
+        if isinstance(self.tokenizer, SparseTokenizer):
+            tokens, attention = self.tokenizer(photos)
+            return Aggregated(self._describe(tokens), attention)
+        groups: dict[tuple[int, int], list[int]] = {}
+        for index, photo in enumerate(photos):
+            groups.setdefault(photo.grid, []).append(index)
+        parts = [self._describe(self.tokenizer([photos[index] for index in members])) for members in groups.values()]
+        order = torch.tensor([index for members in groups.values() for index in members]).argsort()
+        return Aggregated(torch.cat(parts)[order.to(parts[0].device)], None)
+
+    def _describe(self, tokens: Tensor) -> Tensor:
+        return functional.normalize(self.pool(self.norm(self.layers(tokens))), dim=1)
+
+
+def make_aggregator(config: SuperGFConfig, seed: int = 0) -> Aggregator:
+    """An untrained aggregator."""
+    return Aggregator(config, torch_generator(seed, "supergf"))
+
+
+def _initialize(model: nn.Module, generator: torch.Generator) -> None:
+    for module in model.modules():
+        if isinstance(module, (nn.Linear, nn.Conv2d)):
+            nn.init.xavier_uniform_(module.weight.flatten(1), generator=generator)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

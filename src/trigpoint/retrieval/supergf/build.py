@@ -1,0 +1,192 @@
+"""From photos and labels to the file of an aggregator: extract, train, write; interrupted, the same call continues."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+
+from trigpoint.core.artifact import sha256_of, write_json
+from trigpoint.core.config import to_json
+from trigpoint.core.device import pick_device
+from trigpoint.core.errors import ConfigError, MappingError, OutputError
+from trigpoint.core.interrupt import StopRequest, stop_request
+from trigpoint.core.progress import console
+from trigpoint.features.encoders import load_encoder
+from trigpoint.features.local import LocalEncoder
+from trigpoint.retrieval.supergf.cache import FeatureCache
+from trigpoint.retrieval.supergf.config import COMPACT, SuperGFRecipe
+from trigpoint.retrieval.supergf.descriptor import SuperGF, load_aggregator
+from trigpoint.retrieval.supergf.labels import GradedLabels, check_labels
+from trigpoint.retrieval.supergf.model_file import Provenance, save_aggregator
+from trigpoint.retrieval.supergf.training import LossPoint, fit_aggregator
+
+UNKNOWN_LICENCE = "not stated"
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedAggregator:
+    """A finished training.
+
+    Attributes:
+        descriptor: the aggregator as it reads back from the file.
+        path: the file.
+        bytes: its size.
+        history: the losses on the way.
+        seconds: wall time of this run by stage; a resumed run only counts what it did itself.
+        resumed: whether an interrupted training was continued.
+    """
+
+    descriptor: SuperGF
+    path: Path
+    bytes: int
+    history: tuple[LossPoint, ...]
+    seconds: dict[str, float]
+    resumed: bool
+
+
+def train_aggregator(
+    paths: Sequence[Path],
+    labels: GradedLabels,
+    output: Path,
+    *,
+    recipe: SuperGFRecipe = COMPACT,
+    data: str = "",
+    licence: str = UNKNOWN_LICENCE,
+    seed: int = 0,
+    device: str | None = None,
+    fresh: bool = False,
+) -> TrainedAggregator:
+    """Train an aggregator on photos of one or several places.
+
+    Interrupted at any moment, the same call continues from ``OUTPUT.work`` and ends, on the CPU, in the same bytes.
+
+    Args:
+        paths: (N) image files, place after place as in ``labels``.
+        labels: which photos show the same, see ``labels_from_overlaps``.
+        output: file to write.
+        recipe: network, lists, loss and training.
+        data: what the photos are and under which terms; kept in the file.
+        licence: licence of the result; kept in the file.
+        seed: seed of every random number.
+        device: torch device; None: CUDA if there is one.
+        fresh: discard the work of an interrupted training.
+
+    Raises:
+        TrigpointError: see docs/errors.md; TP-641 to TP-649 are about this.
+        Interrupted: stopped by Ctrl-C or SIGTERM; the work is saved.
+    """
+    if len(paths) != len(labels):
+        raise MappingError(
+            "TP-643", f"{len(paths)} photos, but labels for {len(labels)}", fix="Give the photos that the labels are for."
+        )
+    check_labels(labels, recipe.lists.positive_label)
+    chosen = pick_device(device)
+    encoder = load_encoder(recipe.aggregator.encoder, chosen)
+    if encoder.dim != recipe.aggregator.input_dim:
+        raise ConfigError(
+            "TP-702",
+            f"aggregator.input_dim is {recipe.aggregator.input_dim}, but '{encoder.name}' gives {encoder.dim}",
+            fix=f"Set aggregator.input_dim={encoder.dim}.",
+        )
+    job = _Job(tuple(paths), labels, recipe, encoder, seed, chosen, data, licence)
+    with _work_folder(output) as work:
+        resumed = _prepare(work, job.record(), fresh)
+        with stop_request() as stop:
+            history, seconds = job.run(work, stop)
+        (work / "finished").replace(output)
+        (work / "job.json").unlink()
+    shutil.rmtree(work)
+    return TrainedAggregator(load_aggregator(output), output, output.stat().st_size, history, seconds, resumed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    paths: tuple[Path, ...]
+    labels: GradedLabels
+    recipe: SuperGFRecipe
+    encoder: LocalEncoder
+    seed: int
+    device: torch.device
+    data: str
+    licence: str
+
+    def record(self) -> dict[str, Any]:
+        """Everything that the file's bytes depend on."""
+        digest = hashlib.sha256()
+        for path in self.paths:
+            digest.update(sha256_of(path).encode())
+        pairs = self.labels.pairs
+        for array in (pairs.indptr, pairs.indices, pairs.data, self.labels.place):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        program = {"torch": torch.__version__, "device": self.device.type, "threads": torch.get_num_threads()}
+        asked = {"recipe": to_json(self.recipe), "seed": self.seed, "data": self.data, "licence": self.licence}
+        return {**asked, **program, "weights": self.encoder.weights_sha256, "digest": digest.hexdigest()}
+
+    def run(self, work: Path, stop: StopRequest) -> tuple[tuple[LossPoint, ...], dict[str, float]]:
+        began = time.monotonic()
+        config = self.recipe.aggregator
+        photos = FeatureCache(work, config.input_dim).fill(self.paths, self.encoder, config, stop)
+        extracted = time.monotonic()
+        training = fit_aggregator(
+            photos, self.labels, self.recipe, seed=self.seed, folder=work, device=self.device, stop=stop
+        )
+        places = len(np.unique(self.labels.place))
+        story = {
+            "recipe": to_json(self.recipe),
+            "seed": self.seed,
+            "photos": len(self.paths),
+            "places": places,
+            "history": [vars(point) for point in training.history],
+        }
+        provenance = Provenance(self.licence, self.data, self.encoder.weights_sha256, story)
+        save_aggregator(training.model, provenance, work / "finished")
+        return training.history, {"features": extracted - began, "training": time.monotonic() - extracted}
+
+
+def _prepare(work: Path, job: dict[str, Any], fresh: bool) -> bool:
+    """Empty the work folder unless it holds the beginnings of this very job; whether it does."""
+    path = work / "job.json"
+    if path.exists() and not fresh and path.read_text() == json.dumps(job, indent=2, allow_nan=False) + "\n":
+        return True
+    if path.exists():
+        console().print(f"Discarding the work of an interrupted training with other photos or settings in {work}")
+    for item in work.iterdir():
+        if item.name != "lock":
+            item.unlink()
+    write_json(path, job)
+    return False
+
+
+@contextmanager
+def _work_folder(output: Path) -> Iterator[Path]:
+    """The folder that keeps the work of an interrupted training, locked against a second one."""
+    if output.is_dir():
+        raise OutputError("TP-804", "the output is a folder", where=output, fix="Name a file, such as mine.safetensors.")
+    work = output.with_name(output.name + ".work")
+    lock = FileLock(work / "lock", timeout=0)
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise MappingError(
+            "TP-649", "another training is writing this file", where=output, fix="Wait for it, or name another output."
+        ) from None
+    except OSError as error:
+        raise OutputError(
+            "TP-801", f"the file cannot be written there ({error.strerror})", where=output, fix="Choose another folder."
+        ) from error
+    try:
+        yield work
+    finally:
+        lock.release()

@@ -1,0 +1,84 @@
+"""What an aggregator takes of a photo: descriptors with places and scores, in a form that does not depend on its size."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trigpoint.core.errors import MappingError
+from trigpoint.features.extract import PhotoFeatures
+from trigpoint.retrieval.supergf.config import SuperGFConfig
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoTokens:
+    """One photo as an aggregator takes it.
+
+    Attributes:
+        descriptors: (K, C) float32; for the dense variant row after row of the grid.
+        where: (K, 3) float32: u and v, 0 at the centre of the photo and about 0.7 at the ends of its longer side, and the
+            rank of the score, 0 to 1.
+        grid: rows and columns of the grid, (0, 0) for the sparse variant.
+    """
+
+    descriptors: Tensor
+    where: Tensor
+    grid: tuple[int, int] = (0, 0)
+
+
+def photo_tokens(features: PhotoFeatures, size: tuple[int, int], config: SuperGFConfig) -> PhotoTokens:
+    """Prepare a photo's features.
+
+    Args:
+        features: what the front end found.
+        size: (width, height) of the upright photo, px.
+        config: the aggregator.
+
+    Raises:
+        MappingError: descriptors of another length (TP-641), or no full grid for the dense variant (TP-642).
+    """
+    if features.descriptors.shape[1] != config.input_dim:
+        raise MappingError(
+            "TP-641",
+            f"the local descriptors have length {features.descriptors.shape[1]}, the aggregator takes {config.input_dim}",
+            fix=f"Use the local encoder '{config.encoder}', or train an aggregator for this one.",
+        )
+    if config.variant == "dense":
+        order, grid = _grid_order(features.image_px)
+        return PhotoTokens(features.descriptors[order], _where(features, size)[order], grid)
+    best = torch.topk(features.scores, min(len(features), config.max_keypoints)).indices
+    chosen = PhotoFeatures(
+        features.image_px[best.numpy()], features.descriptors[best], features.scores[best], features.scale
+    )
+    return PhotoTokens(chosen.descriptors, _where(chosen, size))
+
+
+def score_ranks(scores: Tensor) -> Tensor:
+    """(K,) scores of any range to their mean ranks in (0, 1); equal scores have equal ranks."""
+    ordered = scores.sort().values
+    below = torch.searchsorted(ordered, scores, right=False)
+    up_to = torch.searchsorted(ordered, scores, right=True)
+    return (below + up_to) / (2 * max(len(scores), 1))
+
+
+def _where(features: PhotoFeatures, size: tuple[int, int]) -> Tensor:
+    centred = (features.image_px - np.asarray(size) / 2) / (0.7 * max(size))
+    return torch.cat([torch.from_numpy(centred).float(), score_ranks(features.scores)[:, None]], dim=1)
+
+
+def _grid_order(image_px: NDArray[np.float64]) -> tuple[Tensor, tuple[int, int]]:
+    """The order that makes scattered cell centres rows of a grid, and its size."""
+    columns, column = np.unique(image_px[:, 0].round(3), return_inverse=True)
+    rows, row = np.unique(image_px[:, 1].round(3), return_inverse=True)
+    cell = row * len(columns) + column
+    if len(image_px) == 0 or len(np.unique(cell)) != len(rows) * len(columns) or len(cell) != len(rows) * len(columns):
+        raise MappingError(
+            "TP-642",
+            f"{len(image_px)} keypoints are not a grid of {len(rows)} x {len(columns)}",
+            fix="The dense variant needs a dense local encoder and a view that is not turned, such as 'xfeat-dense'.",
+        )
+    return torch.from_numpy(np.argsort(cell)), (len(rows), len(columns))

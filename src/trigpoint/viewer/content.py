@@ -1,0 +1,244 @@
+"""What the viewer shows, as plain data: points, mapping cameras, queries, and what is missing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trigpoint.core.errors import SceneError
+from trigpoint.core.localization import OK
+from trigpoint.core.progress import progress
+from trigpoint.core.randomness import numpy_generator
+from trigpoint.core.scene import Frame, Scene
+from trigpoint.data.readers import open_scene
+from trigpoint.data.splits import apply_holdout, parse_holdout
+from trigpoint.evaluation.evaluate import Evaluation
+from trigpoint.evaluation.map_evaluation import split_frames
+from trigpoint.evaluation.metrics import Threshold
+from trigpoint.evaluation.pictures import Place
+from trigpoint.localization.batch import photo_files
+from trigpoint.localization.pointcloud import PointCloud, implicit_points
+from trigpoint.mapping.scene_map import SceneMap
+from trigpoint.viewer.finder import Finder
+from trigpoint.viewer.query import ErrorScale, Query
+from trigpoint.viewer.stage import Stage
+
+Array = NDArray[np.float64]
+
+# More cameras than this cover each other and take long to localize.
+MAX_QUERIES = 300
+# About this share of a photo's keypoints has a point that fits.
+_USUAL_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class ContentOptions:
+    """What to read and how much.
+
+    Attributes:
+        place: folder that the map was made from, or None.
+        queries: folder of photos to localize, with poses or without, or None.
+        split: ``"test"``, ``"train"`` or ``"all"`` of the queries, where they have poses.
+        holdout: another split than the one kept in the map.
+        points: how many points to show at most.
+        format: format of both folders; None finds out.
+        skip_invalid: leave out photos that cannot be used.
+    """
+
+    place: Path | None = None
+    queries: Path | None = None
+    split: str = "test"
+    holdout: str | None = None
+    points: int = 40_000
+    format: str | None = None
+    skip_invalid: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Content:
+    """What the viewer shows.
+
+    Attributes:
+        title: name of the map file.
+        units: ``"m"`` or ``"units"``.
+        facts: about the map, label to value.
+        points: coloured points in world.
+        drawn: (N,) bool, which of them help; the others are ceilings over the cameras and stray points.
+        mapping: mapping photos, with poses.
+        queries: localized photos.
+        missing: what cannot be shown, in sentences.
+        stage: the frame to draw in.
+        error_scale: colours of errors; None when no true pose is known.
+    """
+
+    title: str
+    units: str
+    facts: Mapping[str, str]
+    points: PointCloud
+    drawn: NDArray[np.bool_]
+    mapping: tuple[Frame, ...]
+    queries: tuple[Query, ...]
+    missing: tuple[str, ...]
+    stage: Stage
+    error_scale: ErrorScale | None
+
+
+def load_content(finder: Finder, map_path: Path, options: ContentOptions) -> Content:
+    """Read the photos, localize the queries, predict the points.
+
+    Raises:
+        TrigpointError: as ``open_scene``, ``parse_holdout`` and ``split_frames``; a folder without photos (TP-742).
+    """
+    scene_map = finder.localizer.map
+    queried, queries_missing = (), []
+    if options.queries is not None:
+        queried, queries_missing = _queries(finder, options.queries, options)
+    mapping: tuple[Frame, ...] = ()
+    if options.place is not None:
+        mapping = _open(options.place, scene_map, options, split=True).for_mapping()
+    points = _points(finder, mapping or _localized_frames(queried), options.points)
+    return make_content(
+        map_path.name,
+        scene_map.units,
+        _facts(scene_map, map_path),
+        points,
+        mapping,
+        queried,
+        [*_missing(scene_map, options.place, mapping, points, options.queries), *queries_missing],
+        Stage.around(scene_map.normalization.origin, scene_map.normalization.scale),
+    )
+
+
+def make_content(
+    title: str,
+    units: str,
+    facts: Mapping[str, str],
+    points: PointCloud,
+    mapping: Sequence[Frame],
+    queries: Sequence[Query],
+    missing: Sequence[str],
+    empty_stage: Stage,
+) -> Content:
+    """Choose the frame to draw in, the points that help, and the scale of the errors.
+
+    ``empty_stage`` is for the case that nothing has a pose; the other arguments are as in ``Content``.
+    """
+    true = [query.true_pose for query in queries if query.true_pose is not None]
+    poses = [frame.pose() for frame in mapping] + true
+    if not poses:
+        # Wild poses of rejected photos would shrink all else.
+        poses = [query.shown_pose for query in queries if query.answer.status == OK and query.shown_pose is not None]
+    drawn, stage = np.ones(len(points.xyz), dtype=np.bool_), empty_stage
+    if poses:
+        nothing = Evaluation("", units, "", (), Threshold(math.inf, 180.0), ())
+        place = Place.of(nothing, poses, (points.xyz, points.rgb))
+        points, drawn = PointCloud(place.all_points, place.all_rgb), place.drawn
+        stage = Stage.of(poses, place.points)
+    centres = np.array([pose.centre() for pose in poses]).reshape(-1, 3)
+    scale = ErrorScale.of(units == "m", centres) if true else None
+    return Content(title, units, facts, points, drawn, tuple(mapping), tuple(queries), tuple(missing), stage, scale)
+
+
+def _queries(finder: Finder, folder: Path, options: ContentOptions) -> tuple[tuple[Query, ...], list[str]]:
+    frames = _query_frames(folder, finder.localizer.map, options)
+    chosen, missing = _evenly(frames, MAX_QUERIES), []
+    if len(chosen) < len(frames):
+        missing.append(f"{len(chosen)} of the {len(frames)} photos to localize are shown, evenly chosen.")
+    found = []
+    with progress("localizing", len(chosen)) as advance:
+        for name, path, frame in chosen:
+            camera, pose = (None, None) if frame is None else (frame.camera, frame.cam_from_world)
+            found.append(finder.locate(path, name, camera, pose))
+            advance()
+    if all(query.true_pose is None for query in found):
+        missing.append("The true poses of the photos are not known: they are coloured by verdict.")
+    return tuple(found), missing
+
+
+def _query_frames(folder: Path, scene_map: SceneMap, options: ContentOptions) -> list[tuple[str, Path, Frame | None]]:
+    """Name, file and, where there is one, frame of the photos to localize."""
+    try:
+        scene = _open(folder, scene_map, options, split=options.split != "all")
+    except SceneError as error:
+        # No format recognised: then it is a folder of photos, or nothing.
+        if error.code != "TP-202" or not folder.is_dir() or options.format is not None:
+            raise
+        return [(file.relative_to(folder).as_posix(), file, None) for file in photo_files([str(folder)])]
+    frames = scene.frames if options.split == "all" else split_frames(scene, options.split)
+    return [(frame.name, frame.image_path, frame) for frame in frames]
+
+
+def _open(folder: Path, scene_map: SceneMap, options: ContentOptions, *, split: bool) -> Scene:
+    scene = open_scene(folder, format=options.format, skip_invalid=options.skip_invalid, metric=scene_map.metric)
+    rule = options.holdout or scene_map.built_from["holdout"]
+    return apply_holdout(scene, parse_holdout(rule)) if rule and split else scene
+
+
+def _points(finder: Finder, frames: Sequence[Frame], limit: int) -> PointCloud:
+    if not frames:
+        return PointCloud(np.zeros((0, 3)), np.zeros((0, 3), np.uint8))
+    scene_map = finder.localizer.map
+    photos = math.ceil(limit / (_USUAL_SHARE * scene_map.config.features.query_keypoints))
+    found = implicit_points(scene_map, finder.localizer.encoder, frames, max_photos=max(photos, 8))
+    if len(found.xyz) <= limit:
+        return found
+    kept = np.sort(numpy_generator(0, "viewer", "points").choice(len(found.xyz), limit, replace=False))
+    return PointCloud(found.xyz[kept], found.rgb[kept])
+
+
+def _localized_frames(queries: Sequence[Query]) -> list[Frame]:
+    """Queries that were localized, as photos to predict points from."""
+    answers = [(query, query.answer) for query in queries if query.answer.status == OK]
+    return [
+        Frame(query.name, query.image_path, answer.camera, answer.cam_from_world)
+        for query, answer in answers
+        if answer.camera is not None and answer.cam_from_world is not None
+    ]
+
+
+def _missing(
+    scene_map: SceneMap, place: Path | None, mapping: Sequence[Frame], points: PointCloud, queries: Path | None
+) -> list[str]:
+    built = scene_map.built_from
+    if place is not None:
+        if (place.resolve().name, len(mapping)) == (built["place"], built["photos"]):
+            return []
+        return [
+            f"This place has {len(mapping)} mapping photos; the map was made from {built['photos']} photos of "
+            f"'{built['place']}'. If it is another place, the cameras do not fit the map."
+        ]
+    lines = [
+        "A map holds no photos and no poses: the mapping cameras are not shown. "
+        f"Give --place with the folder of '{built['place']}' to see them."
+    ]
+    if len(points.xyz):
+        lines.append("The points come from the localized photos alone.")
+    elif queries is None:
+        lines.append("There are no points yet: locate a photo to see those that it agrees with.")
+    return lines
+
+
+def _facts(scene_map: SceneMap, path: Path) -> dict[str, str]:
+    built = scene_map.built_from
+    return {
+        "map": f"{scene_map.map_id}, {path.stat().st_size / 1e6:.2f} MB",
+        "preset": f"{scene_map.config.preset}, {scene_map.config.features.encoder}",
+        "made from": f"{built['photos']} photos of '{built['place']}'",
+        "units": "metres" if scene_map.metric else "of unknown length",
+    }
+
+
+def _evenly(items: list[tuple[str, Path, Frame | None]], count: int) -> list[tuple[str, Path, Frame | None]]:
+    if len(items) <= count:
+        return items
+    return [items[index] for index in np.linspace(0, len(items) - 1, count).astype(int)]
+
+
+def with_query(content: Content, query: Query) -> Content:
+    """The same with one more photo."""
+    return replace(content, queries=(*content.queries, query))

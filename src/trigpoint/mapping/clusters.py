@@ -46,8 +46,8 @@ def split_cameras(positions: Array, count: int, seed: int) -> NDArray[np.int64]:
 
 
 def _k_means(positions: Array, count: int, generator: np.random.Generator) -> tuple[NDArray[np.int64], Array]:
-    from sklearn.cluster import KMeans
+    from sklearn.cluster import k_means
 
     state = int(generator.integers(2**31))
-    found = KMeans(count, init="k-means++", n_init=4, random_state=state).fit(positions)
-    return found.labels_.astype(np.int64), found.cluster_centers_.astype(np.float64)
+    centres, labels, *_ = k_means(positions, count, init="k-means++", n_init=4, random_state=state)
+    return np.asarray(labels, dtype=np.int64), np.asarray(centres, dtype=np.float64)

@@ -109,7 +109,13 @@ _ALL = (
         _COMPACT,
         preset="trig",
         global_encoding=GlobalConfig(
-            kind="codes", dim=64, codes="spectral", overlap="frustum", direction_weight=True, min_overlap=0.4
+            kind="codes",
+            dim=64,
+            descriptor_dim=1024,
+            codes="spectral",
+            overlap="frustum",
+            direction_weight=True,
+            min_overlap=0.4,
         ),
     ),
 )

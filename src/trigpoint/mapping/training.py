@@ -178,8 +178,16 @@ def _loss(
 
 def _joined(terms: list[tuple[float, LossTerms]]) -> LossTerms:
     """The terms of a whole batch from those of its parts with their shares."""
-    names = ("loss", "inlier_share", "valid_share")
-    return LossTerms(**{name: sum(share * getattr(part, name).detach() for share, part in terms) for name in names})
+
+    def mean(values: list[Tensor]) -> Tensor:
+        shares = torch.tensor([share for share, _ in terms], device=values[0].device)
+        return (torch.stack(values).detach() * shares).sum()
+
+    return LossTerms(
+        loss=mean([part.loss for _, part in terms]),
+        inlier_share=mean([part.inlier_share for _, part in terms]),
+        valid_share=mean([part.valid_share for _, part in terms]),
+    )
 
 
 def _history_point(step: int, terms: LossTerms) -> HistoryPoint:

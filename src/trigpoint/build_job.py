@@ -27,13 +27,15 @@ from trigpoint.mapping.buffer import SampleBuffer, fill_buffer
 from trigpoint.mapping.clusters import cluster_centres, split_cameras
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.encoding_build import build_encodings
+from trigpoint.mapping.landmark_build import build_landmarks
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.parallel import Workers
 from trigpoint.mapping.photo_encodings import PhotoEncodings
 from trigpoint.mapping.place_encoding import PlaceEncoding
 from trigpoint.mapping.scene_map import FORMAT_VERSION, SceneMap
+from trigpoint.mapping.supervision import supervision_of
 from trigpoint.mapping.training import Training, TrainingSet, train_head
-from trigpoint.retrieval.photos import ViewPolicy, photo_features
+from trigpoint.retrieval.photos import SizedFeatures, ViewPolicy, photo_features
 
 # Enough photos to fit a PCA of at most a few hundred numbers.
 _PCA_PHOTOS = 200
@@ -95,6 +97,8 @@ class Job:
         pca = self._pca()
         encoder = self.encoder if pca is None else ReducedEncoder(self.encoder, pca)
         normalization = Normalization.of_cameras(self._centres, self.scene.metric)
+        if self.config.method == "hierarchical":
+            return self._hierarchical(encoder, pca, normalization, work, stop, watch), watch.laps
         place, own = self._encodings(encoder, work) if self.config.global_encoding.kind != "none" else (None, None)
         watch.lap("encodings" if place is not None or pca is not None else "")
         buffer = self._buffer(encoder, normalization, work, stop)
@@ -104,21 +108,54 @@ class Job:
         samples = self.workers.total(len(buffer))
         if not self.workers.first:
             return None, watch.laps
-        scene_map = SceneMap(
-            config=self.config,
+        scene_map = replace(
+            self._empty_map(encoder, normalization, pca, samples),
             heads=tuple(training.head.cpu() for training in trainings),
+            training=[{"network": part, **vars(point)} for part, each in enumerate(trainings) for point in each.history],
+            encoding=place,
+        )
+        return self._calibrated(scene_map, encoder, watch), watch.laps
+
+    def _hierarchical(
+        self,
+        encoder: LocalEncoder,
+        pca: Pca | None,
+        normalization: Normalization,
+        work: Path,
+        stop: StopRequest,
+        watch: _Stopwatch,
+    ) -> SceneMap | None:
+        """The map of landmarks. Further processes have nothing to do: matching takes a minute."""
+        if not self.workers.first:
+            return None
+        photos = self._photos(encoder, work / "features")
+        watch.lap("features")
+        scene = self.scene.with_frames(self.frames)
+        config = self.config.landmarks
+        landmarks = build_landmarks(scene, photos, config, normalization, seed=self.seed, folder=work, stop=stop)
+        watch.lap("landmarks")
+        samples = len(landmarks.seen)
+        scene_map = replace(self._empty_map(encoder, normalization, pca, samples), landmarks=landmarks)
+        return self._calibrated(scene_map, encoder, watch)
+
+    def _empty_map(self, encoder: LocalEncoder, normalization: Normalization, pca: Pca | None, samples: int) -> SceneMap:
+        """All but what is learned."""
+        return SceneMap(
+            config=self.config,
+            heads=(),
             normalization=normalization,
             dim=encoder.dim,
             weights_sha256=encoder.weights_sha256,
             metric=self.scene.metric,
             built_from={**self._built_from, "samples": samples},
-            training=[{"network": part, **vars(point)} for part, each in enumerate(trainings) for point in each.history],
-            encoding=place,
+            training=[],
             pca=pca,
         )
+
+    def _calibrated(self, scene_map: SceneMap, encoder: LocalEncoder, watch: _Stopwatch) -> SceneMap:
         scene_map = replace(scene_map, calibration=calibrate(scene_map, encoder, self.frames))
         watch.lap("calibration")
-        return scene_map, watch.laps
+        return scene_map
 
     @cached_property
     def _centres(self) -> np.ndarray:
@@ -144,8 +181,9 @@ class Job:
         self.workers.wait()
         return build_encodings(scene, lambda: self._photos(encoder), build, seed=self.seed, folder=work)
 
-    def _photos(self, encoder: LocalEncoder) -> Sequence[Any]:
-        return photo_features([frame.image_path for frame in self.frames], encoder, self._policy, title="describing photos")
+    def _photos(self, encoder: LocalEncoder, cache: Path | None = None) -> Sequence[SizedFeatures]:
+        paths = [frame.image_path for frame in self.frames]
+        return photo_features(paths, encoder, self._policy, cache=cache, title="describing photos")
 
     def _buffer(self, encoder: LocalEncoder, normalization: Normalization, work: Path, stop: StopRequest) -> SampleBuffer:
         workers = self.workers
@@ -161,6 +199,7 @@ class Job:
             folder=folder,
             stop=stop,
             shard=range(workers.rank, len(self.frames), workers.count),
+            supervision=supervision_of(self.config.loss.supervision, self.scene),
         )
 
     def _train(

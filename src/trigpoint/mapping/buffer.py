@@ -27,9 +27,11 @@ from trigpoint.core.randomness import numpy_generator
 from trigpoint.core.scene import Frame
 from trigpoint.features.extract import PhotoFeatures, extract_features, rays_of
 from trigpoint.features.local import LocalEncoder
+from trigpoint.features.sampling import sample_features
 from trigpoint.features.views import augmented_view
 from trigpoint.mapping.config import BufferConfig, FeatureConfig
 from trigpoint.mapping.normalization import Normalization
+from trigpoint.mapping.supervision import Supervision
 
 _RECORD_INTERVAL_S = 10.0
 
@@ -87,6 +89,7 @@ def fill_buffer(
     folder: Path,
     stop: StopRequest,
     shard: Sequence[int] | None = None,
+    supervision: Supervision | None = None,
 ) -> SampleBuffer:
     """Make the training samples, or continue an interrupted fill in ``folder``.
 
@@ -100,6 +103,7 @@ def fill_buffer(
         folder: work folder.
         stop: checked after each photo.
         shard: indices of the frames that this process is for; None for all.
+        supervision: source of known points, or None.
 
     Raises:
         ImageError: a photo cannot be used.
@@ -108,7 +112,7 @@ def fill_buffer(
     """
     repeats = views_per_photo(config, len(frames))
     shard = range(len(frames)) if shard is None else shard
-    files = _SampleFiles(folder, encoder.dim)
+    files = _SampleFiles(folder, encoder.dim, supervision)
     done = files.resume()
     largest = round(features.short_side_px * max(1.0, config.augmentation.scale_max))
     recorded = time.monotonic()
@@ -123,7 +127,8 @@ def fill_buffer(
                     photo.width, photo.height, features.short_side_px, encoder.size_multiple, config.augmentation, generator
                 )
                 found = extract_features(encoder, photo, view, config.keypoints_per_view)
-                files.append(frame, _sampled(found, config.keypoints_per_view, generator), place * repeats + repeat)
+                chosen = sample_features(found, config.keypoints_per_view, config.sampling, generator)
+                files.append(frame, chosen, place * repeats + repeat)
             advance()
             if stop or time.monotonic() - recorded > _RECORD_INTERVAL_S or place + 1 == len(shard):
                 files.record(place + 1)
@@ -133,22 +138,16 @@ def fill_buffer(
     return _open_buffer(files, [frames[index] for index in shard], shard, repeats, normalization)
 
 
-def _sampled(found: PhotoFeatures, count: int, generator: np.random.Generator) -> PhotoFeatures:
-    """Dense encoders return every cell: keep a random choice. Sparse ones have already kept their best."""
-    if len(found) <= count:
-        return found
-    chosen = np.sort(generator.choice(len(found), count, replace=False))
-    index = torch.from_numpy(chosen)
-    return PhotoFeatures(found.image_px[chosen], found.descriptors[index], found.scores[index], found.scale)
-
-
 class _SampleFiles:
     """Append-only files of the samples, and the record of how much of them is complete."""
 
-    def __init__(self, folder: Path, dim: int) -> None:
+    def __init__(self, folder: Path, dim: int, supervision: Supervision | None) -> None:
+        self.supervision = supervision
         self.record_path = folder / "samples.json"
         self.dtypes = {"descriptors": np.dtype((np.float16, (dim,))), "rays": np.dtype((np.float32, (2,)))}
         self.dtypes |= {"view": np.dtype(np.int32), "scales": np.dtype(np.float64)}
+        if supervision is not None:
+            self.dtypes["known"] = np.dtype((np.float64, (3,)))
         self.paths = {name: folder / f"{name}.bin" for name in self.dtypes}
         self.rows = dict.fromkeys(self.dtypes, 0)
 
@@ -178,6 +177,8 @@ class _SampleFiles:
             "view": np.full(int(usable.sum()), view, dtype=np.int32),
             "scales": np.array([found.scale]),
         }
+        if self.supervision is not None:
+            columns["known"] = self.supervision.points(frame, found.image_px[usable])
         for name, values in columns.items():
             self.streams[name].write(np.ascontiguousarray(values).tobytes())
             self.rows[name] += len(values)
@@ -208,6 +209,9 @@ def _open_buffer(
     poses = np.stack([normalization.cam_from_normalized(frame.pose()) for frame in frames])
     focals = np.array([frame.camera.pinhole_params()[:2] for frame in frames])
     scales = np.asarray(files.load("scales"))
+    known = None
+    if files.supervision is not None:
+        known = torch.from_numpy(normalization.to_normalized(files.load("known"))).float()
     return SampleBuffer(
         descriptors=torch.from_numpy(files.load("descriptors")),
         rays=torch.from_numpy(files.load("rays")),
@@ -215,4 +219,5 @@ def _open_buffer(
         cam_from_world=torch.from_numpy(np.repeat(poses, repeats, axis=0)).float(),
         focal_px=torch.from_numpy(np.repeat(focals, repeats, axis=0) * scales[:, None]).float(),
         photo=torch.tensor(list(shard), dtype=torch.int32).repeat_interleave(repeats),
+        known=known,
     )

@@ -49,5 +49,5 @@ def _k_means(positions: Array, count: int, generator: np.random.Generator) -> tu
     from sklearn.cluster import k_means
 
     state = int(generator.integers(2**31))
-    centres, labels, *_ = k_means(positions, count, init="k-means++", n_init=4, random_state=state)
+    centres, labels, *_ = k_means(positions, count, init="k-means++", n_init="auto", random_state=state)
     return np.asarray(labels, dtype=np.int64), np.asarray(centres, dtype=np.float64)

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from trigpoint.core.config import require
 from trigpoint.core.image import MIN_SIDE_PX
 from trigpoint.features.views import AugmentationConfig
+from trigpoint.mapping.landmark_config import LandmarkConfig
 from trigpoint.mapping.training_config import HeadConfig, LossConfig, OptimizerConfig
 
+METHODS = ("regression", "hierarchical")
 ENCODINGS = ("none", "descriptor", "codes")
 CODES = ("node2vec", "spectral")
 OVERLAPS = ("published", "frustum", "tracks")
@@ -45,18 +47,21 @@ class BufferConfig:
     Attributes:
         views_per_photo: augmented views of each photo; used as it is when ``samples`` is 0.
         keypoints_per_view: samples of each view at most. Sparse encoders give their best, dense ones random cells.
+        sampling: which cells of dense encoders: ``"uniform"``, or ``"score"`` for those that the detector prefers (GLACE).
         samples: total number of samples (ACE: 8,000,000): photos are visited in turn until it is reached. 0: not used.
         augmentation: how views differ from the photo.
     """
 
     views_per_photo: int = 4
     keypoints_per_view: int = 1500
+    sampling: str = "uniform"
     samples: int = 0
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
 
     def __post_init__(self) -> None:
         require(self.views_per_photo >= 1, "buffer.views_per_photo", self.views_per_photo, "1 or more")
         require(self.keypoints_per_view >= 1, "buffer.keypoints_per_view", self.keypoints_per_view, "1 or more")
+        require(self.sampling in ("uniform", "score"), "buffer.sampling", self.sampling, "uniform or score")
         require(self.samples >= 0, "buffer.samples", self.samples, "0 or more")
 
 
@@ -107,10 +112,13 @@ class MappingConfig:
     """A preset: one complete recipe.
 
     Attributes:
+        method: ``"regression"``: networks, or ``"hierarchical"``: triangulated keypoints, for which only ``features`` and
+            ``landmarks`` count.
         ensemble: number of networks, each for a part of the place (ACE's Poker has 4).
     """
 
     preset: str
+    method: str = "regression"
     ensemble: int = 1
     features: FeatureConfig = field(default_factory=FeatureConfig)
     buffer: BufferConfig = field(default_factory=BufferConfig)
@@ -118,6 +126,8 @@ class MappingConfig:
     head: HeadConfig = field(default_factory=HeadConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    landmarks: LandmarkConfig = field(default_factory=LandmarkConfig)
 
     def __post_init__(self) -> None:
+        require(self.method in METHODS, "method", self.method, " or ".join(METHODS))
         require(self.ensemble >= 1, "ensemble", self.ensemble, "1 or more")

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 
 from trigpoint.core.artifact import read_artifact, write_artifact
+from trigpoint.core.errors import MappingError
+from trigpoint.core.progress import console
 from trigpoint.core.scene import Scene
 from trigpoint.covisibility.graph import CovisibilityGraph, NeighbourTable, build_graph
 from trigpoint.covisibility.spectral import spectral_codes
@@ -20,6 +22,7 @@ from trigpoint.retrieval.index import RetrievalIndex
 from trigpoint.retrieval.photos import SizedFeatures
 
 _FILE = "encodings.safetensors"
+_NO_OVERLAP, _LOWEST_OVERLAP = "TP-625", 0.05
 
 
 def build_encodings(
@@ -61,19 +64,35 @@ def _write(path: Path, scene: Scene, photos: Sequence[SizedFeatures], config: Gl
         }
         write_artifact(path, tensors, {})
         return
-    graph = build_graph(
-        scene,
-        method=config.overlap,
-        threshold=config.min_overlap,
-        direction_weight=config.direction_weight,
-        seed=seed,
-    )
+    graph = _graph(scene, config, seed)
     # Rounded as the map keeps them, so that training sees what a query will get.
     codes = torch.from_numpy(_codes(graph, config, seed)).half()
     place = PlaceEncoding(descriptor, RetrievalIndex(vectors.half()), codes)
     table = graph.neighbour_table()
     tensors = {"own": codes.float().numpy(), "indptr": table.indptr.numpy(), "indices": table.indices.numpy()}
     write_artifact(path, tensors | {f"place.{key}": value for key, value in place.tensors().items()}, {})
+
+
+def _graph(scene: Scene, config: GlobalConfig, seed: int) -> CovisibilityGraph:
+    """The covisibility graph; where no photos overlap enough, with a lower threshold, which is said."""
+    threshold = config.min_overlap
+    while True:
+        try:
+            graph = build_graph(
+                scene, method=config.overlap, threshold=threshold, direction_weight=config.direction_weight, seed=seed
+            )
+        except MappingError as error:
+            if error.code != _NO_OVERLAP or threshold < _LOWEST_OVERLAP:
+                raise
+            threshold /= 2
+        else:
+            break
+    alone = len(graph.isolated())
+    if threshold < config.min_overlap or alone:
+        console().print(
+            f"Photos that see the same: {graph.edges} pairs overlap by {threshold:.2f} or more, {alone} photos by none"
+        )
+    return graph
 
 
 def _codes(graph: CovisibilityGraph, config: GlobalConfig, seed: int) -> np.ndarray:

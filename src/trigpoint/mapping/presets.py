@@ -11,6 +11,7 @@ from trigpoint.core.config import from_json, to_json
 from trigpoint.core.errors import ConfigError, did_you_mean
 from trigpoint.features.views import AugmentationConfig
 from trigpoint.mapping.config import BufferConfig, FeatureConfig, GlobalConfig, MappingConfig
+from trigpoint.mapping.landmark_config import LandmarkConfig
 from trigpoint.mapping.training_config import HeadConfig, LossConfig, OptimizerConfig, TermConfig
 
 DEFAULT_PRESET = "trig"
@@ -104,6 +105,9 @@ _ALL = (
             final=replace(_COMPACT.loss.final, depth_sigma=0.0),
         ),
     ),
+    # The classical way, to compare with: keypoints triangulated from the known poses, retrieval, matching.
+    MappingConfig(preset="hierarchical", method="hierarchical"),
+    MappingConfig(preset="hierarchical-compact", method="hierarchical", landmarks=LandmarkConfig(kept="mean")),
     # Ours: what the measurements in docs/presets.md say.
     replace(
         _COMPACT,

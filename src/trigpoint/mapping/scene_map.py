@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from trigpoint.features.pca import Pca
 from trigpoint.mapping.calibration import Calibration
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.head import Head
+from trigpoint.mapping.landmarks import Landmarks
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.place_encoding import PlaceEncoding
 
@@ -30,15 +31,17 @@ _FULL_PRECISION = ("output.weight", "output.bias", "choice.weight", "choice.bias
 
 @dataclass(frozen=True, eq=False)
 class Hypothesis:
-    """One way to read a query: with which network, and with which global encoding.
+    """One way to read a query: with which network and global encoding, or with the landmarks of which photos.
 
     Attributes:
         head: index in ``SceneMap.heads``.
         code: (D,) float32 global encoding, or None for networks without.
+        photos: (K,) mapping photos to match with, in a map of landmarks.
     """
 
     head: int
     code: torch.Tensor | None = None
+    photos: torch.Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +50,8 @@ class SceneMap:
 
     Attributes:
         config: the recipe it was made by.
-        heads: the networks, in evaluation mode on the CPU; several for an ensemble.
+        heads: the networks, in evaluation mode on the CPU; several for an ensemble, none in a map of
+            landmarks.
         normalization: from the network's frame to world.
         dim: length of a local descriptor.
         weights_sha256: identity of the encoder's weights.
@@ -56,6 +60,7 @@ class SceneMap:
         training: history of the training.
         encoding: what gives a query its global encoding, or None.
         pca: reduction of the encoder's descriptors to ``dim``, or None.
+        landmarks: what the map holds instead of networks, or None.
         calibration: which inlier shares can be trusted; all are until it has been measured.
         map_id: first 12 digits of the file's SHA-256; ``""`` before it is written.
     """
@@ -70,6 +75,7 @@ class SceneMap:
     training: list[dict[str, Any]]
     encoding: PlaceEncoding | None = None
     pca: Pca | None = None
+    landmarks: Landmarks | None = None
     calibration: Calibration = Calibration(noise_share=0.0, typical_share=1.0)  # noqa: RUF009 (frozen)
     map_id: str = ""
 
@@ -85,6 +91,8 @@ class SceneMap:
             found: its local features.
             size: width and height of the upright photo, px.
         """
+        if self.landmarks is not None:
+            return [Hypothesis(0, photos=self.landmarks.photos(found, size))]
         heads = range(len(self.heads))
         if self.encoding is None:
             return [Hypothesis(head) for head in heads]
@@ -92,11 +100,22 @@ class SceneMap:
         return [Hypothesis(head, code) for code in codes for head in heads]
 
     def blank_hypothesis(self) -> Hypothesis:
-        """A hypothesis without meaning, to run the network once."""
+        """A hypothesis without meaning, to run the map once."""
+        if self.landmarks is not None:
+            return Hypothesis(0, photos=torch.zeros(1, dtype=torch.int64))
         return Hypothesis(0, None if self.encoding is None else torch.zeros(self.config.global_encoding.dim))
 
+    def without_photo(self, index: int) -> SceneMap:
+        """The map as a query meets it that is not this mapping photo. Networks cannot forget one and stay as they are."""
+        return self if self.landmarks is None else replace(self, landmarks=self.landmarks.without(index))
+
     def points(self, descriptors: torch.Tensor, hypotheses: Sequence[Hypothesis]) -> NDArray[np.float64]:
-        """(N, C) local descriptors to (K, N, 3) points in world, one set for each hypothesis."""
+        """(N, C) local descriptors to (K, N, 3) points in world, one set for each hypothesis.
+
+        In a map of landmarks, keypoints that match none have NaN.
+        """
+        if self.landmarks is not None:
+            return np.stack([self._matched(descriptors, hypothesis, self.landmarks) for hypothesis in hypotheses])
         count = len(descriptors)
         result = np.empty((len(hypotheses), count, 3))
         for head, network in enumerate(self.heads):
@@ -107,6 +126,10 @@ class SceneMap:
                     points = self.normalization.to_world(network(inputs).numpy())
                 result[mine] = points.reshape(len(mine), count, 3)
         return result
+
+    def _matched(self, descriptors: torch.Tensor, hypothesis: Hypothesis, landmarks: Landmarks) -> NDArray[np.float64]:
+        assert hypothesis.photos is not None  # made by hypotheses()
+        return self.normalization.to_world(landmarks.match(descriptors, hypothesis.photos))
 
 
 def _inputs(descriptors: torch.Tensor, code: torch.Tensor | None) -> torch.Tensor:
@@ -128,6 +151,8 @@ def save_map(scene_map: SceneMap, path: Path) -> None:
         tensors |= {f"pca.{name}": value for name, value in scene_map.pca.state().items()}
     if scene_map.encoding is not None:
         tensors |= {f"encoding.{name}": value for name, value in scene_map.encoding.tensors().items()}
+    if scene_map.landmarks is not None:
+        tensors |= {f"landmarks.{name}": value for name, value in scene_map.landmarks.tensors().items()}
     metadata = {
         "format": FORMAT,
         "version": FORMAT_VERSION,
@@ -163,7 +188,8 @@ def load_map(path: Path) -> SceneMap:
         )
     try:
         config = from_json(MappingConfig, metadata["config"])
-        heads = _heads(artifact.tensors, metadata["dim"], config)
+        hierarchical = config.method == "hierarchical"
+        heads = () if hierarchical else _heads(artifact.tensors, metadata["dim"], config)
         origin = np.asarray(artifact.tensors["normalization.origin"], dtype=np.float64)
         scale = float(metadata["scale"])
         finite = all(bool(torch.isfinite(value).all()) for head in heads for value in head.state_dict().values())
@@ -178,8 +204,9 @@ def load_map(path: Path) -> SceneMap:
             metric=metadata["metric"],
             built_from=metadata["built_from"],
             training=metadata["training"],
-            encoding=_encoding(artifact.tensors, config),
+            encoding=None if hierarchical else _encoding(artifact.tensors, config),
             pca=Pca.restore(_part(artifact.tensors, "pca.")) if config.features.pca_dim else None,
+            landmarks=_landmarks(artifact.tensors, config, metadata["dim"]) if hierarchical else None,
             calibration=from_json(Calibration, metadata["calibration"]),
             map_id=sha256_of(path)[:12],
         )
@@ -208,6 +235,10 @@ def _encoding(tensors: Mapping[str, NDArray[Any]], config: MappingConfig) -> Pla
     if config.global_encoding.kind == "none":
         return None
     return PlaceEncoding.from_tensors(_part(tensors, "encoding."), config.global_encoding)
+
+
+def _landmarks(tensors: Mapping[str, NDArray[Any]], config: MappingConfig, dim: int) -> Landmarks:
+    return Landmarks.from_tensors(_part(tensors, "landmarks."), config.landmarks, dim)
 
 
 def map_bytes(path: Path) -> dict[str, int]:

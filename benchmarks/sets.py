@@ -1,0 +1,124 @@
+"""The real posed sets, their splits and thresholds, and photos of other places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import trigpoint
+from trigpoint.core.image import IMAGE_SUFFIXES, image_size
+from trigpoint.core.localization import OK, Localization
+from trigpoint.data.joint import JointPlace, place_of, write_joint
+from trigpoint.data.readers import open_scene
+from trigpoint.evaluation.evaluate import Evaluation
+from trigpoint.evaluation.metrics import expected_calibration_error
+from trigpoint.localization.intrinsics import guess_focal_px
+from trigpoint.localization.localizer import Localizer
+
+
+@dataclass(frozen=True)
+class PosedSet:
+    """A set with the split and the threshold that its results are reported at.
+
+    Attributes:
+        name: folder below the data.
+        holdout: rule of the split; None: the set's own.
+        distance: threshold of the recall, in the unit of the set.
+        angle_deg: threshold of the recall.
+    """
+
+    name: str
+    holdout: str | None
+    distance: float
+    angle_deg: float
+
+
+SINGLE = (
+    PosedSet("redkitchen_ace", None, 0.05, 5.0),
+    PosedSet("fox_nerfstudio", "every:5:2", 0.1, 2.0),
+    PosedSet("bonsai_colmap", "every:8:0", 0.32, 3.0),
+)
+INTEGRATED = "integrated"
+NAMES = (*(posed.name for posed in SINGLE), INTEGRATED)
+OTHER_PLACES = (*(posed.name for posed in SINGLE), "ie_tower_retrieval", "sacre_coeur_unposed")
+# Cameras of a place of unknown scale are spread by this much (root mean square) in the integrated scene, metres.
+_SPREAD_M = 1.0
+
+
+def place_of_set(data: Path, name: str, folder: Path) -> tuple[Path, str | None]:
+    """The place to map and its hold-out rule; the integrated scene is written to ``folder``."""
+    if name != INTEGRATED:
+        return data / name, next(posed.holdout for posed in SINGLE if posed.name == name)
+    path = folder / "integrated.joint.json"
+    places = [
+        JointPlace(path=(data / posed.name).resolve(), name=posed.name, scale=scale_of(data, posed), holdout=posed.holdout)
+        for posed in SINGLE
+    ]
+    write_joint(path, places)
+    return path, None
+
+
+def scale_of(data: Path, posed: PosedSet) -> float | None:
+    """Metres of one unit in the integrated scene; None for metric sets."""
+    scene = open_scene(data / posed.name)
+    if scene.metric:
+        return None
+    centres = scene.centres()
+    return _SPREAD_M / float(np.sqrt(((centres - centres.mean(axis=0)) ** 2).sum(axis=1).mean()))
+
+
+def recalls(data: Path, name: str, evaluation: Evaluation) -> dict[str, float]:
+    """Recall of each set at its own thresholds; on the integrated scene with distances scaled as the set was."""
+    result = {}
+    for posed in SINGLE:
+        if name not in (posed.name, INTEGRATED):
+            continue
+        scale = 1.0 if name != INTEGRATED else scale_of(data, posed) or 1.0
+        errors = [each.error for each in evaluation.results if name != INTEGRATED or place_of(each.name) == posed.name]
+        good = [
+            error is not None and error.translation < posed.distance * scale and error.rotation_deg < posed.angle_deg
+            for error in errors
+        ]
+        result[posed.name] = float(np.mean(good))
+    return result
+
+
+def strangers(localizer: Localizer, data: Path, name: str, count: int) -> list[Localization]:
+    """Answers about photos of all other places, ``count`` evenly chosen of each, with a guessed focal length."""
+    own = {posed.name for posed in SINGLE} if name == INTEGRATED else {name}
+    answers = []
+    for other in OTHER_PLACES:
+        photos = [path for path in sorted((data / other).rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES]
+        chosen = np.unique(np.linspace(0, len(photos) - 1, count).astype(int)) if other not in own and photos else []
+        for index in chosen:
+            width, height = image_size(photos[index])
+            camera = trigpoint.Camera.pinhole(width, height, guess_focal_px(width, height))
+            answers.append(localizer.localize(photos[index], camera=camera))
+    return answers
+
+
+def trust(evaluation: Evaluation, others: list[Localization]) -> dict[str, Any]:
+    """How far the verdicts can be trusted, over the test photos and the photos of other places together.
+
+    ``true_accepts`` is the share of test photos with more confidence than all but 0.1 % of the photos of other places.
+    ``wrong_ok`` counts poses called ok that are off by more than the evaluation's blunder (0.5 m or 10 deg if metric).
+    """
+    bound = evaluation.blunder
+    right = [
+        error is not None and error.translation <= bound.translation and error.rotation_deg <= bound.rotation_deg
+        for error in evaluation.errors()
+    ]
+    own = [result.localization.confidence for result in evaluation.results]
+    foreign = [answer.confidence for answer in others]
+    bar = float(np.quantile(foreign, 0.999)) if foreign else 0.0
+    return {
+        "strangers": len(others),
+        "strangers_accepted": sum(answer.status == OK for answer in others),
+        "strangers_median_ms": float(np.median([sum(answer.timings_ms.values()) for answer in others])) if others else 0.0,
+        "true_accepts": float(np.mean([value > bar for value in own])),
+        "expected_calibration_error": expected_calibration_error(own + foreign, right + [False] * len(foreign)),
+        "wrong_ok": sum(result.status == OK and not good for result, good in zip(evaluation.results, right, strict=True)),
+    }

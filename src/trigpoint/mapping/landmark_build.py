@@ -1,0 +1,121 @@
+"""From the local features of mapping photos to landmarks: match, join, triangulate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from trigpoint.core.artifact import read_artifact, write_artifact
+from trigpoint.core.errors import MappingError
+from trigpoint.core.interrupt import StopRequest
+from trigpoint.core.scene import Scene
+from trigpoint.covisibility.graph import build_graph
+from trigpoint.features.extract import PhotoFeatures
+from trigpoint.mapping.landmark_config import LandmarkConfig
+from trigpoint.mapping.landmarks import Landmarks, directions
+from trigpoint.mapping.normalization import Normalization
+from trigpoint.mapping.photo_matching import match_photos, photo_pairs
+from trigpoint.mapping.sightings import PosedKeypoints, Sightings, join_tracks
+from trigpoint.mapping.triangulation import triangulate
+from trigpoint.retrieval.descriptor import describe_photos, fit_descriptor
+from trigpoint.retrieval.index import RetrievalIndex
+from trigpoint.retrieval.photos import SizedFeatures
+
+_MATCHES = "matches.safetensors"
+# A pose needs this many.
+_FEWEST = 6
+
+
+def build_landmarks(
+    scene: Scene,
+    photos: Sequence[SizedFeatures],
+    config: LandmarkConfig,
+    normalization: Normalization,
+    *,
+    seed: int,
+    folder: Path,
+    stop: StopRequest,
+) -> Landmarks:
+    """Make the landmarks of a place.
+
+    Args:
+        scene: the mapping photos, all with poses.
+        photos: their local features, in the same order.
+        config: settings.
+        normalization: of the place.
+        seed: seed of the map.
+        folder: work folder, which keeps the matches.
+        stop: asks to stop.
+
+    Raises:
+        MappingError: no keypoints to describe photos by (TP-632), or fewer than six landmarks (TP-651).
+        Interrupted: stopped on request.
+    """
+    features = [replace(found, descriptors=functional.normalize(found.descriptors, dim=1)) for found, _ in photos]
+    photos = [(found, size) for found, (_, size) in zip(features, photos, strict=True)]
+    descriptor = fit_descriptor(config.descriptor, photos, config.descriptor_dim, seed)
+    index = RetrievalIndex(describe_photos(descriptor, photos))
+    keypoints = PosedKeypoints.of(scene.frames, features, normalization)
+    matches = _matches(scene, photos, keypoints, config, seed, folder, stop)
+    tracks = join_tracks(matches, keypoints.photo)
+    found = triangulate(
+        keypoints,
+        tracks,
+        min_photos=config.min_photos,
+        max_error_px=config.max_error_px,
+        min_angle_deg=config.min_angle_deg,
+    )
+    if len(found.points) < _FEWEST:
+        raise MappingError(
+            "TP-651",
+            f"only {len(found.points)} keypoints could be triangulated, from {len(matches)} matches between the photos",
+            where=scene.root,
+            fix="Each thing must be seen from three places. Do poses and cameras fit the photos? See 'trigpoint info'.",
+        )
+    by_photo = np.argsort(found.sightings.keypoint)
+    seen = found.sightings.track[by_photo]
+    first = np.searchsorted(found.sightings.photo[by_photo], np.arange(len(photos) + 1))
+    return Landmarks(
+        descriptor=descriptor,
+        index=index,
+        points=torch.from_numpy(found.points.astype(np.float32)),
+        first=torch.from_numpy(first.astype(np.int32)),
+        seen=torch.from_numpy(seen.astype(np.int32)),
+        descriptors=_descriptors(features, found.sightings, by_photo, config.kept),
+        min_cosine=config.min_cosine,
+        retrieved=config.retrieved,
+    )
+
+
+def _matches(
+    scene: Scene,
+    photos: Sequence[SizedFeatures],
+    keypoints: PosedKeypoints,
+    config: LandmarkConfig,
+    seed: int,
+    folder: Path,
+    stop: StopRequest,
+) -> NDArray[np.int64]:
+    path = folder / _MATCHES
+    if not path.exists():
+        graph = build_graph(scene, method="frustum", threshold=config.min_overlap, seed=seed)
+        pairs = photo_pairs(graph, config.neighbours)
+        write_artifact(path, {"matches": match_photos(photos, keypoints, pairs, config, stop)}, {})
+    return read_artifact(path).tensors["matches"]
+
+
+def _descriptors(features: Sequence[PhotoFeatures], sightings: Sightings, by_photo: NDArray[np.int64], kept: str) -> Tensor:
+    """Of each sighting in the order of the photos, or the mean of each landmark."""
+    local = torch.cat([found.descriptors for found in features])
+    if kept == "each":
+        return directions(local[torch.from_numpy(sightings.keypoint[by_photo])])
+    # Sorted by landmark, so that the sums are in a fixed order.
+    sums = np.add.reduceat(local[torch.from_numpy(sightings.keypoint)].double().numpy(), sightings.starts, axis=0)
+    return directions(torch.from_numpy(sums))

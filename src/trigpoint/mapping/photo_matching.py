@@ -1,0 +1,77 @@
+"""Matches between mapping photos that their poses confirm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trigpoint.core.interrupt import Interrupted, StopRequest
+from trigpoint.core.progress import progress
+from trigpoint.covisibility.graph import CovisibilityGraph
+from trigpoint.mapping.landmark_config import LandmarkConfig
+from trigpoint.mapping.sightings import PosedKeypoints
+from trigpoint.retrieval.matching import Matcher, MutualNearest
+from trigpoint.retrieval.photos import SizedFeatures
+from trigpoint.retrieval.rerank import load_matcher
+
+Indices = NDArray[np.int64]
+# Photos nearer to each other than this, in the unit of the normalised frame, have no epipolar lines.
+_SMALLEST_BASELINE = 1e-6
+
+
+def photo_pairs(graph: CovisibilityGraph, neighbours: int) -> Indices:
+    """(Q, 2) pairs of photos to match, sorted, the smaller index first.
+
+    The neighbours of a photo are chosen evenly from much to little overlap: those with the most overlap stand so close
+    together that their points have no certain depth.
+    """
+    pairs = [np.zeros((0, 2), dtype=np.int64)]
+    for photo in range(len(graph)):
+        row = slice(graph.overlap.indptr[photo], graph.overlap.indptr[photo + 1])
+        others = graph.overlap.indices[row].astype(np.int64)
+        ranked = others[np.lexsort((others, -graph.overlap.data[row]))]
+        even = np.unique(np.linspace(0, len(ranked) - 1, min(len(ranked), neighbours)).astype(int))
+        chosen = ranked[even]
+        pairs.append(np.sort(np.column_stack([np.full(len(chosen), photo), chosen]), axis=1))
+    return np.unique(np.concatenate(pairs), axis=0)
+
+
+def match_photos(
+    photos: Sequence[SizedFeatures], keypoints: PosedKeypoints, pairs: Indices, config: LandmarkConfig, stop: StopRequest
+) -> Indices:
+    """(M, 2) matches, as indices among the keypoints of all photos, that lie on each other's epipolar lines.
+
+    Args:
+        photos: local features.
+        keypoints: of the same photos.
+        pairs: (Q, 2) photos to match.
+        config: matcher and threshold.
+        stop: asks to stop.
+
+    Raises:
+        Interrupted: stopped on request. The matches are not kept: this stage takes a minute or so.
+        WeightsError: the matcher's weights are missing.
+    """
+    matcher = _matcher(config)
+    centres = keypoints.centres()
+    found = [np.zeros((0, 2), dtype=np.int64)]
+    with progress("matching photos", len(pairs)) as advance:
+        for a, b in pairs.tolist():
+            if stop:
+                raise Interrupted
+            if np.linalg.norm(centres[a] - centres[b]) > _SMALLEST_BASELINE:
+                matched = matcher.match(photos[a], photos[b])
+                # Keypoints without a ray have a distance of NaN, which compares as false.
+                confirmed = keypoints.epipolar_errors_px(a, b, matched) < config.max_error_px
+                found.append(matched[confirmed] + (keypoints.first[a], keypoints.first[b]))
+            advance()
+    return np.concatenate(found)
+
+
+def _matcher(config: LandmarkConfig) -> Matcher:
+    if config.matcher == "nearest":
+        return MutualNearest(config.min_cosine)
+    return load_matcher(config.matcher, torch.device("cpu"))

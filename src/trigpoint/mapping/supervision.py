@@ -1,0 +1,91 @@
+"""True points for training samples, where a place has them: from depth images or from structure from motion."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import KDTree
+
+from trigpoint.core.errors import MappingError
+from trigpoint.core.scene import Frame, Scene
+from trigpoint.data.colmap_tracks import Tracks, read_tracks
+from trigpoint.features.extract import rays_of
+
+Array = NDArray[np.float64]
+
+# A keypoint is taken for the triangulated one within this share of the photo's longer side.
+_SAME_KEYPOINT = 0.002
+_NOTHING = (0, 65535)
+
+
+class Supervision(Protocol):
+    """Where known points come from."""
+
+    def points(self, frame: Frame, image_px: Array) -> Array:
+        """(N, 3) points in world seen at (N, 2) places of the photo, px; NaN where unknown."""
+        ...
+
+
+class DepthImages:
+    """Points from the depth images of a scene."""
+
+    def points(self, frame: Frame, image_px: Array) -> Array:
+        """As ``Supervision.points``. Depth images of another size than the photo must show the same field of view."""
+        result = np.full((len(image_px), 3), np.nan)
+        if frame.depth_path is None:
+            return result
+        depth = cv2.imread(str(frame.depth_path), cv2.IMREAD_UNCHANGED)
+        if depth is None or depth.dtype != np.uint16 or depth.ndim != 2:
+            raise MappingError(
+                "TP-662",
+                "the depth image cannot be used: it is not a whole image of one channel with 16 bits",
+                where=frame.depth_path,
+                fix="Export it again, or map without it: --set loss.supervision=none.",
+            )
+        cell = (image_px * (depth.shape[1] / frame.camera.width, depth.shape[0] / frame.camera.height)).astype(int)
+        steps = depth[cell[:, 1].clip(0, depth.shape[0] - 1), cell[:, 0].clip(0, depth.shape[1] - 1)]
+        z = np.where(np.isin(steps, _NOTHING), np.nan, steps * frame.depth_unit)
+        in_cam = np.column_stack([rays_of(frame.camera, image_px), np.ones(len(z))]) * z[:, None]
+        return frame.pose().inverse().apply(in_cam)
+
+
+class TriangulatedPoints:
+    """Points of a structure-from-motion model, at the keypoints that it observed."""
+
+    def __init__(self, tracks: Tracks) -> None:
+        self.tracks = tracks
+
+    def points(self, frame: Frame, image_px: Array) -> Array:
+        """As ``Supervision.points``."""
+        result = np.full((len(image_px), 3), np.nan)
+        seen = self.tracks.photos[frame.name]
+        if len(seen.point) and len(image_px):
+            radius = _SAME_KEYPOINT * max(frame.camera.width, frame.camera.height)
+            distance, nearest = map(np.asarray, KDTree(seen.image_px).query(image_px, distance_upper_bound=radius))
+            near = np.isfinite(distance)
+            result[near] = self.tracks.points[seen.point[nearest[near]]]
+        return result
+
+
+def supervision_of(kind: str, scene: Scene) -> Supervision | None:
+    """The source of known points that ``LossConfig.supervision`` names, or None for ``"none"``.
+
+    Raises:
+        MappingError: the scene has nothing of the kind (TP-663).
+    """
+    if kind == "none":
+        return None
+    if kind == "depth" and any(frame.depth_path for frame in scene.frames):
+        return DepthImages()
+    tracks = read_tracks(scene) if kind == "points" else None
+    if tracks is not None:
+        return TriangulatedPoints(tracks)
+    raise MappingError(
+        "TP-663",
+        "this place has no depth images" if kind == "depth" else "this place has no triangulated points",
+        where=scene.root,
+        fix="Map without them: --set loss.supervision=none.",
+    )

@@ -12,7 +12,7 @@ from trigpoint.data.synthetic.scene import SyntheticConfig, encode_photo, synthe
 from trigpoint.data.synthetic.views import mapping_views
 
 
-def write_walk(folder: Path, count: int = 12, of: int = 30, seed: int = 3) -> dict[str, np.ndarray]:
+def write_walk(folder: Path, count: int = 12, of: int = 90, seed: int = 3) -> dict[str, np.ndarray]:
     """Write ``count`` successive photos out of a walk of ``of``; the camera centre of each, m, by name."""
     set_quiet(True)
     place, camera = build_place("room", seed), synthetic_camera(SyntheticConfig(width=320, height=240))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from functools import partial
 
 import numpy as np
@@ -14,13 +15,15 @@ from PIL import Image
 
 from trigpoint.cli import run
 from trigpoint.core.errors import ImageError, SceneError
-from trigpoint.core.interrupt import Interrupted
+from trigpoint.core.interrupt import Interrupted, StopRequest
 from trigpoint.core.progress import set_quiet
 from trigpoint.data.readers import open_scene
 from trigpoint.data.reconstruction import ReconstructionOptions, build, reconstruct
 from trigpoint.data.reconstruction.account import ALONE, APART, BLANK, UNSURE, account_for, largest_group
+from trigpoint.data.reconstruction.database import create_database
+from trigpoint.data.reconstruction.mapper import run_mapper
 from trigpoint.data.reconstruction.pairs import nearest_in_space, nearest_pairs, sequential_pairs
-from trigpoint.data.reconstruction.photos import _position
+from trigpoint.data.reconstruction.photos import _position, photo_paths, read_headers
 from trigpoint.data.reconstruction.scale import metres_from_gps, scale_from_distance, scale_from_gps, similarity_between
 from trigpoint.data.reconstruction.work import work_folder
 
@@ -98,42 +101,58 @@ def test_nothing_is_left_beside_the_place(finished):
 
 
 def test_broken_photos(walk, tmp_path):
+    """They are named; the others are placed, here from pairs by order and looks and by the incremental mapper."""
     folder = tmp_path / "photos"
     shutil.copytree(walk[0], folder)
-    whole = (folder / "walk 03.jpg").read_bytes()
-    (folder / "walk 03.jpg").write_bytes(whole[: len(whole) // 2])
+    whole = (folder / "walk 11.jpg").read_bytes()
+    (folder / "walk 11.jpg").write_bytes(whole[: len(whole) // 2])
     (folder / "page.jpg").write_bytes(b"<html></html>")
     with pytest.raises(ImageError, match=r"TP-102.*page\.jpg.*--skip-invalid"):
         reconstruct(folder, tmp_path / "place")
-    report = reconstruct(folder, tmp_path / "place", options=ReconstructionOptions(skip_invalid=True, threads=1))
+    options = ReconstructionOptions(skip_invalid=True, pairs="neighbours", mapper="incremental", threads=1)
+    report = reconstruct(folder, tmp_path / "place", options=options)
     messages = [problem.message for problem in report.left_out]
-    assert [message.split(" is left out: ")[0] for message in messages] == ["page.jpg", "walk 03.jpg"]
+    assert [message.split(" is left out: ")[0] for message in messages] == ["page.jpg", "walk 11.jpg"]
     assert "TP-103" in messages[1]
-    assert len(report.placed) >= 9 and "walk 03.jpg" not in report.placed
+    assert len(report.placed) >= 9 and "walk 11.jpg" not in report.placed and report.mapper == "incremental"
+    assert report.photos == 13 and "walk 11.jpg" not in {item.name for item in report.unplaced}
+    assert not (tmp_path / "place" / "images" / "walk 11.jpg").exists()
     assert not report.metric and not open_scene(tmp_path / "place", skip_invalid=True).metric
     assert "not metric" in report.lines()[2]
 
 
-@pytest.mark.parametrize("stage", ["extract_features", "match_pairs", "run_mapper", "write_place"])
-def test_an_interrupted_run_continues(walk, tmp_path, monkeypatch, stage):
-    """Nothing appears at the output before the end, and finished stages are not done again."""
+def test_an_interrupted_run_continues(walk, tmp_path, monkeypatch):
+    """Stopped at every stage in turn; nothing appears at the output before the end, and finished stages are kept."""
     folder = tmp_path / "photos"
     folder.mkdir()
     for name in sorted(walk[1])[:5]:
         shutil.copy2(walk[0] / name, folder / name)
-    output, options = tmp_path / "place", ReconstructionOptions(threads=1)
-
-    def stopped(*arguments):
-        raise Interrupted
-
-    with monkeypatch.context() as patch:
-        patch.setattr(build, stage, stopped)
-        with pytest.raises(Interrupted):
-            reconstruct(folder, output, options=options)
-    assert not output.exists() and (tmp_path / "place.work" / "database.db").exists()
+    output, options = tmp_path / "place", ReconstructionOptions(threads=1, mapper="incremental")
+    for stage in ("extract_features", "match_pairs", "run_mapper", "write_place"):
+        with monkeypatch.context() as patch:
+            patch.setattr(build, stage, partial(_raise, Interrupted()))
+            with pytest.raises(Interrupted):
+                reconstruct(folder, output, options=options)
+        assert not output.exists()
     report = reconstruct(folder, output, options=options)
     assert report.resumed and len(report.placed) == 5
     assert not (tmp_path / "place.work").exists()
+
+
+def test_a_running_mapper_is_stopped(walk, tmp_path):
+    stop = StopRequest()
+    stop.requested = True
+    began = time.monotonic()
+    create_database(tmp_path / "database.db", read_headers(walk[0], photo_paths(walk[0]))[0], "auto")
+    with pytest.raises(Interrupted):
+        run_mapper("incremental", tmp_path, 14, ReconstructionOptions(), stop)
+    assert time.monotonic() - began < 20
+
+
+def test_a_crash_of_the_mapper_is_an_error(tmp_path):
+    (tmp_path / "database.db").write_bytes(b"no database")
+    with pytest.raises(SceneError, match=r"TP-255.*mapper stopped"):
+        run_mapper("incremental", tmp_path, 3, ReconstructionOptions(threads=1), StopRequest())
 
 
 def test_other_photos_start_anew(walk, tmp_path, monkeypatch):
@@ -293,13 +312,6 @@ def test_pairs_of_many_photos():
     assert {(0, 2), (1, 3)} <= nearest_pairs(vectors, 1)
     line = np.array([[0.0, 0, 0], [1, 0, 0], [10, 0, 0], [11.5, 0, 0]])
     assert nearest_in_space(line, 1) == {(0, 1), (2, 3)}
-
-
-def test_neighbours_find_their_way(walk, tmp_path):
-    """Pairs by looks and order are enough to place the walk."""
-    options = ReconstructionOptions(pairs="neighbours", mapper="incremental", threads=1)
-    report = reconstruct(walk[0], tmp_path / "place", options=options)
-    assert len(report.placed) >= 11 and report.mapper == "incremental"
 
 
 @pytest.mark.parametrize(("text", "code"), [("{", "TP-213"), ("{}", "TP-219"), ('{"metric": 1}', "TP-219")])

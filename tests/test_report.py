@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 from html.parser import HTMLParser
 from io import BytesIO
@@ -9,16 +10,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from fake_localizer import Answer, FakeLocalizer, make_frames, room
 from PIL import Image
 
 from trigpoint.core.errors import OutputError
 from trigpoint.core.localization import REJECTED
 from trigpoint.core.scene import Scene
+from trigpoint.evaluation.circumstances import changed_settings, machine_facts
 from trigpoint.evaluation.evaluate import evaluate
-from trigpoint.evaluation.metrics import METRIC_THRESHOLDS, Threshold
-from trigpoint.evaluation.page import Section
+from trigpoint.evaluation.metrics import METRIC_BLUNDER, METRIC_THRESHOLDS, Threshold
+from trigpoint.evaluation.page_parts import Facts, Section
+from trigpoint.evaluation.reliability import correct_within
 from trigpoint.evaluation.report import write_report
+from trigpoint.localization.agreement import Agreement
+from trigpoint.mapping.config import MappingConfig
+from trigpoint.mapping.presets import preset_config
 
 ANSWERS = {
     "test/001.jpg": Answer(0.04, 1.0),
@@ -74,9 +81,10 @@ def report(tmp_path_factory):
         evaluation,
         title="Office <script>alert(1)</script>",
         scene=scene,
-        map_summary={"size": "4 MB", "<preset>": "a|b"},
+        facts=Facts({"size": "4 MB", "<preset>": "a|b"}, {"head.width": "256"}, {"CPU count": "2"}),
         points=room(),
         images={frame.name: frame.image_path for frame in frames[:-1]},
+        agreements={"test/002.jpg": Agreement(np.array([[16.5, 24.5], [48.5, 24.5]]), np.array([True, False]), (64, 48))},
         extra_sections=[Section("Other <methods>", "One.\n\nTwo <b>.", ("method", "share"), (("a|b", "50 %"),))],
     )
     return page, evaluation
@@ -97,7 +105,7 @@ def test_page_is_whole_and_needs_nothing_else(report):
     shown = " ".join(parsed.text)
     for expected in ("Office <script>", "office & <attic>", "Other <methods>", "Two <b>.", "failed <because>", "a|b"):
         assert expected in shown, expected
-    assert tags.count("svg") == 5
+    assert tags.count("svg") == 6
 
 
 def test_page_tells_the_numbers(report):
@@ -123,15 +131,21 @@ def test_page_shows_photos_or_why_not(report):
     photos = [attrs for tag, attrs in parsed.tags if tag == "img" and attrs["src"].startswith("data:image/jpeg")]
     picture = Image.open(BytesIO(base64.b64decode(photos[0]["src"].split(",")[1])))
     assert picture.size == (64, 48)
+    assert picture.getpixel((5, 5)) == pytest.approx((255, 165, 0), abs=8)
     assert "this is not an image file" in parsed.text
     assert "no pose" in parsed.text
 
 
 def test_files_beside_the_page(report):
     page, evaluation = report
-    assert sorted(path.name for path in page.parent.iterdir()) == ["evaluation.json", "report.html", "report.md"]
-    assert json.loads((page.parent / "evaluation.json").read_text()) == evaluation.to_json()
+    assert sorted(path.name for path in page.parent.iterdir()) == ["report.html", "report.json", "report.md"]
+    document = json.loads((page.parent / "report.json").read_text())
+    assert document["evaluation"] == evaluation.to_json()
+    assert document["settings"] == {"head.width": "256"} and document["machine"] == {"CPU count": "2"}
+    assert document["map"]["<preset>"] == "a|b" and document["sections"][0]["rows"] == [["a|b", "50 %"]]
     text = (page.parent / "report.md").read_text()
+    for expected in ("## Settings", "| head.width | 256 |", "| CPU count | 2 |", "## Reliability", "calibration error 0.091"):
+        assert expected in text, expected
     for expected in ("| 5 cm, 5° | 66.7 % | 66.7 % |", "test/003.jpg", "## Other \\<methods\\>", "| a\\|b | 50 % |"):
         assert expected in text, expected
     for block in re.findall(r"(?:^\|.*\n?)+", text, re.MULTILINE):
@@ -139,7 +153,7 @@ def test_files_beside_the_page(report):
 
 
 def write(folder, evaluation, **changes):
-    options = {"title": "t", "scene": None, "map_summary": {}, "points": None, "images": {}}
+    options = {"title": "t", "scene": None, "facts": Facts({}, {}, {}), "points": None, "images": {}}
     return write_report(folder, evaluation, **{**options, **changes})
 
 
@@ -170,7 +184,7 @@ def test_points_may_be_wild_and_of_single_precision(tmp_path):
 def test_many_photos(tmp_path):
     _, evaluation = make_evaluation(3100)
     page = write(tmp_path, evaluation)
-    assert "100 more photos are in evaluation.json" in page.read_text()
+    assert "100 more photos are in report.json" in page.read_text()
     assert page.stat().st_size < 5e6
 
 
@@ -192,3 +206,58 @@ def test_unwritable_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="TP-801"):
         write(tmp_path / "file", make_evaluation()[1])
+
+
+def photos_of(page):
+    """JPEG pictures of the gallery by photo name."""
+    found = [attrs for tag, attrs in Page(page.read_text()).tags if tag == "img"]
+    jpegs = [attrs for attrs in found if attrs["src"].startswith("data:image/jpeg")]
+    return {attrs["alt"]: Image.open(BytesIO(base64.b64decode(attrs["src"].split(",")[1]))) for attrs in jpegs}
+
+
+def test_inliers_are_drawn_where_they_are(report):
+    page, _ = report
+    with_keypoints, without = (photos_of(page)[name] for name in ("test/002.jpg", "test/001.jpg"))
+    differing = np.abs(np.array(with_keypoints, int) - np.array(without, int)).max(axis=2) > 25
+    rows, columns = np.nonzero(differing)
+    assert {16, 48} <= set(columns.tolist()) and 24 in rows
+    assert set(columns.tolist()) <= {*range(12, 21), *range(45, 53)}
+    red, green, _ = (int(channel) for channel in with_keypoints.getpixel((16, 24)))
+    assert green > red
+    assert "keypoints that agree" in page.read_text()
+
+
+def test_reliability_is_told(report):
+    page, evaluation = report
+    # 11 poses: 7 exact and 1 off by 4 cm at confidence 0.9 are correct (8), one at 0.9 is not; 0.1 is correct, 0.0 is not.
+    limits = [answer.localization.confidence for answer in evaluation.results if answer.error is not None]
+    assert sorted(limits) == [0.0, 0.1] + [0.9] * 9
+    wanted = (9 * abs(8 / 9 - 0.9) + abs(1 - 0.1) + 0) / 11
+    document = json.loads((page.parent / "report.json").read_text())["reliability"]
+    assert document["expected_calibration_error"] == pytest.approx(wanted)
+    assert document["correct_within"] == {"translation": 0.5, "rotation_deg": 10.0}
+    assert [each["answers"] for each in document["bins"]] == [1, 1, 0, 0, 0, 0, 0, 0, 0, 9]
+    assert f"{wanted:.3f}" in " ".join(Page(page.read_text()).text)
+
+
+def test_correct_is_what_the_largest_threshold_says():
+    _, evaluation = make_evaluation(thresholds=(Threshold(0.02, 2), Threshold(0.2, 5), Threshold(0.1, 20)))
+    assert correct_within(evaluation) == Threshold(0.2, 5)
+    assert correct_within(make_evaluation()[1]) == METRIC_BLUNDER
+    assert correct_within(make_evaluation(thresholds=())[1]) == METRIC_BLUNDER
+
+
+def test_settings_that_differ():
+    plain = changed_settings(preset_config("ace-compact"))
+    assert plain["preset"] == "ace-compact" and plain["head.width"] == "256" and "head.blocks" not in plain
+    own = changed_settings(preset_config("ace-compact", ["head.width=64", "head.blocks=3"]))
+    assert own["head.width"] == "64 (preset: 256)" and own["head.blocks"] == "3 (preset: 1)"
+    # A setting that was put back to the default of all presets is a change of this preset.
+    default = MappingConfig("x").head.width
+    assert changed_settings(preset_config("ace-compact", [f"head.width={default}"]))["head.width"].endswith("(preset: 256)")
+
+
+def test_machine():
+    facts = machine_facts()
+    assert facts["CPU count"] == str(os.cpu_count())
+    assert facts["torch"] == torch.__version__ and facts["platform"]

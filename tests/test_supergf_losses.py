@@ -82,6 +82,20 @@ def test_no_order_beats_the_ideal(labels, seed):
     assert 0 <= value <= float(ideal_average_precision(target)) + 1e-6
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.floats(-0.9, 0.8), st.floats(0.01, 0.15), st.integers(0, 1000))
+def test_value_is_a_share_wherever_the_bins_are(low, width, seed):
+    """Also where all similarities are beyond the last bin, by more than rounding or by less."""
+    rng = np.random.default_rng(seed)
+    labels = torch.tensor(rng.uniform(size=(1, 7)), dtype=torch.float32)
+    for similarity in (rng.uniform(-1, 1, (1, 7)), np.full((1, 7), low), np.full((1, 7), -1.0), np.ones((1, 7))):
+        values = torch.tensor(similarity, dtype=torch.float32)
+        value = float(soft_average_precision(values, labels, low=low, high=low + width))
+        assert 0 <= value <= 1 + 1e-6
+        if len(np.unique(similarity)) == 1:
+            assert value == pytest.approx(float(labels.mean()), abs=0.3 if similarity[0, 0] == low else 1e-5)
+
+
 def test_entries_outside_the_list_do_not_matter():
     similarity, labels = torch.tensor([[0.9, 0.8, 0.2]]), torch.tensor([[0.0, 1.0, 0.3]])
     member = torch.tensor([[False, True, True]])

@@ -39,7 +39,7 @@ def map_report(path: Path) -> tuple[Lines, dict[str, Any], int]:
 
     scene_map = load_map(path)
     sizes, total = map_bytes(path), path.stat().st_size
-    built, last = scene_map.built_from, scene_map.training[-1]
+    built = scene_map.built_from
     document = {
         "map_id": scene_map.map_id,
         "preset": scene_map.config.preset,
@@ -59,8 +59,7 @@ def map_report(path: Path) -> tuple[Lines, dict[str, Any], int]:
         f"made from {built['photos']} photos of '{built['place']}' ({built['format']}), {built['held_out']} held out"
         + (f" by {built['holdout']}" if built["holdout"] else ""),
         "positions are in metres" if scene_map.metric else "positions are in units of unknown length",
-        f"{built['samples']:,} samples, {last['step']} steps, seed {built['seed']}; "
-        f"at the end {last['inlier_share']:.0%} of the samples reprojected within 10 px",
+        _content(scene_map),
         f"photos are trusted above {scene_map.calibration.noise_share:.1%} agreeing keypoints; "
         f"mapping photos typically have {scene_map.calibration.typical_share:.0%}",
         "",
@@ -74,7 +73,7 @@ def map_report(path: Path) -> tuple[Lines, dict[str, Any], int]:
 def build_report(result: Any) -> tuple[Lines, dict[str, Any]]:
     """The numbers of a finished build (``pipeline.BuildResult``): lines and JSON."""
     scene_map, seconds = result.map, result.seconds
-    last = scene_map.training[-1]
+    last = scene_map.training[-1] if scene_map.training else {"inlier_share": None, "loss": None}
     document = {
         "map": str(result.path),
         "map_id": scene_map.map_id,
@@ -92,9 +91,21 @@ def build_report(result: Any) -> tuple[Lines, dict[str, Any]]:
     lines = [
         f"{result.path}: {_size(result.bytes)}, map {scene_map.map_id}, from {document['photos']} photos in "
         f"{document['seconds']['total']:.0f} s ({took})",
-        f"{last['inlier_share']:.0%} of the training samples reproject within 10 px",
+        _content(scene_map),
     ]
     return lines, document
+
+
+def _content(scene_map: Any) -> str:
+    """What was learned, in one line."""
+    built = scene_map.built_from
+    if scene_map.landmarks is not None:
+        return f"{len(scene_map.landmarks.points):,} landmarks, seen {built['samples']:,} times, seed {built['seed']}"
+    last = scene_map.training[-1]
+    return (
+        f"{built['samples']:,} samples, {last['step']} steps, seed {built['seed']}; "
+        f"at the end {last['inlier_share']:.0%} of the samples reprojected within 10 px"
+    )
 
 
 def weights_lines(action: str, names: Sequence[str]) -> tuple[Lines, bool]:

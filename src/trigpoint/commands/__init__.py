@@ -12,9 +12,9 @@ from trigpoint.commands.export import export
 from trigpoint.commands.info import info
 from trigpoint.commands.localize import localize
 from trigpoint.commands.map import map_place
-from trigpoint.commands.view import view
-from trigpoint.commands.retrieval import retrieval
 from trigpoint.commands.reconstruct import reconstruct
+from trigpoint.commands.retrieval import retrieval
+from trigpoint.commands.view import view
 from trigpoint.commands.weights import weights
 
 VERBS: dict[str, Callable[..., int]] = {

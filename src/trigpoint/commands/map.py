@@ -30,7 +30,7 @@ def map_place(
     """Make a map file from a folder of posed photos. Interrupted, the same command continues.
 
     Args:
-        place: COLMAP model, transforms.json, ACE layout, 7-Scenes or TUM RGB-D; found out by looking.
+        place: folder of posed photos in any format of docs/formats.md, or a .joint.json; found out by looking.
         output: map file to write, such as kitchen.trig.
         preset: recipe; see docs/presets.md. The default is sized for two CPU cores.
         set: change one setting of the recipe, such as optimizer.steps=500; may be repeated.

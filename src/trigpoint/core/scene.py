@@ -28,7 +28,8 @@ class Frame:
         cam_from_world: pose, or None when the scene has none for it.
         split: ``"train"``, ``"test"`` or None where the format says nothing.
         sequence: the recording it belongs to, ``""`` if there is only one.
-        depth_path: depth image if the format has one.
+        depth_path: 16-bit image of depths along the optical axis, if the format has one; 0 and 65535 say nothing.
+        depth_unit: length of one step of the depth image, in the unit of the scene.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Frame:
     split: str | None = None
     sequence: str = ""
     depth_path: Path | None = None
+    depth_unit: float = 0.001
 
     def pose(self) -> Pose:
         """``cam_from_world``, for frames that must have one.

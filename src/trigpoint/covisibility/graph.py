@@ -1,4 +1,4 @@
-"""The covisibility graph: photos are nodes, photos that see the same things are joined."""
+"""The covisibility graph: photos as nodes, and an edge between any two that see enough of the same."""
 
 from __future__ import annotations
 
@@ -13,76 +13,98 @@ from torch import Tensor
 from trigpoint.core.errors import MappingError
 from trigpoint.core.scene import Scene
 from trigpoint.covisibility.depth_range import DepthRange, depth_range
-from trigpoint.covisibility.overlap import overlap_scores
-from trigpoint.covisibility.tracks import track_overlap
-from trigpoint.data.colmap_tracks import read_tracks
+from trigpoint.covisibility.overlap import SAMPLES, overlap_scores
+from trigpoint.covisibility.tracks import track_scores
+from trigpoint.data.colmap_tracks import Tracks, read_tracks
+
+METHODS = ("published", "frustum", "tracks")
+# Time grows with the square of the number of photos: above this number a quarter of the samples is drawn.
+_MANY, _SAMPLES_OF_MANY = 3000, SAMPLES // 4
 
 
 @dataclass(frozen=True, eq=False)
 class NeighbourTable:
-    """The neighbours of every photo, itself included, in the layout of a sparse matrix.
+    """The neighbours of every photo, itself included, for training to draw from.
 
     Attributes:
-        indptr: (N + 1,) int64: the neighbours of photo i are ``indices[indptr[i]:indptr[i + 1]]``.
-        indices: (E,) int64.
+        indptr: (N + 1,) int64; the neighbours of photo i are ``indices[indptr[i]:indptr[i + 1]]``.
+        indices: int64, ascending within each photo.
     """
 
     indptr: Tensor
     indices: Tensor
 
     def draw(self, photo: Tensor, generator: torch.Generator) -> Tensor:
-        """For (B,) photos one uniformly drawn neighbour each, which may be the photo itself (R-SCoRe, released code)."""
-        first = self.indptr[photo]
-        count = self.indptr[photo + 1] - first
-        # In float64, so that the product stays below the count.
-        chosen = torch.rand(len(photo), generator=generator, dtype=torch.float64) * count
-        return self.indices[first + chosen.long()]
+        """For (B,) photos one uniformly drawn neighbour each, itself included: (B,) int64.
+
+        Args:
+            photo: (B,) integers below N, on the device of the table.
+            generator: on the same device.
+        """
+        start = self.indptr[photo]
+        count = self.indptr[photo + 1] - start
+        share = torch.rand(photo.shape, generator=generator, dtype=torch.float64, device=self.indptr.device)
+        return self.indices[start + (share * count).long()]
+
+    def to(self, device: torch.device | str) -> NeighbourTable:
+        """The table on another device."""
+        return NeighbourTable(self.indptr.to(device), self.indices.to(device))
 
 
 @dataclass(frozen=True, eq=False)
 class CovisibilityGraph:
-    """Which of N photos see the same things.
+    """Who sees the same.
 
     Attributes:
-        overlap: (N, N) float32 CSR, symmetric, without diagonal; entries are at least ``threshold``.
-        method: how overlap was measured.
-        threshold: smaller overlaps are no edges.
-        depths: the depths between which photos were taken to see something; None for tracks.
+        weights: (N, N) symmetric float32 overlaps of the edges, with an empty diagonal and sorted indices. All are at least
+            ``threshold``.
+        names: of the N photos.
+        method: ``"published"``, ``"frustum"`` (``overlap_scores``) or ``"tracks"`` (``track_scores``).
+        threshold: smallest overlap of an edge.
+        depths: the depth range and where it comes from; None where none was needed (``"tracks"``).
+        samples: points sampled in each photo; 0 where none were.
     """
 
-    overlap: sparse.csr_array
+    weights: sparse.csr_array
+    names: tuple[str, ...]
     method: str
     threshold: float
-    depths: DepthRange | None
+    depths: DepthRange | None = None
+    samples: int = 0
 
     def __len__(self) -> int:
-        return self.overlap.shape[0]
+        return self.weights.shape[0]
 
     @property
     def edges(self) -> int:
-        """Number of joined pairs."""
-        return self.overlap.nnz // 2
+        """Number of edges."""
+        return self.weights.nnz // 2
 
     def neighbours(self, photo: int) -> NDArray[np.int64]:
-        """Indices of the photos that share a view with one, ascending, without itself."""
-        row = slice(self.overlap.indptr[photo], self.overlap.indptr[photo + 1])
-        return np.sort(self.overlap.indices[row]).astype(np.int64)
+        """Ascending indices of the neighbours of one photo, without itself."""
+        return self.weights.indices[self.weights.indptr[photo] : self.weights.indptr[photo + 1]].astype(np.int64)
+
+    def degrees(self) -> NDArray[np.int64]:
+        """(N,) numbers of neighbours."""
+        return np.diff(self.weights.indptr).astype(np.int64)
 
     def isolated(self) -> NDArray[np.int64]:
-        """Indices of the photos without a neighbour."""
-        return np.flatnonzero(np.diff(self.overlap.indptr) == 0)
+        """Indices of the photos without neighbours."""
+        return np.flatnonzero(self.degrees() == 0)
 
     def components(self) -> NDArray[np.int64]:
-        """(N,) number of the connected component of each photo."""
-        return sparse.csgraph.connected_components(self.overlap, directed=False)[1].astype(np.int64)
+        """(N,) number of the connected component of each photo, from 0; an isolated photo is a component of its own."""
+        from scipy.sparse.csgraph import connected_components
+
+        return connected_components(self.weights, directed=False)[1].astype(np.int64)
 
     def neighbour_table(self) -> NeighbourTable:
-        """The neighbours of every photo, itself included."""
-        size = len(self)
-        joined = sparse.csr_array(self.overlap + sparse.eye_array(size, dtype=np.float32, format="csr"))
-        joined.sort_indices()
+        """The neighbours of every photo and itself, as tensors on the CPU."""
+        ones = sparse.csr_array((np.ones(self.weights.nnz), self.weights.indices, self.weights.indptr), shape=self.weights.shape)
+        with_self = sparse.csr_array(ones + sparse.eye_array(len(self), format="csr"))
+        with_self.sort_indices()
         return NeighbourTable(
-            torch.from_numpy(joined.indptr.astype(np.int64)), torch.from_numpy(joined.indices.astype(np.int64))
+            torch.from_numpy(with_self.indptr.astype(np.int64)), torch.from_numpy(with_self.indices.astype(np.int64))
         )
 
 
@@ -91,36 +113,60 @@ def build_graph(
     *,
     method: str = "published",
     threshold: float = 0.2,
-    direction_weight: bool = False,
-    depths: DepthRange | None = None,
     seed: int = 0,
+    depths: DepthRange | None = None,
+    samples: int | None = None,
+    direction_weight: bool = False,
 ) -> CovisibilityGraph:
-    """Measure the overlap of all pairs of photos and keep those that reach the threshold.
+    """The covisibility graph of the posed photos of a scene, in the order of ``scene.posed()``.
 
     Args:
-        scene: N frames, all with poses.
-        method: ``"published"`` or ``"frustum"`` (see ``overlap_scores``), or ``"tracks"``: the triangulated points that two
-            photos share (see ``track_overlap``).
-        threshold: smallest overlap of an edge, 0 to 1.
-        direction_weight: multiply by the cosine between the viewing directions; not for tracks.
-        depths: depths between which photos see something; None: from the points of the scene, otherwise from the poses.
-        seed: of the samples.
+        scene: the mapping photos.
+        method: ``"published"`` or ``"frustum"``: from poses and cameras (``overlap_scores``); ``"tracks"``: from the points
+            of a COLMAP model (``track_scores``).
+        threshold: photos with at least this overlap are neighbours, above 0 and at most 1. R-SCoRe: 0.2.
+        seed: names the samples.
+        depths: depths at which photos see something; None: from the scene (``depth_range``).
+        samples: points in each photo; None: 1,024 as published, 256 for more than 3,000 photos.
+        direction_weight: ``"frustum"`` or ``"published"``: multiply by the cosine between the viewing directions.
 
     Raises:
-        MappingError: tracks are asked for and the scene has none (TP-622).
+        MappingError: impossible depths (TP-621); all photos from one spot (TP-622); ``"tracks"`` without points (TP-623);
+            settings out of range (TP-624); no two photos overlap (TP-625).
     """
-    frames = scene.frames
-    tracks = read_tracks(scene)
+    if method not in METHODS or not 0 < threshold <= 1 or (samples is not None and samples < 1):
+        raise MappingError(
+            "TP-624",
+            f"impossible covisibility settings: method '{method}', threshold {threshold:g}, samples {samples}",
+            fix=f"Methods are {', '.join(METHODS)}; the threshold is above 0 and at most 1; samples are 1 or more.",
+        )
+    frames = scene.posed()
+    names = tuple(frame.name for frame in frames)
+    tracks = read_tracks(scene) if method == "tracks" or depths is None else None
     if method == "tracks":
-        if tracks is None:
-            raise MappingError(
-                "TP-622",
-                "overlap from tracks needs a COLMAP model with points",
-                where=scene.root,
-                fix="Measure overlap from poses: --set global_encoding.overlap=frustum.",
-            )
-        return CovisibilityGraph(track_overlap(frames, tracks, floor=threshold), method, threshold, None)
-    if depths is None:
-        depths = depth_range(frames, tracks, seed)
-    overlap = overlap_scores(frames, depths, method=method, floor=threshold, direction_weight=direction_weight, seed=seed)
-    return CovisibilityGraph(overlap, method, threshold, depths)
+        scores = track_scores(names, _required(tracks, names, scene), floor=threshold)
+        depths, samples = None, 0
+    else:
+        depths = depths or depth_range(frames, tracks, seed)
+        samples = samples or (SAMPLES if len(frames) <= _MANY else _SAMPLES_OF_MANY)
+        options = {"floor": threshold, "samples": samples, "direction_weight": direction_weight, "seed": seed}
+        scores = overlap_scores(frames, depths, method=method, **options)
+    if scores.nnz == 0:
+        raise MappingError(
+            "TP-625",
+            f"no two of the {len(names)} photos overlap by {threshold:g} or more",
+            where=scene.root,
+            fix="Lower global_encoding.min_overlap, or take photos that see the same things.",
+        )
+    return CovisibilityGraph(scores, names, method, threshold, depths, samples)
+
+
+def _required(tracks: Tracks | None, names: tuple[str, ...], scene: Scene) -> Tracks:
+    if tracks is None or not any(len(tracks.photos[name].point) for name in names):
+        raise MappingError(
+            "TP-623",
+            "this place has no triangulated points that tell which photos see the same",
+            where=scene.root,
+            fix="Use the overlap 'published' or 'frustum', which need poses only.",
+        )
+    return tracks

@@ -27,8 +27,8 @@ Indices = NDArray[np.int64]
 Pairs = tuple[Indices, Array32]
 
 SAMPLES = 1024
-# Samples of all pairs that are tested at once. They fit the cache, and the BLAS libraries start no threads for so few.
-_CHUNK = 1 << 16
+# Values of all pairs that are computed at once, and by one matrix product.
+_CHUNK, _PRODUCT = 1 << 16, 1 << 15
 # Culling forgives this share of the farthest depth, far more than the rounding of float32.
 _TOLERANCE = 1e-4
 
@@ -150,23 +150,58 @@ class _Overlap:
 
     def seen_by(self, index: int, others: NDArray[np.int64], least: float) -> Pairs:
         """o_ij of one photo with others, where it is ``least`` or more."""
-        points = np.concatenate([self.samples_of(index), np.ones((1, self.samples))]).astype(np.float32)
-        shift = self.centres[index] - self.centres[others]
-        constants = (self.frusta.rows[others] @ shift[:, :, None]).astype(np.float32)
-        rows = np.ascontiguousarray(np.concatenate([self.rows[others], constants], axis=2).transpose(1, 0, 2))
-        shift, size = shift.astype(np.float32), max(1, _CHUNK // self.samples)
+        points, shift = self.samples_of(index), self.centres[index] - self.centres[others]
+        constants = self.frusta.rows[others] @ shift[:, :, None]
+        rows = np.concatenate([self.rows[others], constants], axis=2, dtype=np.float32).transpose(1, 0, 2)
+        cosines = _Cosines(points, shift)
+        homogeneous = np.concatenate([points, np.ones((1, self.samples))], dtype=np.float32)
         found, scores = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.float32)]
+        size = max(1, _CHUNK // self.samples)
         for chunk in (slice(start, start + size) for start in range(0, len(others), size)):
-            inside = _inside(*(rows[:, chunk] @ points), self.frusta.depths)
+            inside = _inside(*(_product(row[chunk], homogeneous) for row in rows), self.frusta.depths)
             count = np.count_nonzero(inside, axis=1)
             # No weight is above 1, so a pair with too few samples inside needs none.
             enough = np.flatnonzero(count >= least * self.samples)
-            if len(enough) > 0:
-                cosines = _sum_of_cosines(points[:3], shift[chunk][enough], inside[enough])
-                score = ((count[enough] + cosines) / (2 * self.samples)).astype(np.float32)
-                found.append(others[chunk][enough][score >= least])
-                scores.append(score[score >= least])
+            score = ((count[enough] + cosines.sums(chunk, enough, inside)) / (2 * self.samples)).astype(np.float32)
+            found.append(others[chunk][enough][score >= least])
+            scores.append(score[score >= least])
         return np.concatenate(found), np.concatenate(scores)
+
+
+class _Cosines:
+    """Cosines between the directions from two cameras to the samples of one of them.
+
+    Args:
+        points: (3, S) samples relative to their camera.
+        shift: (J, 3) that camera's centre relative to each other camera's.
+    """
+
+    def __init__(self, points: Array, shift: Array) -> None:
+        # Both |p| cos and |p + shift|^2 are matrix products, and the cosine needs no more than one root each.
+        length = np.linalg.norm(points, axis=0)
+        one, ones = np.ones((len(shift), 1)), np.ones_like(length)
+        square = np.square(shift).sum(axis=1, keepdims=True)
+        self.projected = np.concatenate([shift, one], axis=1, dtype=np.float32)
+        self.by_projected = np.stack([*(points / length), length], dtype=np.float32)
+        self.distance2 = np.concatenate([2 * shift, square, one], axis=1, dtype=np.float32)
+        self.by_distance2 = np.stack([*points, ones, np.square(length)], dtype=np.float32)
+
+    def sums(self, chunk: slice, rows: Indices, inside: NDArray[np.bool_]) -> Array32:
+        """(len(rows),) sums of the cosines of the samples inside, for some rows of a chunk of the cameras."""
+        cosine = _product(self.projected[chunk][rows], self.by_projected)
+        distance2 = _product(self.distance2[chunk][rows], self.by_distance2)
+        # Rounding may make the square negative at the other camera's centre, which is never inside.
+        cosine /= np.sqrt(np.abs(distance2, out=distance2), out=distance2)
+        return np.einsum("js,js->j", cosine, inside[rows].astype(np.float32))
+
+
+def _product(left: Array32, right: Array32) -> Array32:
+    """A matrix product in parts so small that the BLAS libraries start no threads, which would compete with ours."""
+    result = np.empty((len(left), right.shape[1]), dtype=np.float32)
+    size = max(1, _PRODUCT // right.shape[1])
+    for start in range(0, len(left), size):
+        np.matmul(left[start : start + size], right, out=result[start : start + size])
+    return result
 
 
 def _inside(a: Array32, b: Array32, depth: Array32, depths: DepthRange) -> NDArray[np.bool_]:
@@ -176,26 +211,6 @@ def _inside(a: Array32, b: Array32, depth: Array32, depths: DepthRange) -> NDArr
     inside &= depth > np.float32(depths.near)
     inside &= depth < np.float32(depths.far)
     return inside
-
-
-def _sum_of_cosines(points: Array32, shift: Array32, inside: NDArray[np.bool_]) -> Array32:
-    """(J,) sums over the (3, S) points inside of the cosine between the directions from both cameras.
-
-    Args:
-        points: relative to the camera that they are samples of.
-        shift: (J, 3) that camera's centre relative to each other camera's.
-        inside: (J, S).
-    """
-    length = np.sqrt(np.square(points).sum(axis=0))
-    square = np.square(shift).sum(axis=1)
-    # Both as matrix products: |p| cos and |p + shift|^2, of which the cosine is the quotient with one root.
-    projected = np.concatenate([shift, np.ones_like(shift[:, :1])], axis=1) @ np.stack([*(points / length), length])
-    features = np.concatenate([2 * shift, square[:, None], np.ones_like(shift[:, :1])], axis=1)
-    distance2 = features @ np.stack([*points, np.ones_like(length), np.square(length)])
-    # Rounding may make the square negative at the other camera's centre, which is never inside.
-    distance = np.sqrt(np.abs(distance2, out=distance2), out=distance2)
-    cosine = np.divide(projected, distance, out=projected)
-    return np.einsum("js,js->j", cosine, inside.astype(np.float32))
 
 
 def _matrix(rows: list[Pairs], size: int) -> sparse.csr_array:

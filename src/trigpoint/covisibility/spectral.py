@@ -1,4 +1,4 @@
-"""Codes of photos in closed form: eigenvectors of the normalised covisibility graph."""
+"""Codes of photos in closed form: eigenvectors of the normalised covisibility graph. No randomness, no iterations to set."""
 
 from __future__ import annotations
 
@@ -6,39 +6,74 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from trigpoint.core.randomness import numpy_generator
 from trigpoint.covisibility.graph import CovisibilityGraph
 
-# Up to here all eigenvectors at once are quick; beyond, only the wanted ones are computed.
-_DENSE = 2000
+Array = NDArray[np.float64]
+
+# Up to this size of a component all its eigenvectors are computed densely.
+_DENSE = 1500
 
 
 def spectral_codes(graph: CovisibilityGraph, dim: int) -> NDArray[np.float32]:
-    """(N, dim) codes whose inner products approximate the normalised adjacency D^-1/2 (A + I) D^-1/2 (Qiu et al., NetMF).
+    """One code of unit length for every photo.
 
-    Column k is sqrt(lambda_k N) v_k for the largest eigenvalues lambda_k, with the sign that makes its largest entry
-    positive. Deterministic. Where there are fewer positive eigenvalues than ``dim``, the rest is zero. A photo without
-    neighbours is an eigenvector by itself, so it keeps a code as long as ``dim`` allows.
+    With the adjacency A (edges weigh 1, and each photo is its own neighbour) and the degrees D, the rows of the leading
+    eigenvectors of D^-1/2 A D^-1/2, each multiplied by its eigenvalue, are normalised (Ng, Jordan and Weiss, 2001;
+    the eigenvalue counts slow changes along the graph more). Only positive eigenvalues are used.
+
+    The sign of an eigenvector is such that its largest entry is positive. Connected components are solved one by one, since
+    together their eigenvalues coincide and their eigenvectors are not unique. A component for which no dimension is left, and
+    an isolated photo, gets a random direction, the same in every run.
+
+    Args:
+        graph: of N photos.
+        dim: length of a code. Dimensions beyond the positive eigenvalues are 0.
     """
-    size = len(graph)
-    adjacency = sparse.csr_array(
-        (np.ones(graph.overlap.nnz), graph.overlap.indices, graph.overlap.indptr), shape=(size, size)
-    )
-    adjacency = adjacency + sparse.eye_array(size, format="csr")
-    scale = sparse.diags_array(1 / np.sqrt(np.asarray(adjacency.sum(axis=1)).ravel()))
-    values, vectors = _largest(scale @ adjacency @ scale, min(dim, size))
-    vectors = vectors * np.sqrt(np.maximum(values, 0) * size)
-    peak = np.abs(vectors).argmax(axis=0)
-    vectors = vectors * np.where(vectors[peak, np.arange(vectors.shape[1])] < 0, -1, 1)
-    return np.pad(vectors, ((0, 0), (0, dim - vectors.shape[1]))).astype(np.float32)
+    component = graph.components()
+    blocks = [np.flatnonzero(component == number) for number in range(component.max(initial=-1) + 1)]
+    solved = [(nodes, *_leading(_normalised(graph, nodes), dim)) for nodes in blocks if len(nodes) > 1]
+    values = np.concatenate([np.zeros(0), *(value for _, value, _ in solved)])
+    # Stable, so that equal eigenvalues stay in the order of their components.
+    place = np.empty(len(values), dtype=np.int64)
+    place[np.argsort(-values, kind="stable")] = np.arange(len(values))
+    codes, offset = np.zeros((len(graph), dim)), 0
+    for nodes, value, vectors in solved:
+        column = place[offset : offset + len(value)]
+        kept = column < dim
+        codes[np.ix_(nodes, column[kept])] = (vectors * value)[:, kept]
+        offset += len(value)
+    length = np.linalg.norm(codes, axis=1, keepdims=True)
+    codes /= np.where(length > 1e-12, length, 1.0)
+    for nodes in blocks:
+        if (length[nodes] <= 1e-12).any():
+            direction = numpy_generator(0, "spectral", graph.names[nodes[0]]).standard_normal(dim)
+            codes[nodes] = direction / np.linalg.norm(direction)
+    return codes.astype(np.float32)
 
 
-def _largest(matrix: sparse.csr_array, count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The largest eigenvalues, descending, with their eigenvectors."""
+def _normalised(graph: CovisibilityGraph, nodes: NDArray[np.int64]) -> sparse.csr_array:
+    """D^-1/2 A D^-1/2 of some nodes, each its own neighbour."""
+    part = sparse.csr_array(graph.weights[nodes][:, nodes], dtype=np.float64)
+    part.data[:] = 1.0
+    part = sparse.csr_array(part + sparse.eye_array(len(nodes), format="csr"))
+    scale = sparse.dia_array((1 / np.sqrt(np.diff(part.indptr))[None], [0]), shape=part.shape)
+    return sparse.csr_array(scale @ part @ scale)
+
+
+def _leading(matrix: sparse.csr_array, count: int) -> tuple[Array, Array]:
+    """The ``count`` largest positive eigenvalues, descending, and their eigenvectors as columns."""
     size = matrix.shape[0]
-    if size <= _DENSE or count >= size:
-        values, vectors = np.linalg.eigh(matrix.toarray())
+    if size <= _DENSE or count >= size // 2:
+        from scipy.linalg import eigh
+
+        values, vectors = eigh(matrix.toarray())
     else:
-        # A fixed start makes the iteration deterministic.
-        values, vectors = sparse.linalg.eigsh(matrix, k=count, which="LA", v0=np.ones(size) / np.sqrt(size))
+        from scipy.sparse.linalg import eigsh
+
+        values, vectors = eigsh(matrix, k=count, which="LA", v0=np.ones(size))
     order = np.argsort(-values, kind="stable")[:count]
-    return values[order], vectors[:, order]
+    order = order[values[order] > 1e-9]
+    vectors = vectors[:, order]
+    largest = np.abs(vectors).argmax(axis=0)
+    return values[order], vectors * np.sign(vectors[largest, np.arange(len(order))])

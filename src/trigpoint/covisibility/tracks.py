@@ -1,4 +1,4 @@
-"""Overlap from structure from motion: the triangulated points that two photos share."""
+"""How much of what one photo sees another sees too, from the triangulated points that both observe."""
 
 from __future__ import annotations
 
@@ -7,29 +7,35 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
-from trigpoint.core.scene import Frame
 from trigpoint.data.colmap_tracks import Tracks
 
 
-def track_overlap(frames: Sequence[Frame], tracks: Tracks, *, floor: float) -> sparse.csr_array:
-    """Harmonic mean of the shares of their points that two photos have in common: 2 shared / (own_i + own_j).
+def track_scores(names: Sequence[str], tracks: Tracks, *, floor: float) -> sparse.csr_array:
+    """Shares of common points of all pairs of photos that reach ``floor``.
+
+    With n_ij points observed by both photos and n_i and n_j by each, the overlap is the harmonic mean of n_ij / n_i and
+    n_ij / n_j, which is 2 n_ij / (n_i + n_j).
 
     Args:
-        frames: N frames of the scene that the tracks were read from.
-        tracks: who observes which point.
-        floor: smaller overlaps are left out, more than 0.
+        names: N names of photos. One without observations overlaps no other.
+        tracks: who observes what.
+        floor: smaller overlaps are left out, 0 < floor <= 1.
 
     Returns:
-        (N, N) float32 CSR, symmetric, without diagonal.
+        (N, N) symmetric float32 matrix with an empty diagonal.
     """
-    seen = [np.unique(tracks.photos[frame.name].point) for frame in frames]
-    rows = np.repeat(np.arange(len(seen)), [len(points) for points in seen])
-    ones = np.ones(len(rows), dtype=np.float32)
-    shape = (len(frames), len(tracks.points))
-    observed = sparse.csr_array((ones, (rows, np.concatenate(seen).astype(np.int64))), shape=shape)
-    shared = sparse.coo_array(observed @ observed.T)
-    own = np.array([len(points) for points in seen], dtype=np.float32)
-    i, j = shared.coords
-    overlap = 2 * shared.data / np.maximum(own[i] + own[j], 1)
-    kept = (i != j) & (overlap >= floor)
-    return sparse.csr_array((overlap[kept].astype(np.float32), (i[kept], j[kept])), shape=(len(frames), len(frames)))
+    points = [np.unique(tracks.photos[name].point) if name in tracks.photos else np.zeros(0, np.int64) for name in names]
+    counts = np.array([len(own) for own in points], dtype=np.int64)
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    indices = np.concatenate([np.zeros(0, np.int64), *points])
+    ones = np.ones(len(indices), dtype=np.float32)
+    seen = sparse.csr_array((ones, indices, indptr), shape=(len(names), len(tracks.points)))
+    shared = sparse.coo_array(seen @ seen.T)
+    row, column = shared.coords
+    other = row != column
+    row, column, common = row[other], column[other], shared.data[other]
+    score = 2 * common / (counts[row] + counts[column])
+    keep = score >= floor
+    result = sparse.csr_array((score[keep].astype(np.float32), (row[keep], column[keep])), shape=shared.shape)
+    result.sort_indices()
+    return result

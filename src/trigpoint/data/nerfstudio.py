@@ -57,7 +57,8 @@ def read(path: Path, options: ReadOptions) -> Scene:
                 camera = camera_of(builder, {**document, **values}, image, f"{file}, frame {name}")
                 split = splits.get(name) if splits else None
                 unused += bool(splits) and split is None
-                builder.add(Frame(name, image, camera, _pose(values, f"{file}, frame {name}"), split))
+                pose = _pose(values, f"{file}, frame {name}")
+                builder.add(Frame(name, image, camera, pose, split, depth_path=_depth(values, file)))
     if unused:
         builder.note(f"Photos in no list of training or test photos, not used: {unused}.")
     return builder.build()
@@ -78,6 +79,12 @@ def _locate(values: dict[str, Any], file: Path, where: str) -> tuple[str, Path]:
         image = next((candidate for candidate in candidates if is_file(candidate)), image)
     name = image.relative_to(file.parent) if image.is_relative_to(file.parent) else image
     return name.as_posix(), image
+
+
+def _depth(values: dict[str, Any], file: Path) -> Path | None:
+    given = values.get("depth_file_path")
+    depth = file.parent / _normal(given) if isinstance(given, str) and given.strip() else None
+    return depth if depth is not None and is_file(depth) else None
 
 
 def _normal(given: str) -> str:

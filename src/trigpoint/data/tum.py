@@ -31,6 +31,9 @@ _PUBLISHED = {
 }
 _RECORDING = re.compile(r"(?<![a-z])(?:freiburg|fr)([123])(?!\d)")
 
+# The format's depth images have 5,000 steps a metre.
+_DEPTH_UNIT_M = 1 / 5000
+
 
 def sniff(path: Path) -> bool:
     """Whether both lists exist."""
@@ -57,7 +60,7 @@ def read(path: Path, options: ReadOptions) -> Scene:
                 raise SceneError("TP-204", gap, where=image, fix="Give --skip-invalid to leave such photos out.")
             if builder.exists(name, image):
                 cam_from_world = _pose(rows[pose], f"{path / 'groundtruth.txt'}, line {lines[pose]}").inverse()
-                builder.add(Frame(name, image, camera, cam_from_world, depth_path=depths[number]))
+                builder.add(Frame(name, image, camera, cam_from_world, depth_path=depths[number], depth_unit=_DEPTH_UNIT_M))
     return builder.build()
 
 

@@ -77,6 +77,7 @@ def figure_html(picture: str, caption: str) -> str:
 
 
 def legend_html(*entries: tuple[str, str]) -> str:
+    """What the colours of a picture mean: (name, variable of the style sheet) each."""
     spans = "".join(f'<span style="--swatch:var(--{colour})">{escape(name)}</span>' for name, colour in entries)
     return f'<div class="legend">{spans}</div>'
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions, solve_pnp
+from trigpoint.localization.pnp import MIN_POINTS, PinholeIntrinsics, PnpOptions, PnpResult, solve_pnp
 from trigpoint.mapping.scene_map import Hypothesis, SceneMap
 
 Array = NDArray[np.float64]
@@ -78,10 +78,28 @@ def choose_hypothesis(
         enough = options.enough * scene_map.calibration.typical_share * len(some)
         best_count = -1
         for index, points in enumerate(scene_map.points(descriptors[some], hypotheses)):
-            count = solve_pnp(points_px[some], points, intrinsics, trial).count
+            count = solve_known(points_px[some], points, intrinsics, trial).count
             tried += options.iterations
             if count > best_count:
                 best, best_count = index, count
             if best_count >= enough:
                 break
     return Chosen(best, scene_map.points(descriptors, [hypotheses[best]])[0], tried)
+
+
+def solve_known(points_px: Array, points_world: Array, intrinsics: PinholeIntrinsics, options: PnpOptions) -> PnpResult:
+    """As ``solve_pnp``, from the keypoints whose points are known: those without have NaN and are never inliers.
+
+    Raises:
+        MappingError: as ``solve_pnp``.
+    """
+    known = np.isfinite(points_world).all(axis=1)
+    if known.all():
+        return solve_pnp(points_px, points_world, intrinsics, options)
+    inliers = np.zeros(len(known), dtype=bool)
+    if known.sum() < MIN_POINTS:
+        reason = f"only {known.sum()} of {len(known)} keypoints match a landmark, at least {MIN_POINTS} are needed"
+        return PnpResult(None, inliers, reason)
+    result = solve_pnp(points_px[known], points_world[known], intrinsics, options)
+    inliers[known] = result.inliers
+    return replace(result, inliers=inliers)

@@ -21,9 +21,9 @@ from trigpoint.features.local import LocalEncoder
 from trigpoint.features.reduced import ReducedEncoder
 from trigpoint.features.views import plain_view
 from trigpoint.localization.focal import estimate_focal
-from trigpoint.localization.hypotheses import TrialOptions, choose_hypothesis
+from trigpoint.localization.hypotheses import TrialOptions, choose_hypothesis, solve_known
 from trigpoint.localization.intrinsics import exif_camera, guess_focal_px
-from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions, PnpResult, pose_covariance, solve_pnp
+from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions, PnpResult, pose_covariance
 from trigpoint.localization.verdict import Verdict, VerdictOptions, judge, noise_inliers
 from trigpoint.mapping.scene_map import SceneMap, load_map
 
@@ -149,7 +149,7 @@ class Localizer:
 
     def _solve(self, camera: Camera, query: _Query, points: NDArray[np.float64], tried: int) -> _Solution:
         points_px, intrinsics = query.points_px, query.intrinsics
-        result = solve_pnp(points_px, points, intrinsics, self.options.pnp)
+        result = solve_known(points_px, points, intrinsics, self.options.pnp)
         covariance, distance = None, math.inf
         if result.cam_from_world is not None:
             inliers = result.inliers
@@ -158,12 +158,16 @@ class Localizer:
         area = camera.width * camera.height * query.scale**2
         options = self.options
         tried += options.pnp.max_iterations
-        noise = noise_inliers(len(points), area, options.pnp.threshold_px, tried, options.verdict)
+        matched = int(np.isfinite(points).all(axis=1).sum())
+        noise = noise_inliers(matched, area, options.pnp.threshold_px, tried, options.verdict)
         verdict = judge(result, covariance, distance, noise, self.map.calibration, options.verdict)
         return _Solution(result, covariance, verdict)
 
     def _estimated_camera(self, photo: Photo, found: PhotoFeatures, points: NDArray[np.float64]) -> Camera:
-        focal = estimate_focal(found, points, photo.width, photo.height, self.options.pnp)
+        known = np.isfinite(points).all(axis=1)
+        index = torch.from_numpy(known)
+        found = PhotoFeatures(found.image_px[known], found.descriptors[index], found.scores[index], found.scale)
+        focal = estimate_focal(found, points[known], photo.width, photo.height, self.options.pnp)
         return Camera.pinhole(photo.width, photo.height, focal)
 
     def _warm_up(self) -> None:

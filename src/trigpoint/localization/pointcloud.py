@@ -58,7 +58,8 @@ def implicit_points(
             focal = np.array(frame.camera.pinhole_params()[:2]) * found.scale
             intrinsics = PinholeIntrinsics(focal[0], focal[1], 0.0, 0.0)
             # A mapping photo finds itself first; of an ensemble the network that knows this part of the place counts.
-            hypotheses = scene_map.hypotheses(found, (photo.width, photo.height))[: len(scene_map.heads)]
+            # Keypoints that match no landmark have NaN and fit nothing.
+            hypotheses = scene_map.hypotheses(found, (photo.width, photo.height))[: max(1, len(scene_map.heads))]
             predicted = [points[usable] for points in scene_map.points(found.descriptors, hypotheses)]
             fitting = [
                 reprojection_errors_px(frame.pose(), rays[usable] * focal, xyz, intrinsics) < threshold_px

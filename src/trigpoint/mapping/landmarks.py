@@ -1,4 +1,4 @@
-"""Triangulated keypoints with their descriptors: what a hierarchical map holds in place of networks (Sarlin et al., CVPR 2019).
+"""Triangulated keypoints with their descriptors: what a hierarchical map holds in place of networks.
 
 A query finds mapping photos that look like it, and its keypoints are matched with the landmarks that these photos see.
 """

@@ -91,6 +91,7 @@ class _Run:
     seconds: dict[str, float] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    damaged: set[str] = field(default_factory=set)
 
     def run(self) -> ReconstructionReport:
         with self._timed("photos"):
@@ -146,6 +147,7 @@ class _Run:
         invalid = extract_features(database, photos, self.options.thread_count, self.stop)
         check_invalid(invalid, len(photos), self.options.skip_invalid)
         self.problems += invalid_problems(invalid)
+        self.damaged |= {name for name, _ in invalid}
         check_count(len(photos) - len(invalid), self.source)
 
     def _place(self, database: Path, photos: list[SourcePhoto]) -> Placement:
@@ -197,17 +199,18 @@ class _Run:
         self, database: Path, photos: list[SourcePhoto], placement: Placement, scale: MetricScale | None, resumed: bool
     ) -> ReconstructionReport:
         names, model = [photo.name for photo in photos], placement.model
+        whole = [photo for photo in photos if photo.name not in self.damaged]
         unplaced = account_for(names, placement.placed, placement.weak, keypoint_counts(database), verified_pairs(database))
         record: dict[str, Any] = {"metric": scale is not None, "scale": scale.record if scale else {}}
-        record |= {"photos": len(photos), "placed": len(placement.placed), "mapper": placement.mapper}
-        pictures = write_place(self.output, self.work, model, photos, record)
+        record |= {"photos": len(whole), "placed": len(placement.placed), "mapper": placement.mapper}
+        pictures = write_place(self.output, self.work, model, whole, record)
         if pictures == REFERRED:
             self.notes.append(f"the place refers to the photos in {self.source}: keep them there")
         return ReconstructionReport(
             output=self.output,
-            photos=len(photos),
+            photos=len(whole),
             placed=tuple(names[number - 1] for number in sorted(placement.placed)),
-            unplaced=tuple(unplaced),
+            unplaced=tuple(item for item in unplaced if item.name not in self.damaged),
             left_out=tuple(self.problems),
             mapper=placement.mapper,
             points=int(model.num_points3D()),

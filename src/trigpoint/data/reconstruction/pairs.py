@@ -61,10 +61,10 @@ def nearest_pairs(vectors: Array, neighbours: int) -> Pairs:
 
 def nearest_in_space(positions_m: NDArray[np.float64], neighbours: int) -> Pairs:
     """Each photo with the nearest by position, (N, 3) m, as (smaller, larger) index."""
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
-    _, nearest = cKDTree(positions_m).query(positions_m, k=min(neighbours + 1, len(positions_m)))
-    return {(min(a, int(b)), max(a, int(b))) for a, row in enumerate(nearest) for b in row if int(b) != a}
+    _, nearest = KDTree(positions_m).query(positions_m, k=min(neighbours + 1, len(positions_m)))
+    return {(min(a, int(b)), max(a, int(b))) for a, row in enumerate(np.asarray(nearest)) for b in row if int(b) != a}
 
 
 def photo_vectors(database_path: Path, count: int, seed: int) -> Array:
@@ -84,7 +84,7 @@ def photo_vectors(database_path: Path, count: int, seed: int) -> Array:
     if len(sample) < _WORDS:
         return np.zeros((count, _WORDS * 128), dtype=np.float32)
     state = derived_seed(seed, "reconstruction", "visual words") % (1 << 32)
-    means = MiniBatchKMeans(_WORDS, n_init=1, random_state=state).fit(sample)
+    means = MiniBatchKMeans(_WORDS, random_state=state).fit(sample)
     words = np.asarray(means.cluster_centers_, dtype=np.float32)
     return np.stack([_vlad(values, words) for values in descriptors])
 
@@ -92,15 +92,15 @@ def photo_vectors(database_path: Path, count: int, seed: int) -> Array:
 def _descriptors(database: Any, number: int) -> Array:
     if not database.exists_descriptors(number):
         return np.zeros((0, 128), dtype=np.float32)
-    # Those of the largest keypoints come first in COLMAP's order; they are found again most surely.
-    return np.asarray(database.read_descriptors(number).data[:_PER_PHOTO], dtype=np.float32) / 512
+    data = np.asarray(database.read_descriptors(number).data)
+    return np.asarray(data[:: max(1, len(data) // _PER_PHOTO)] / 512, dtype=np.float32)
 
 
 def _vlad(descriptors: Array, words: Array) -> Array:
-    result = np.zeros_like(words)
+    sums = np.zeros_like(words)
     if len(descriptors):
         nearest = np.argmax(descriptors @ words.T - 0.5 * (words**2).sum(axis=1), axis=1)
-        np.add.at(result, nearest, descriptors - words[nearest])
-    result /= np.maximum(np.linalg.norm(result, axis=1, keepdims=True), 1e-12)
-    flat = result.ravel()
-    return flat / max(float(np.linalg.norm(flat)), 1e-12)
+        np.add.at(sums, nearest, descriptors - words[nearest])
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    flat = (sums / np.maximum(lengths, 1e-12)).ravel()
+    return np.asarray(flat / max(float(np.linalg.norm(flat)), 1e-12), dtype=np.float32)

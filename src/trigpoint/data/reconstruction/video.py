@@ -135,6 +135,7 @@ def _sharpest(video: Path, frames: int | None, every: float | None, stop: StopRe
 def _opened(video: Path) -> Any:
     try:
         import av
+        from av.error import FFmpegError
     except ImportError:
         raise SceneError(
             "TP-254",
@@ -144,7 +145,7 @@ def _opened(video: Path) -> Any:
         ) from None
     try:
         container = av.open(str(video))
-    except (av.FFmpegError, OSError, ValueError) as error:
+    except (FFmpegError, OSError, ValueError) as error:
         raise _unreadable(video, str(getattr(error, "strerror", None) or error)) from error
     if not container.streams.video:
         container.close()
@@ -154,13 +155,13 @@ def _opened(video: Path) -> Any:
 
 def _decoded(container: Any, video: Path) -> Iterator[tuple[float, Any]]:
     """(time in s, frame); a video that is damaged at some place is refused there."""
-    import av
+    from av.error import FFmpegError
 
     try:
         for frame in container.decode(video=0):
             if frame.time is not None:
                 yield float(frame.time), frame
-    except (av.FFmpegError, OSError, ValueError) as error:
+    except (FFmpegError, OSError, ValueError) as error:
         raise _unreadable(video, str(getattr(error, "strerror", None) or error)) from error
 
 

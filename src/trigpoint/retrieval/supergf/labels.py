@@ -51,7 +51,7 @@ def labels_from_overlaps(overlaps: Sequence[Overlap], *, ignore_below: float = 0
     blocks = [_symmetric(overlap, index, ignore_below) for index, overlap in enumerate(overlaps)]
     if not blocks:
         raise MappingError("TP-643", "there are no overlap matrices", fix="Give one for each place.")
-    place = np.repeat(np.arange(len(blocks), dtype=np.int32), [block.shape[0] for block in blocks])
+    place = np.repeat(np.arange(len(blocks), dtype=np.int32), [overlap.shape[0] for overlap in overlaps])  # pyright: ignore
     return GradedLabels(sparse.csr_array(sparse.block_diag(blocks, format="csr")), place)
 
 
@@ -73,8 +73,8 @@ def check_labels(labels: GradedLabels, positive_label: float) -> NDArray[np.int6
 
 
 def _symmetric(overlap: Overlap, index: int, ignore_below: float) -> sparse.coo_array:
-    shape = tuple(overlap.shape)
     rows, columns, values = sparse.find(overlap)
+    shape: tuple[int, ...] = tuple(overlap.shape or ())
     if len(shape) != 2 or shape[0] != shape[1] or not (np.isfinite(values) & (values >= 0) & (values < 1 + 1e-5)).all():
         raise MappingError(
             "TP-643",

@@ -31,7 +31,8 @@ def soft_average_precision(
         (Q,), 0 where all labels are 0.
     """
     spacing = (high - low) / (bins - 1)
-    position = (high - similarity.clamp(low, high)) / spacing
+    # Clamped last: rounding beyond the last centre would give a negative weight.
+    position = ((high - similarity) / spacing).clamp(0, bins - 1)
     weight = torch.ones_like(similarity) if member is None else member.to(similarity.dtype)
     relevant = labels * weight
     # Each similarity lies between two neighbouring centres, so its triangular weights are two numbers.

@@ -1,0 +1,166 @@
+"""Train a SuperGF aggregator on synthetic places and compare it with other descriptors on places it has not seen.
+
+    python benchmarks/train_supergf.py --work DIR -o supergf.aggregator [--places 30] [--unseen 9] [--steps 600]
+
+Rooms, streets and rooms that look alike are rendered by day and by night; labels come from their exact depth. Queries are
+the held-out photos of all unseen places together, the gallery their walks; a right answer overlaps by half or more. Rendered
+places and features stay in DIR for the next run, and an interrupted training continues.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import cycle, islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.linalg import block_diag
+
+from trigpoint.core.artifact import write_json
+from trigpoint.core.camera import Camera
+from trigpoint.core.progress import progress
+from trigpoint.core.scene import TEST, Frame
+from trigpoint.data.readers import open_scene
+from trigpoint.data.synthetic.place import PLACES, build_place
+from trigpoint.data.synthetic.scene import FOCAL_WIDTH_PX, SyntheticConfig, write_synthetic_scene
+from trigpoint.features.encoders import load_encoder
+from trigpoint.retrieval.descriptor import GlobalDescriptor, fit_descriptor
+from trigpoint.retrieval.evaluation import RetrievalScore, evaluate_descriptor
+from trigpoint.retrieval.photos import SizedFeatures, ViewPolicy, photo_features
+from trigpoint.retrieval.supergf.build import TrainedAggregator, train_aggregator
+from trigpoint.retrieval.supergf.config import COMPACT
+from trigpoint.retrieval.supergf.labels import labels_from_overlaps
+
+WIDTH, HEIGHT = 640, 480
+# Depth is compared at a tenth of the size, with this relative tolerance.
+REDUCTION, TOLERANCE = 10, 0.1
+FIRST_SEED, FIRST_UNSEEN_SEED = 1000, 900_000
+MIN_OVERLAP = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """Photos of a synthetic place, and the share of each that each other sees, (N, N)."""
+
+    frames: tuple[Frame, ...]
+    overlap: NDArray[np.float32]
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--places", type=int, default=30)
+    parser.add_argument("--unseen", type=int, default=9)
+    parser.add_argument("--steps", type=int, default=COMPACT.training.steps)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    trained = train(options)
+    scores = evaluate(places(options.work, options.unseen, FIRST_UNSEEN_SEED), trained.descriptor, options.work / "features")
+    print(f"{trained.bytes / 1e6:.2f} MB; training {trained.seconds['training']:.0f} s in this run")
+    print(f"{'descriptor':>12} {'light':>6} {'R@1':>6} {'R@5':>6} {'R@10':>6} {'ms':>7}")
+    for light, score in scores:
+        shares = " ".join(f"{100 * share:6.1f}" for share in score.recall.values())
+        print(f"{score.descriptor:>12} {light:>6} {shares} {score.describe_ms:7.2f}")
+    if options.json:
+        history = [vars(point) for point in trained.history]
+        results = [{"light": light, **score.to_json()} for light, score in scores]
+        write_json(options.json, {"scores": results, "history": history, "seconds": trained.seconds, "bytes": trained.bytes})
+
+
+def train(options: argparse.Namespace) -> TrainedAggregator:
+    """Train on the synthetic places, or continue."""
+    seen = places(options.work, options.places, FIRST_SEED)
+    return train_aggregator(
+        [frame.image_path for place in seen for frame in place.frames],
+        labels_from_overlaps([place.overlap for place in seen]),
+        options.output,
+        recipe=replace(COMPACT, training=replace(COMPACT.training, steps=options.steps)),
+        data=f"{options.places} synthetic places of trigpoint, seeds from {FIRST_SEED}, rendered by its own program",
+        licence="Apache-2.0",
+        seed=options.seed,
+        device=options.device,
+    )
+
+
+def places(work: Path, count: int, first_seed: int) -> list[Place]:
+    """Synthetic places of all kinds in turn, rendered unless they are there."""
+    made = []
+    for index, kind in enumerate(islice(cycle(PLACES), count)):
+        folder = work / f"{kind}-{first_seed + index}"
+        if not (folder / "overlap.npy").exists():
+            config = SyntheticConfig(
+                kind, first_seed + index, WIDTH, HEIGHT, n_train=24, n_test=8, n_test_night=8, train_night_share=0.4
+            )
+            frames = write_synthetic_scene(folder, config).frames
+            np.save(folder / "overlap.npy", exact_overlap(config, frames))
+        made.append(Place(open_scene(folder).frames, np.load(folder / "overlap.npy")))
+    return made
+
+
+def exact_overlap(config: SyntheticConfig, frames: Sequence[Frame]) -> NDArray[np.float32]:
+    """(N, N) share of the surface points in photo i that photo j sees."""
+    place = build_place(config.kind, config.seed)
+    camera = Camera.pinhole(WIDTH // REDUCTION, HEIGHT // REDUCTION, config.focal_px / FOCAL_WIDTH_PX * WIDTH / REDUCTION)
+    depths = [place.depth_m(frame.pose(), camera) for frame in frames]
+    points = [_points(frame, depth, camera) for frame, depth in zip(frames, depths, strict=True)]
+    overlap = np.zeros((len(frames), len(frames)), dtype=np.float32)
+    with progress("overlap", len(frames)) as advance:
+        for column, (frame, depth) in enumerate(zip(frames, depths, strict=True)):
+            for row, surface in enumerate(points):
+                overlap[row, column] = _share_seen(frame.pose().apply(surface), depth, camera)
+            advance()
+    return overlap
+
+
+def _points(frame: Frame, depth_m: NDArray[np.float32], camera: Camera) -> NDArray[np.float64]:
+    rows, columns = np.nonzero(np.isfinite(depth_m))
+    fx, fy, cx, cy = camera.pinhole_params()
+    z = depth_m[rows, columns].astype(np.float64)
+    in_cam = np.stack([(columns + 0.5 - cx) / fx * z, (rows + 0.5 - cy) / fy * z, z], axis=1)
+    return frame.pose().inverse().apply(in_cam)
+
+
+def _share_seen(in_cam: NDArray[np.float64], depth_m: NDArray[np.float32], camera: Camera) -> float:
+    ahead = in_cam[in_cam[:, 2] > 0.05]
+    fx, fy, cx, cy = camera.pinhole_params()
+    column = np.floor(ahead[:, 0] / ahead[:, 2] * fx + cx)
+    row = np.floor(ahead[:, 1] / ahead[:, 2] * fy + cy)
+    inside = (column >= 0) & (column < camera.width) & (row >= 0) & (row < camera.height)
+    z = ahead[inside, 2]
+    surface = depth_m[row[inside].astype(np.int64), column[inside].astype(np.int64)]
+    return float((np.abs(surface - z) < TOLERANCE * z).sum() / max(len(in_cam), 1))
+
+
+def evaluate(unseen: Sequence[Place], trained: GlobalDescriptor, cache: Path) -> list[tuple[str, RetrievalScore]]:
+    """Recall of all descriptors on held-out photos, by day and by night."""
+    frames = [frame for place in unseen for frame in place.frames]
+    overlap = block_diag(*(place.overlap for place in unseen))
+    right = np.asarray((overlap + overlap.T) / 2 >= MIN_OVERLAP, dtype=bool)
+    policy = ViewPolicy(480, 1024)
+    encoder = load_encoder("xfeat", torch.device("cpu"))
+    found = photo_features([frame.image_path for frame in frames], encoder, policy, cache=cache)
+    gallery = np.array([frame.split != TEST for frame in frames])
+    kept = [photo for photo, inside in zip(found, gallery, strict=True) if inside]
+    descriptors = [trained, *(fit_descriptor(name, kept) for name in ("vlad", "gem", "mean"))]
+    scores = []
+    for light in ("day", "night"):
+        asked = np.array([f"test-{light}/" in frame.name for frame in frames])
+        asked &= right[:, gallery].any(axis=1)
+        queries: list[SizedFeatures] = [photo for photo, inside in zip(found, asked, strict=True) if inside]
+        positives = right[np.ix_(asked, gallery)]
+        scores += [(light, evaluate_descriptor(descriptor, queries, kept, positives)) for descriptor in descriptors]
+    return scores
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""Codes of photos by node2vec on the covisibility graph: photos that walks often visit together get similar codes.
+
+Skip-gram with negative sampling, with the windows and the loss of R-SCoRe (which trains PyTorch Geometric's Node2Vec).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trigpoint.core.config import require
+from trigpoint.core.progress import progress
+from trigpoint.core.randomness import numpy_generator, torch_generator
+from trigpoint.covisibility.graph import CovisibilityGraph
+from trigpoint.covisibility.walks import Walker
+
+_EPSILON = 1e-15
+
+
+@dataclass(frozen=True)
+class Node2VecParams:
+    """How codes are learned. The defaults are R-SCoRe's.
+
+    Attributes:
+        p, q: return and in-out parameters of the walks.
+        walks_per_node: walks from each start node of a batch.
+        walk_length: nodes of a walk.
+        context: nodes of a window; its first node is paired with the others.
+        negatives: random walks for each walk.
+        learning_rate: of Adam, without schedule.
+        steps: batches.
+        batch: start nodes of a batch.
+        spread: standard deviation of the codes before training.
+    """
+
+    p: float = 0.25
+    q: float = 4.0
+    walks_per_node: int = 128
+    walk_length: int = 20
+    context: int = 10
+    negatives: int = 1
+    learning_rate: float = 0.01
+    steps: int = 5000
+    batch: int = 256
+    spread: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("p", "q", "learning_rate", "spread"):
+            require(0 < getattr(self, name) < math.inf, f"node2vec.{name}", getattr(self, name), "above 0")
+        for name in ("walks_per_node", "negatives", "steps", "batch"):
+            require(getattr(self, name) >= 1, f"node2vec.{name}", getattr(self, name), "1 or more")
+        require(2 <= self.context <= self.walk_length, "node2vec.context", self.context, "2 up to walk_length")
+
+
+def node2vec_codes(
+    graph: CovisibilityGraph, dim: int, seed: int, params: Node2VecParams | None = None
+) -> NDArray[np.float32]:
+    """Learn one code for every photo; isolated photos keep one of their own, apart from all others.
+
+    Args:
+        graph: of N photos.
+        dim: length of a code. R-SCoRe: 256.
+        seed: names the first codes and the walks.
+        params: settings; None: ``quick_params(N)``, which fits a CPU.
+
+    Returns:
+        (N, dim) codes, not normalised.
+    """
+    params = params or quick_params(len(graph))
+    walker = Walker.on(graph, params.p, params.q)
+    first = torch.randn((len(graph), dim), generator=torch_generator(seed, "node2vec", "first codes"))
+    codes = torch.nn.Parameter(params.spread * first)
+    optimizer = torch.optim.Adam([codes], lr=params.learning_rate, fused=True)
+    starts = start_nodes(len(graph), params.batch, seed)
+    with progress("Photo codes", params.steps) as advance:
+        for step in range(params.steps):
+            generator = numpy_generator(seed, "node2vec", step)
+            start = np.tile(next(starts), params.walks_per_node)
+            positive = walker.walks(start, params.walk_length, generator)
+            negative = random_nodes(np.tile(start, params.negatives), params.walk_length, len(graph), generator)
+            optimizer.zero_grad(set_to_none=True)
+            loss = window_loss(codes, torch.from_numpy(positive), torch.from_numpy(negative), params.context)
+            loss.backward()
+            optimizer.step()
+            advance(note=f"loss {float(loss.detach()):.3f}")
+    return codes.detach().numpy()
+
+
+def quick_params(photos: int) -> Node2VecParams:
+    """Settings that converge on a CPU, measured in docs/covisibility.md: fewer walks at once, and fewer steps."""
+    return Node2VecParams(walks_per_node=1, steps=max(600, photos // 4))
+
+
+def start_nodes(count: int, batch: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    """Batches of start nodes without end: every node equally often, at most ``count`` a batch, none left out."""
+    rest, epoch = np.zeros(0, dtype=np.int64), 0
+    batch = min(batch, count)
+    while True:
+        while len(rest) < batch:
+            rest = np.concatenate([rest, numpy_generator(seed, "node2vec", "epoch", epoch).permutation(count)])
+            epoch += 1
+        yield rest[:batch]
+        rest = rest[batch:]
+
+
+def random_nodes(start: NDArray[np.int64], length: int, count: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    """(B, length): each start node followed by uniformly drawn nodes."""
+    return np.concatenate([start[:, None], generator.integers(0, count, (len(start), length - 1))], axis=1)
+
+
+def window_loss(codes: Tensor, positive: Tensor, negative: Tensor, context: int) -> Tensor:
+    """The mean of -log(sigmoid(x) + 1e-15) over positive pairs plus that of -log(1 - sigmoid(x) + 1e-15) over negative ones.
+
+    x is the inner product of two codes. The pairs are those of the first node of every window of ``context`` nodes with the
+    others of the window.
+
+    Args:
+        codes: (N, D).
+        positive, negative: (B, L) walks.
+        context: nodes of a window, at most L.
+    """
+    length = positive.shape[1]
+    first, second = torch.arange(length)[:, None], torch.arange(length)
+    paired = (first <= length - context) & (second > first) & (second < first + context)
+    # All products within each walk at once: most are of some window, and picking them one by one costs more than the rest.
+    together, apart = (torch.sigmoid(_products(codes, walks)) for walks in (positive, negative))
+    pairs = int(paired.sum())
+    attract = (torch.log(together + _EPSILON) * paired).sum() / (pairs * len(positive))
+    repel = (torch.log(1 - apart + _EPSILON) * paired).sum() / (pairs * len(negative))
+    return -attract - repel
+
+
+def _products(codes: Tensor, walks: Tensor) -> Tensor:
+    """(B, L, L) inner products of the codes along each walk."""
+    nodes = torch.nn.functional.embedding(walks, codes)
+    return nodes @ nodes.transpose(1, 2)

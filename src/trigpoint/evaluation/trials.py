@@ -1,0 +1,181 @@
+"""Several presets on one place, each with several seeds: the trials and what they come to."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from trigpoint.core.errors import ConfigError, TrigpointError
+from trigpoint.core.progress import console
+from trigpoint.evaluation.evaluate import Evaluation
+from trigpoint.evaluation.metrics import finite_or_none
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The median of some values, and the smallest and largest."""
+
+    median: float
+    low: float
+    high: float
+
+    @staticmethod
+    def of(values: Sequence[float]) -> Spread | None:
+        """None when there are no values."""
+        return Spread(statistics.median(values), min(values), max(values)) if values else None
+
+    def to_json(self) -> dict[str, float | None]:
+        """Plain values for JSON; infinite ones become null."""
+        return {key: finite_or_none(value) for key, value in vars(self).items()}
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """One map and its evaluation.
+
+    Attributes:
+        preset, seed: of the map.
+        map_bytes: size of the map file; None if there is none.
+        mapping_seconds: None if it is not known.
+        evaluation: None if something failed.
+        problem: what failed.
+    """
+
+    preset: str
+    seed: int
+    map_bytes: int | None = None
+    mapping_seconds: float | None = None
+    evaluation: Evaluation | None = None
+    problem: str = ""
+
+
+# (map file, its size, mapping seconds or None) of a preset and a seed.
+Build = Callable[[str, int], tuple[Path, int, float | None]]
+
+
+def run_trials(
+    presets: Sequence[str], seeds: Sequence[int], build: Build, judge: Callable[[Path], Evaluation]
+) -> list[Trial]:
+    """Build and evaluate each preset with each seed. What fails becomes the ``problem`` of its trial.
+
+    Args:
+        presets: different names.
+        seeds: different numbers.
+        build: makes a map.
+        judge: evaluates a map file.
+    """
+    trials: list[Trial] = []
+    for preset in presets:
+        for seed in seeds:
+            console().print(f"preset {preset}, seed {seed}", markup=False)
+            trials.append(_run_trial(preset, seed, build, judge))
+            if trials[-1].problem:
+                console().print(trials[-1].problem, markup=False, soft_wrap=True)
+    return trials
+
+
+def _run_trial(preset: str, seed: int, build: Build, judge: Callable[[Path], Evaluation]) -> Trial:
+    trial = Trial(preset, seed)
+    try:
+        path, size, seconds = build(preset, seed)
+        trial = Trial(preset, seed, size, seconds)
+        return Trial(preset, seed, size, seconds, judge(path))
+    except TrigpointError as error:
+        problem = str(error)
+    # Hours of the other presets must not be lost because one runs out of memory, or has a bug.
+    except Exception as error:
+        problem = f"{type(error).__name__}: {error}"
+    return Trial(preset, seed, trial.map_bytes, trial.mapping_seconds, problem=" ".join(problem.split()))
+
+
+def check_choice(presets: Sequence[str], seeds: Sequence[int]) -> None:
+    """Refuse lists that are no comparison.
+
+    Raises:
+        ConfigError: a preset that is named twice, or none (TP-763); the same for seeds (TP-764).
+    """
+    if not presets or len(set(presets)) < len(presets):
+        raise ConfigError(
+            "TP-763",
+            "a preset is named twice" if presets else "no preset is named",
+            where="--presets",
+            fix="Name each preset once, such as --presets ace-compact trig.",
+        )
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise ConfigError(
+            "TP-764",
+            "a seed is given twice" if seeds else "no seed is given",
+            where="--seeds",
+            fix="Give different numbers, such as --seeds 0 1 2.",
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """All trials of one preset that worked.
+
+    Attributes:
+        preset: its name.
+        trials: all, those that failed included.
+        recall: share of all photos within each threshold, every pose counted.
+        translation, rotation_deg: of the median errors.
+        map_bytes, mapping_seconds, photo_ms: of the maps and the times; None where nothing is known.
+        problems: what failed.
+    """
+
+    preset: str
+    trials: tuple[Trial, ...]
+    recall: tuple[Spread, ...]
+    translation: Spread | None
+    rotation_deg: Spread | None
+    map_bytes: Spread | None
+    mapping_seconds: Spread | None
+    photo_ms: Spread | None
+    problems: tuple[str, ...]
+
+    @staticmethod
+    def of(preset: str, trials: Sequence[Trial]) -> Summary:
+        """Of the trials of this preset among others."""
+        own = tuple(trial for trial in trials if trial.preset == preset)
+        found = [trial.evaluation for trial in own if trial.evaluation is not None]
+        recalls = [evaluation.recall() for evaluation in found]
+        medians = [evaluation.medians() for evaluation in found]
+        spreads = (Spread.of(shares) for shares in zip(*recalls, strict=True))
+        return Summary(
+            preset,
+            own,
+            tuple(spread for spread in spreads if spread is not None),
+            Spread.of([each[0] for each in medians]),
+            Spread.of([each[1] for each in medians]),
+            Spread.of([trial.map_bytes for trial in own if trial.map_bytes is not None]),
+            Spread.of([trial.mapping_seconds for trial in own if trial.mapping_seconds is not None]),
+            Spread.of([evaluation.median_ms() for evaluation in found]),
+            tuple(f"seed {trial.seed}: {trial.problem}" for trial in own if trial.problem),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON; infinite and unknown ones are null."""
+        spreads = ("translation", "rotation_deg", "map_bytes", "mapping_seconds", "photo_ms")
+        values = {name: getattr(self, name) for name in spreads}
+        return {
+            "preset": self.preset,
+            "recall": [spread.to_json() for spread in self.recall],
+            **{name: None if value is None else value.to_json() for name, value in values.items()},
+            "trials": [
+                {
+                    "seed": trial.seed,
+                    "map_bytes": trial.map_bytes,
+                    "mapping_seconds": trial.mapping_seconds,
+                    "problem": trial.problem,
+                    "evaluation": None if trial.evaluation is None else _numbers(trial.evaluation),
+                }
+                for trial in self.trials
+            ],
+        }
+
+
+def _numbers(evaluation: Evaluation) -> dict[str, Any]:
+    return {key: value for key, value in evaluation.to_json().items() if key != "frames"}

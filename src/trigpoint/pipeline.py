@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from trigpoint.core.scene import Frame, Scene
 from trigpoint.data.inspect import MIN_POSED
 from trigpoint.data.splits import apply_holdout, parse_holdout
 from trigpoint.features.encoders import load_encoder
-from trigpoint.mapping.config import MappingConfig
+from trigpoint.mapping.config import fitted_to
 from trigpoint.mapping.parallel import join_workers
 from trigpoint.mapping.presets import DEFAULT_PRESET, preset_config
 from trigpoint.mapping.scene_map import SceneMap, load_map, save_map
@@ -84,7 +84,7 @@ def build_map(
     workers = join_workers()
     frames = mapping_frames(scene)
     encoder = load_encoder(config.features.encoder, chosen)
-    job = Job(scene, frames, _fitted(config, len(frames)), holdout, seed, chosen, encoder, workers)
+    job = Job(scene, frames, fitted_to(config, len(frames)), holdout, seed, chosen, encoder, workers)
     if not workers.first:
         return _assist(job, output)
     with _work_folder(output) as work:
@@ -112,11 +112,6 @@ def _assist(job: Job, output: Path) -> BuildResult:
         _, seconds = job.run(_work_path(output), stop)
     job.workers.wait()
     return BuildResult(load_map(output), output, output.stat().st_size, seconds, False)
-
-
-def _fitted(config: MappingConfig, photos: int) -> MappingConfig:
-    """The recipe with as many clusters as there are photos at most."""
-    return replace(config, head=replace(config.head, clusters=min(config.head.clusters, photos)))
 
 
 def mapping_frames(scene: Scene) -> tuple[Frame, ...]:

@@ -34,6 +34,9 @@ def stop_request() -> Iterator[StopRequest]:
         yield request
         return
 
+    # It takes over SIGTERM when it is first imported, so that must not happen later.
+    import pycolmap  # noqa: F401
+
     def on_signal(number: int, frame: FrameType | None) -> None:
         if request.requested:
             raise KeyboardInterrupt

@@ -100,7 +100,9 @@ class CovisibilityGraph:
 
     def neighbour_table(self) -> NeighbourTable:
         """The neighbours of every photo and itself, as tensors on the CPU."""
-        ones = sparse.csr_array((np.ones(self.weights.nnz), self.weights.indices, self.weights.indptr), shape=self.weights.shape)
+        ones = sparse.csr_array(
+            (np.ones(self.weights.nnz), self.weights.indices, self.weights.indptr), shape=self.weights.shape
+        )
         with_self = sparse.csr_array(ones + sparse.eye_array(len(self), format="csr"))
         with_self.sort_indices()
         return NeighbourTable(

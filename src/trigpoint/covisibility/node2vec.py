@@ -94,7 +94,7 @@ def node2vec_codes(
 
 def quick_params(photos: int) -> Node2VecParams:
     """Settings that converge on a CPU, measured in docs/covisibility.md: fewer walks at once, and fewer steps."""
-    return Node2VecParams(walks_per_node=1, steps=max(600, photos // 4))
+    return Node2VecParams(walks_per_node=1, spread=0.1, steps=max(400, photos // 3))
 
 
 def start_nodes(count: int, batch: int, seed: int) -> Iterator[NDArray[np.int64]]:

@@ -23,7 +23,7 @@ from trigpoint.covisibility.frusta import Frusta
 
 Array = NDArray[np.float64]
 Array32 = NDArray[np.float32]
-Indices = NDArray[np.int64]
+Indices = NDArray[np.int32]
 Pairs = tuple[Indices, Array32]
 
 SAMPLES = 1024
@@ -72,13 +72,24 @@ def overlap_scores(
     # With o_ji <= 1, s = 2 o_ij o_ji / (o_ij + o_ji) reaches the floor only if o_ij does this.
     least = floor / (2 - floor)
     with progress("Overlap", 2 * len(names)) as advance:
-        forward = _each(len(names), lambda index: sampler.seen_by(index, sampler.candidates(index), least), advance)
-        one_way = _matrix(forward, len(names))
-        incoming = one_way.tocsc()
+        one_way = _each(len(names), lambda index: sampler.seen_by(index, sampler.candidates(index), least), advance)
+        incoming = _matrix(one_way, len(names)).tocsc()
         incoming.sort_indices()
-        others = np.split(incoming.indices.astype(np.int64), incoming.indptr[1:-1])
-        backward = _each(len(names), lambda index: sampler.seen_by(index, others[index], least), advance)
-    return _symmetric(one_way, _matrix(backward, len(names)).T.tocsr(), sampler.directions(), floor)
+        both = _each(len(names), lambda index: _mean(sampler, index, incoming, least, floor), advance)
+    lower = _matrix(both, len(names))
+    result = sparse.csr_array(lower + lower.T)
+    result.sort_indices()
+    return result
+
+
+def _mean(sampler: _Overlap, index: int, incoming: sparse.csc_array, least: float, floor: float) -> Pairs:
+    """The overlaps of photo j with all i for which ``incoming`` holds o_ij, where they reach the floor."""
+    column = slice(incoming.indptr[index], incoming.indptr[index + 1])
+    others, forward = incoming.indices[column], incoming.data[column]
+    found, backward = sampler.seen_by(index, others, least)
+    forward = forward[np.searchsorted(others, found)]
+    score = 2 * forward * backward / (forward + backward) * sampler.agreement(index, found)
+    return found[score >= floor], score[score >= floor]
 
 
 def _each(count: int, work: Callable[[int], Pairs], advance: Advance) -> list[Pairs]:
@@ -114,11 +125,14 @@ class _Overlap:
         self.corners = np.ascontiguousarray(corners.transpose(1, 2, 0), dtype=np.float32)
         self.slack = np.float32(_TOLERANCE * (far + float(np.abs(self.centres).max(initial=0.0))))
 
-    def directions(self) -> Array | None:
-        """(N, 3) viewing directions if overlaps are to be multiplied by their cosine."""
-        return self.frusta.world_from_cam[:, :, 2] if self.direction_weight else None
+    def agreement(self, index: int, others: Indices) -> Array32:
+        """Cosines between viewing directions, at least 0, if overlaps are to be multiplied by them; otherwise 1."""
+        if not self.direction_weight:
+            return np.ones(len(others), dtype=np.float32)
+        axes = self.frusta.world_from_cam[:, :, 2]
+        return (axes[others] @ axes[index]).clip(0, 1).astype(np.float32)
 
-    def candidates(self, index: int) -> NDArray[np.int64]:
+    def candidates(self, index: int) -> Indices:
         """Photos after ``index`` for which neither o_ij nor o_ji must be 0.
 
         If all corners of a convex volume lie outside one plane of a frustum, so do all samples in it.
@@ -127,10 +141,7 @@ class _Overlap:
         seen = self.corners[:, :, index] @ self.planes[:, :, after]
         sees = self.planes[:, :, index] @ self.corners[:, :, after]
         keep = self._meets(*seen) & self._meets(*sees.transpose(1, 0, 2))
-        if self.direction_weight:
-            axes = self.frusta.world_from_cam[:, :, 2]
-            keep &= axes[after] @ axes[index] > 0
-        return np.flatnonzero(keep) + index + 1
+        return (np.flatnonzero(keep) + index + 1).astype(np.int32)
 
     def _meets(self, a: Array32, b: Array32, depth: Array32) -> NDArray[np.bool_]:
         """From (8, J) values of ``Frusta.rows`` at corners: whether no plane has all corners outside."""
@@ -148,14 +159,14 @@ class _Overlap:
         in_camera = np.concatenate([sideways * self.z if self.scaled else sideways, self.z[None]])
         return self.frusta.world_from_cam[index] @ in_camera
 
-    def seen_by(self, index: int, others: NDArray[np.int64], least: float) -> Pairs:
+    def seen_by(self, index: int, others: Indices, least: float) -> Pairs:
         """o_ij of one photo with others, where it is ``least`` or more."""
         points, shift = self.samples_of(index), self.centres[index] - self.centres[others]
         constants = self.frusta.rows[others] @ shift[:, :, None]
         rows = np.concatenate([self.rows[others], constants], axis=2, dtype=np.float32).transpose(1, 0, 2)
         cosines = _Cosines(points, shift)
         homogeneous = np.concatenate([points, np.ones((1, self.samples))], dtype=np.float32)
-        found, scores = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.float32)]
+        found, scores = [np.zeros(0, dtype=np.int32)], [np.zeros(0, dtype=np.float32)]
         size = max(1, _CHUNK // self.samples)
         for chunk in (slice(start, start + size) for start in range(0, len(others), size)):
             inside = _inside(*(_product(row[chunk], homogeneous) for row in rows), self.frusta.depths)
@@ -215,25 +226,6 @@ def _inside(a: Array32, b: Array32, depth: Array32, depths: DepthRange) -> NDArr
 
 def _matrix(rows: list[Pairs], size: int) -> sparse.csr_array:
     indptr = np.concatenate([[0], np.cumsum([len(found) for found, _ in rows])])
-    empty: list[Pairs] = [(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))]
-    indices = np.concatenate([found for found, _ in rows + empty])
-    values = np.concatenate([score for _, score in rows + empty])
+    indices = np.concatenate([np.zeros(0, dtype=np.int32), *(found for found, _ in rows)])
+    values = np.concatenate([np.zeros(0, dtype=np.float32), *(score for _, score in rows)])
     return sparse.csr_array((values, indices, indptr), shape=(size, size))
-
-
-def _symmetric(
-    one_way: sparse.csr_array, back: sparse.csr_array, directions: Array | None, floor: float
-) -> sparse.csr_array:
-    """The harmonic mean of both directions where both are known, in both triangles."""
-    product = (one_way * back).tocoo()
-    row, column = product.coords
-    total = np.asarray((one_way + back).tocsr()[row, column]).ravel()
-    score = 2 * product.data / total
-    if directions is not None:
-        score = score * (directions[row] * directions[column]).sum(axis=1).clip(0)
-    keep = score >= floor
-    coords = (np.concatenate([row[keep], column[keep]]), np.concatenate([column[keep], row[keep]]))
-    values = np.concatenate([score[keep], score[keep]]).astype(np.float32)
-    result = sparse.csr_array(sparse.coo_array((values, coords), shape=one_way.shape))
-    result.sort_indices()
-    return result

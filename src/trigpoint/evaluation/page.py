@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from trigpoint.core.localization import OK
 from trigpoint.evaluation.charts import confidence_chart, reliability_chart, rotation_curve, translation_curve
@@ -13,7 +12,16 @@ from trigpoint.evaluation.evaluate import Evaluation
 from trigpoint.evaluation.formatting import angle, duration, length, percent, threshold
 from trigpoint.evaluation.gallery import badge, gallery_html
 from trigpoint.evaluation.metrics import recall_interval
-from trigpoint.evaluation.page_parts import Facts, Section, document_html, figure_html, legend_html, section_html, table_html
+from trigpoint.evaluation.page_parts import (
+    Facts,
+    Section,
+    document_html,
+    facts_html,
+    figure_html,
+    legend_html,
+    section_html,
+    table_html,
+)
 from trigpoint.evaluation.pictures import Place, oblique_picture, outside, top_picture
 from trigpoint.evaluation.reliability import Reliability
 from trigpoint.localization.agreement import Agreement
@@ -40,7 +48,7 @@ def page_html(
         _charts(evaluation),
         gallery_html(place, images, agreements),
         *(section_html(section) for section in sections),
-        *(_facts(heading, values) for heading, values in facts.named()),
+        *(facts_html(heading, values) for heading, values in facts.named()),
         _frames(evaluation),
         _reading(evaluation),
     ]
@@ -142,11 +150,6 @@ def _reliability_caption(reliability: Reliability, units: str) -> str:
         f" within {escape(threshold(reliability.correct_within, units))}, with their number; an honest confidence puts the"
         " dots on the dotted line."
     )
-
-
-def _facts(heading: str, values: Mapping[str, Any]) -> str:
-    entries = "".join(f"<dt>{escape(str(key))}</dt><dd>{escape(str(value))}</dd>" for key, value in values.items())
-    return f'<section><h2>{escape(heading)}</h2><div class="card"><dl>{entries}</dl></div></section>'
 
 
 def _frames(evaluation: Evaluation) -> str:

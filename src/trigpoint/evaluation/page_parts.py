@@ -91,3 +91,9 @@ def section_html(section: Section) -> str:
         table = table_html([escape(cell) for cell in section.header], rows)
         parts.append(f'<div class="card scroll">{table}</div>')
     return "".join(parts) + "</section>"
+
+
+def facts_html(heading: str, values: Mapping[str, Any]) -> str:
+    """A heading with a list of labels and values."""
+    entries = "".join(f"<dt>{escape(str(key))}</dt><dd>{escape(str(value))}</dd>" for key, value in values.items())
+    return f'<section><h2>{escape(heading)}</h2><div class="card"><dl>{entries}</dl></div></section>'

@@ -14,12 +14,12 @@ from rich.text import Text
 from trigpoint.core.artifact import write_json, write_text
 from trigpoint.evaluation.evaluate import Evaluation
 from trigpoint.evaluation.formatting import angle, duration, length, percent, threshold
-from trigpoint.evaluation.page_parts import Section, document_html, figure_html, section_html
+from trigpoint.evaluation.page_parts import Section, document_html, facts_html, figure_html, section_html
 from trigpoint.evaluation.report import markdown_table
 from trigpoint.evaluation.trial_charts import figure_svg, recall_chart, size_chart, swatches
 from trigpoint.evaluation.trials import Spread, Summary
 
-_SHOWN_ON_TERMINAL = 2
+_SHOWN_ON_TERMINAL = 1
 
 
 def print_comparison(summaries: Sequence[Summary], title: str, console: Console) -> None:
@@ -27,7 +27,7 @@ def print_comparison(summaries: Sequence[Summary], title: str, console: Console)
     header, rows = table_rows(summaries, thresholds=_SHOWN_ON_TERMINAL)
     table = Table(title=Text(title))
     for index, name in enumerate(header):
-        table.add_column(Text(name), justify="right" if index else "left")
+        table.add_column(Text(name), justify="right" if index else "left", no_wrap=index == 0)
     for row in rows:
         table.add_row(*map(Text, row))
     console.print(table)
@@ -46,7 +46,8 @@ def table_rows(summaries: Sequence[Summary], *, thresholds: int | None = None) -
     units = "m" if first is None else first.units
     limits = () if first is None else first.thresholds[:thresholds]
     within = [f"within {threshold(limit, units)}" for limit in limits]
-    header = ["preset", *within, "median error", "map", "mapping", "photo"]
+    # What it costs before the further thresholds, which may need scrolling.
+    header = ["preset", *within[:1], "median error", "map", "mapping", "photo", *within[1:]]
     return header, [_cells(each, len(limits), units) for each in summaries]
 
 
@@ -60,13 +61,15 @@ def _cells(summary: Summary, limits: int, units: str) -> list[str]:
     error = f"{_spread(summary.translation, lambda value: length(value, units))}, {_spread(summary.rotation_deg, angle)}"
     known = [trial for trial in summary.trials if trial.mapping_seconds is not None]
     unknown = "unknown" if summary.map_bytes is not None and not known else "-"
+    within = [_spread(share, percent) for share in shares]
     return [
         summary.preset + (f" ({len(summary.problems)} of {len(summary.trials)} failed)" if summary.problems else ""),
-        *(_spread(share, percent) for share in shares),
+        *within[:1],
         error if summary.translation is not None else "-",
         _spread(summary.map_bytes, lambda value: f"{value / 1e6:.2f} MB"),
         _spread(summary.mapping_seconds, lambda value: duration(1000 * value)) if known else unknown,
         _spread(summary.photo_ms, duration),
+        *within[1:],
     ]
 
 
@@ -139,7 +142,7 @@ def _html(summaries: Sequence[Summary], title: str, facts: Mapping[str, Mapping[
     body += [f'<section><h2>Accuracy, and what it costs</h2><div class="charts">{charts}</div></section>'] if charts else []
     body += [section_html(section) for section in sections[1:]]
     for heading, values in facts.items():
-        body.append(section_html(Section(heading.capitalize(), "", ("", " "), tuple(values.items()))))
+        body.append(facts_html(heading.capitalize(), values))
     return document_html(title, body)
 
 

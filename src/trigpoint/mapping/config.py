@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from trigpoint.core.config import require
 from trigpoint.core.image import MIN_SIDE_PX
@@ -14,6 +14,7 @@ from trigpoint.mapping.training_config import HeadConfig, LossConfig, OptimizerC
 METHODS = ("regression", "hierarchical")
 ENCODINGS = ("none", "descriptor", "codes")
 CODES = ("node2vec", "spectral")
+PHOTOS_PER_CODE_NUMBER = 4
 OVERLAPS = ("published", "frustum", "tracks")
 
 
@@ -80,7 +81,9 @@ class GlobalConfig:
         codes: ``"node2vec"`` or ``"spectral"``.
         overlap: ``"published"``, ``"frustum"`` or ``"tracks"``: how covisibility is measured.
         direction_weight: whether overlap from poses is multiplied by the cosine between the viewing directions.
-        min_overlap: photos with at least this overlap are neighbours.
+        min_overlap: photos with at least this overlap are neighbours. Where that gives photos fewer than ``min_neighbours``
+            on average it is halved, several times if need be.
+        min_neighbours: see above; 0 keeps ``min_overlap``.
         hypotheses: codes that are tried for a query.
     """
 
@@ -94,6 +97,7 @@ class GlobalConfig:
     overlap: str = "published"
     direction_weight: bool = False
     min_overlap: float = 0.2
+    min_neighbours: float = 0.0
     hypotheses: int = 10
 
     def __post_init__(self) -> None:
@@ -104,6 +108,7 @@ class GlobalConfig:
             require(getattr(self, name) >= 1, f"global_encoding.{name}", getattr(self, name), "1 or more")
         require(0 <= self.noise < math.inf, "global_encoding.noise", self.noise, "0 or more")
         require(0 <= self.neighbour_share <= 1, "global_encoding.neighbour_share", self.neighbour_share, "0 to 1")
+        require(0 <= self.min_neighbours < math.inf, "global_encoding.min_neighbours", self.min_neighbours, "0 or more")
         require(0 < self.min_overlap <= 1, "global_encoding.min_overlap", self.min_overlap, "more than 0, up to 1")
 
 
@@ -131,3 +136,14 @@ class MappingConfig:
     def __post_init__(self) -> None:
         require(self.method in METHODS, "method", self.method, " or ".join(METHODS))
         require(self.ensemble >= 1, "ensemble", self.ensemble, "1 or more")
+
+
+def fitted_to(config: MappingConfig, photos: int) -> MappingConfig:
+    """The recipe for a place with this many photos: no more clusters than photos, and no more spectral code numbers than a
+    quarter of them. The higher eigenvectors tell single photos apart, and a network that knows which photo it looks at has
+    no need to agree with the others.
+    """
+    encoding = config.global_encoding
+    if encoding.kind == "codes" and encoding.codes == "spectral":
+        encoding = replace(encoding, dim=max(1, min(encoding.dim, photos // PHOTOS_PER_CODE_NUMBER)))
+    return replace(config, global_encoding=encoding, head=replace(config.head, clusters=min(config.head.clusters, photos)))

@@ -74,24 +74,24 @@ def _write(path: Path, scene: Scene, photos: Sequence[SizedFeatures], config: Gl
 
 
 def _graph(scene: Scene, config: GlobalConfig, seed: int) -> CovisibilityGraph:
-    """The covisibility graph; where no photos overlap enough, with a lower threshold, which is said."""
+    """The covisibility graph; where too few photos overlap, with a lower threshold, which is said."""
     threshold = config.min_overlap
     while True:
+        last = threshold < _LOWEST_OVERLAP
         try:
             graph = build_graph(
                 scene, method=config.overlap, threshold=threshold, direction_weight=config.direction_weight, seed=seed
             )
+            if last or graph.degrees().mean() >= min(config.min_neighbours, (len(graph) - 1) / 2):
+                break
         except MappingError as error:
-            if error.code != _NO_OVERLAP or threshold < _LOWEST_OVERLAP:
+            if error.code != _NO_OVERLAP or last:
                 raise
-            threshold /= 2
-        else:
-            break
+        threshold /= 2
     alone = len(graph.isolated())
     if threshold < config.min_overlap or alone:
-        console().print(
-            f"Photos that see the same: {graph.edges} pairs overlap by {threshold:.2f} or more, {alone} photos by none"
-        )
+        said = f"{graph.edges} pairs of photos overlap by {threshold:.2f} or more"
+        console().print(f"{said}, {alone} photos with none" if alone else said)
     return graph
 
 

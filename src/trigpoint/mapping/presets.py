@@ -120,6 +120,7 @@ _ALL = (
             overlap="frustum",
             direction_weight=True,
             min_overlap=0.4,
+            min_neighbours=15.0,
         ),
     ),
 )

@@ -201,11 +201,7 @@ class _Run:
         names, model = [photo.name for photo in photos], placement.model
         whole = [photo for photo in photos if photo.name not in self.damaged]
         unplaced = account_for(names, placement.placed, placement.weak, keypoint_counts(database), verified_pairs(database))
-        record: dict[str, Any] = {"metric": scale is not None, "scale": scale.record if scale else {}}
-        record |= {"photos": len(whole), "placed": len(placement.placed), "mapper": placement.mapper}
-        pictures = write_place(self.output, self.work, model, whole, record)
-        if pictures == REFERRED:
-            self.notes.append(f"the place refers to the photos in {self.source}: keep them there")
+        pictures = self._write(placement, whole, scale)
         return ReconstructionReport(
             output=self.output,
             photos=len(whole),
@@ -224,3 +220,11 @@ class _Run:
             seconds=self.seconds,
             resumed=resumed,
         )
+
+    def _write(self, placement: Placement, photos: list[SourcePhoto], scale: MetricScale | None) -> str:
+        record: dict[str, Any] = {"metric": scale is not None, "scale": scale.record if scale else {}}
+        record |= {"photos": len(photos), "placed": len(placement.placed), "mapper": placement.mapper}
+        pictures = write_place(self.output, self.work, placement.model, photos, record)
+        if pictures == REFERRED:
+            self.notes.append(f"the place refers to the photos in {self.source}: keep them there")
+        return pictures

@@ -45,9 +45,8 @@ def run_mapper(mapper: str, work: Path, photos: int, options: ReconstructionOpti
     output = work / mapper
     output.mkdir(exist_ok=True)
     log = work / f"{mapper}.log"
-    arguments = [mapper, str(work / "database.db"), str(output)]
-    numbers = [str(options.colmap_seed(mapper)), str(options.thread_count)]
-    command = [sys.executable, "-m", "trigpoint.data.reconstruction.mapping_process", *arguments, *numbers]
+    arguments = [mapper, work / "database.db", output, options.colmap_seed(mapper), options.thread_count]
+    command = [sys.executable, "-m", "trigpoint.data.reconstruction.mapping_process", *map(str, arguments)]
     with log.open("wb") as stream:
         process = subprocess.Popen(
             command,

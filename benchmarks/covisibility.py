@@ -68,7 +68,8 @@ def run(arguments: argparse.Namespace, name: str, method: str) -> dict[str, Any]
     print(
         f"{name} {method} {arguments.threshold}: {len(graph)} photos, depths {depths}, {graph.samples} samples, "
         f"{row['graph_s']:.1f} s ({row['graph_cpu_s']:.1f} s CPU), peak {row['peak_mb']:.0f} MB, {graph.edges} edges, "
-        f"{graph.degrees().mean():.0f} neighbours, {len(graph.isolated())} isolated, {graph.components().max() + 1} components",
+        f"{graph.degrees().mean():.0f} neighbours, {len(graph.isolated())} isolated, "
+        f"{graph.components().max() + 1} components",
         flush=True,
     )
     row["codes"] = [measure(graph, kind, dim) for kind in arguments.codes for dim in arguments.dims]

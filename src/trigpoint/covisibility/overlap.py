@@ -75,6 +75,7 @@ def overlap_scores(
         one_way = _each(len(names), lambda index: sampler.seen_by(index, sampler.candidates(index), least), advance)
         incoming = _matrix(one_way, len(names)).tocsc()
         incoming.sort_indices()
+        del one_way
         both = _each(len(names), lambda index: _mean(sampler, index, incoming, least, floor), advance)
     lower = _matrix(both, len(names))
     result = sparse.csr_array(lower + lower.T)

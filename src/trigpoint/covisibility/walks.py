@@ -23,28 +23,28 @@ class Walker:
         indptr, indices: neighbours of each node, ascending.
         p: return parameter. Going back to the last node weighs 1 / p.
         q: in-out parameter. A node that is no neighbour of the last one weighs 1 / q, a common neighbour 1.
-        edges: ascending keys source * N + target.
         matrix: (N, N) adjacency, for small graphs.
+        edges: ascending keys source * N + target, for large ones.
     """
 
     indptr: Indices
     indices: Indices
     p: float
     q: float
-    edges: Indices
     matrix: NDArray[np.bool_] | None
+    edges: Indices | None
 
     @staticmethod
-    def on(graph: CovisibilityGraph, p: float, q: float) -> Walker:
+    def on(graph: CovisibilityGraph, p: float, q: float, *, matrix_nodes: int = _MATRIX_NODES) -> Walker:
         """A walker on a covisibility graph."""
         size, indptr = len(graph), graph.weights.indptr.astype(np.int64)
         indices = graph.weights.indices.astype(np.int64)
-        edges = np.repeat(np.arange(size), np.diff(indptr)) * size + indices
-        matrix = None
-        if size <= _MATRIX_NODES:
-            matrix = np.zeros((size, size), dtype=bool)
-            matrix.ravel()[edges] = True
-        return Walker(indptr, indices, p, q, edges, matrix)
+        if size > matrix_nodes:
+            return Walker(indptr, indices, p, q, None, np.repeat(np.arange(size), np.diff(indptr)) * size + indices)
+        matrix = np.zeros((size, size), dtype=bool)
+        for node in range(size):
+            matrix[node, indices[indptr[node] : indptr[node + 1]]] = True
+        return Walker(indptr, indices, p, q, matrix, None)
 
     def walks(self, start: Indices, length: int, generator: np.random.Generator) -> Indices:
         """One walk from each of (B,) nodes: (B, length), the start included. Isolated nodes stay where they are."""
@@ -60,6 +60,7 @@ class Walker:
         """Whether pairs of nodes are neighbours."""
         if self.matrix is not None:
             return self.matrix[first, second]
+        assert self.edges is not None
         key = first * (len(self.indptr) - 1) + second
         place = np.searchsorted(self.edges, key).clip(max=len(self.edges) - 1)
         return self.edges[place] == key

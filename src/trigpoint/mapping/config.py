@@ -85,6 +85,7 @@ class GlobalConfig:
             on average it is halved, several times if need be.
         min_neighbours: see above; 0 keeps ``min_overlap``.
         hypotheses: codes that are tried for a query.
+        min_photos: places with fewer photos are mapped without a global encoding.
     """
 
     kind: str = "none"
@@ -99,11 +100,13 @@ class GlobalConfig:
     min_overlap: float = 0.2
     min_neighbours: float = 0.0
     hypotheses: int = 10
+    min_photos: int = 0
 
     def __post_init__(self) -> None:
         require(self.kind in ENCODINGS, "global_encoding.kind", self.kind, " or ".join(ENCODINGS))
         require(self.codes in CODES, "global_encoding.codes", self.codes, " or ".join(CODES))
         require(self.overlap in OVERLAPS, "global_encoding.overlap", self.overlap, " or ".join(OVERLAPS))
+        require(self.min_photos >= 0, "global_encoding.min_photos", self.min_photos, "0 or more")
         for name in ("dim", "descriptor_dim", "hypotheses"):
             require(getattr(self, name) >= 1, f"global_encoding.{name}", getattr(self, name), "1 or more")
         require(0 <= self.noise < math.inf, "global_encoding.noise", self.noise, "0 or more")
@@ -139,11 +142,13 @@ class MappingConfig:
 
 
 def fitted_to(config: MappingConfig, photos: int) -> MappingConfig:
-    """The recipe for a place with this many photos: no more clusters than photos, and no more spectral code numbers than a
-    quarter of them. The higher eigenvectors tell single photos apart, and a network that knows which photo it looks at has
-    no need to agree with the others.
+    """The recipe for a place with this many photos: no global encoding below its ``min_photos``, no more clusters than photos,
+    and no more spectral code numbers than a quarter of them. The higher eigenvectors tell single photos apart, and a network
+    that knows which photo it looks at has no need to agree with the others.
     """
     encoding = config.global_encoding
+    if photos < encoding.min_photos:
+        encoding = replace(encoding, kind="none")
     if encoding.kind == "codes" and encoding.codes == "spectral":
         encoding = replace(encoding, dim=max(1, min(encoding.dim, photos // PHOTOS_PER_CODE_NUMBER)))
     return replace(config, global_encoding=encoding, head=replace(config.head, clusters=min(config.head.clusters, photos)))

@@ -32,7 +32,7 @@ class LandmarkConfig:
     descriptor: str = "vlad"
     descriptor_dim: int = 1024
     min_overlap: float = 0.1
-    neighbours: int = 20
+    neighbours: int = 10
     matcher: str = "nearest"
     min_cosine: float = 0.82
     min_photos: int = 3

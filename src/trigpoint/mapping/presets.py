@@ -62,6 +62,9 @@ _COMPACT = MappingConfig(
     optimizer=OptimizerConfig(kind="muon", matrix_rate=0.04, warmup_share=0.04, steps=1500, batch=2048),
 )
 
+# The classical way, to compare with: keypoints triangulated from the known poses, retrieval, matching.
+_HIERARCHICAL = MappingConfig(preset="hierarchical", method="hierarchical", features=FeatureConfig(query_keypoints=1500))
+
 _ALL = (
     _ACE,
     replace(_ACE, preset="poker", ensemble=4),
@@ -105,9 +108,8 @@ _ALL = (
             final=replace(_COMPACT.loss.final, depth_sigma=0.0),
         ),
     ),
-    # The classical way, to compare with: keypoints triangulated from the known poses, retrieval, matching.
-    MappingConfig(preset="hierarchical", method="hierarchical"),
-    MappingConfig(preset="hierarchical-compact", method="hierarchical", landmarks=LandmarkConfig(kept="mean")),
+    _HIERARCHICAL,
+    replace(_HIERARCHICAL, preset="hierarchical-compact", landmarks=LandmarkConfig(kept="mean")),
     # Ours: what the measurements in docs/presets.md say.
     replace(
         _COMPACT,
@@ -121,6 +123,7 @@ _ALL = (
             direction_weight=True,
             min_overlap=0.4,
             min_neighbours=15.0,
+            min_photos=200,
         ),
     ),
 )

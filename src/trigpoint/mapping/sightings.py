@@ -109,20 +109,44 @@ class Sightings:
 
 
 def join_tracks(matches: Indices, photo: Indices) -> Sightings:
-    """Connected components of matched keypoints. One with two keypoints in one photo mixes different things: left out.
+    """Join matched keypoints to tracks with at most one keypoint in each photo.
+
+    A single wrong match would mix two things, so matches are joined in the order of how many third keypoints match both
+    sides, and a match that would put two keypoints of one photo into a track is left out.
 
     Args:
         matches: (M, 2) pairs of keypoints, counted over all photos.
         photo: (K,) photo of each keypoint.
     """
-    count = len(photo)
-    joined = sparse.coo_array((np.ones(len(matches), dtype=np.int8), (matches[:, 0], matches[:, 1])), shape=(count, count))
-    label = sparse.csgraph.connected_components(joined.tocsr(), directed=False)[1].astype(np.int64)
-    size = np.bincount(label, minlength=1)
-    keypoint = np.flatnonzero(size[label] > 1)
-    keypoint = keypoint[np.argsort(label[keypoint], kind="stable")]
-    sightings = Sightings(label[keypoint], keypoint, photo[keypoint])
-    # Keypoints are ordered by photo, so two of one photo stand beside each other.
-    twice = (np.diff(sightings.track) == 0) & (np.diff(sightings.photo) == 0)
-    mixed = np.isin(sightings.track, sightings.track[1:][twice])
-    return sightings.select(~mixed)
+    order = np.argsort(-_support(matches, len(photo)), kind="stable")
+    parent, photo_of = list(range(len(photo))), photo.tolist()
+    photos: dict[int, set[int]] = {}
+    for one, other in matches[order].tolist():
+        small, large = _root(parent, one), _root(parent, other)
+        if small == large:
+            continue
+        in_small, in_large = (photos.get(root) or {photo_of[root]} for root in (small, large))
+        if len(in_small) > len(in_large):
+            small, large, in_small, in_large = large, small, in_large, in_small
+        if in_small.isdisjoint(in_large):
+            parent[small] = large
+            in_large |= in_small
+            photos[large] = in_large
+            photos.pop(small, None)
+    root = np.array([_root(parent, keypoint) for keypoint in range(len(parent))], dtype=np.int64)
+    keypoint = np.flatnonzero(np.bincount(root, minlength=len(root))[root] > 1)
+    keypoint = keypoint[np.argsort(root[keypoint], kind="stable")]
+    return Sightings(np.unique(root[keypoint], return_inverse=True)[1], keypoint, photo[keypoint])
+
+
+def _support(matches: Indices, count: int) -> Indices:
+    """(M,) number of third keypoints that match both sides of each match."""
+    joined = sparse.coo_array((np.ones(len(matches), dtype=np.int32), (matches[:, 0], matches[:, 1])), shape=(count, count))
+    both = (joined + joined.T).tocsr()
+    return np.asarray((both @ both)[matches[:, 0], matches[:, 1]], dtype=np.int64).ravel()
+
+
+def _root(parent: list[int], keypoint: int) -> int:
+    while parent[keypoint] != keypoint:
+        parent[keypoint] = keypoint = parent[parent[keypoint]]
+    return keypoint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from trigpoint.core.interrupt import Interrupted, StopRequest
 from trigpoint.core.progress import progress
 from trigpoint.data.reconstruction.options import ReconstructionOptions
 
-# A few seconds of work: the time until Ctrl-C is answered.
-_PAIRS_PER_STEP = 40
+# Ctrl-C is answered between steps.
+_STEP_S = 2.0
+_FIRST_STEP, _LARGEST_STEP = 5, 500
 
 
 def match_pairs(
@@ -32,10 +34,13 @@ def match_pairs(
     pairing.match_list_path = database_path.with_name("pairs.txt")
     todo = _not_done(database_path, pairs)
     with progress("Comparing photos", len(pairs), start=len(pairs) - len(todo)) as advance:
-        for start in range(0, len(todo), _PAIRS_PER_STEP):
-            step = todo[start : start + _PAIRS_PER_STEP]
+        size = _FIRST_STEP
+        while todo:
+            step, todo = todo[:size], todo[size:]
+            began = time.monotonic()
             pairing.match_list_path.write_text("".join(f"{first} {second}\n" for first, second in step))
             pycolmap.match_image_pairs(database_path, matching, pairing, verification, pycolmap.Device.cpu)
+            size = min(max(1, round(size * _STEP_S / max(time.monotonic() - began, 1e-3))), 2 * size, _LARGEST_STEP)
             advance(len(step))
             if stop:
                 raise Interrupted

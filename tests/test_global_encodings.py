@@ -1,0 +1,99 @@
+"""Maps with global encodings and ensembles, end to end on a small room: they build, repeat, load and answer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from tiny_place import CHEAP
+
+from trigpoint.data.readers import open_scene
+from trigpoint.localization.localizer import Localizer
+from trigpoint.mapping.config import fitted_to
+from trigpoint.mapping.presets import PRESETS, preset_config
+from trigpoint.mapping.scene_map import load_map, map_bytes
+from trigpoint.pipeline import build_map
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
+
+METHODS = {
+    "trig": ("global_encoding.min_photos=0",),
+    "glace-compact": ("global_encoding.dim=64",),
+    "rscore-compact": ("global_encoding.codes=spectral", "features.pca_dim=32"),
+    "poker-compact": ("ensemble=3",),
+}
+
+
+@pytest.fixture(scope="module", params=METHODS)
+def built(request, room, tmp_path_factory):
+    """The map of one method, with its file."""
+    path = tmp_path_factory.mktemp("maps") / f"{request.param}.trig"
+    build_map(open_scene(room), path, preset=request.param, overrides=(*CHEAP, "head.width=96", *METHODS[request.param]))
+    return request.param, path
+
+
+def test_every_byte_is_accounted_for(built):
+    _, path = built
+    assert sum(map_bytes(path).values()) == path.stat().st_size
+
+
+def test_hypotheses_of_a_query(built, room):
+    method, path = built
+    localizer = Localizer.load(path)
+    scene_map = localizer.map
+    photo = open_scene(room).subset("test").frames[0]
+    answer = localizer.localize(photo.image_path, camera=photo.camera)
+    assert answer.status in ("ok", "rejected", "failed") and answer.points > 0
+    expected = {"trig": 10, "glace-compact": 1, "rscore-compact": 10, "poker-compact": 3}[method]
+    from trigpoint.core.image import read_photo
+
+    found = localizer._features(read_photo(photo.image_path, short_side_px=120))
+    hypotheses = scene_map.hypotheses(found, (320, 240))
+    assert len(hypotheses) == expected
+    points = scene_map.points(found.descriptors, hypotheses)
+    assert points.shape == (expected, len(found), 3) and np.isfinite(points).all()
+    # Each hypothesis gives the same points alone and among others.
+    alone = scene_map.points(found.descriptors, hypotheses[-1:])[0]
+    assert np.allclose(alone, points[-1], atol=1e-4)
+
+
+def test_mapping_photos_find_themselves(built, room):
+    method, path = built
+    scene_map = load_map(path)
+    if scene_map.encoding is None or scene_map.encoding.index is None:
+        pytest.skip(f"{method} looks nothing up")
+    vectors = scene_map.encoding.index
+    assert len(vectors) == len(scene_map.encoding.codes) == 24
+    localizer = Localizer.load(path)
+    from trigpoint.core.image import read_photo
+
+    frames = open_scene(room).for_mapping()
+    hits = 0
+    for index in range(0, 24, 6):
+        found = localizer._features(read_photo(frames[index].image_path, short_side_px=120))
+        code = scene_map.hypotheses(found, (320, 240))[0].code
+        hits += torch.equal(code, scene_map.encoding.codes[index].float())
+    assert hits == 4
+
+
+def test_the_same_bytes_again(built, room, tmp_path):
+    method, path = built
+    again = tmp_path / path.name
+    build_map(open_scene(room), again, preset=method, overrides=(*CHEAP, "head.width=96", *METHODS[method]))
+    assert again.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_fit_places_of_any_size(name):
+    for photos in (5, 12, 300, 5000):
+        config = fitted_to(preset_config(name), photos)
+        assert config.head.clusters <= photos
+        assert fitted_to(config, photos) == config
+
+
+def test_small_places_do_without_codes():
+    trig = preset_config("trig")
+    assert fitted_to(trig, 199).global_encoding.kind == "none"
+    assert fitted_to(trig, 200).global_encoding.kind == "codes"
+    assert fitted_to(trig, 200).global_encoding.dim == 50
+    assert fitted_to(trig, 4000).global_encoding.dim == 64

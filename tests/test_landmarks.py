@@ -1,0 +1,246 @@
+"""Landmarks: tracks, triangulation, matching, and what a file may hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from scipy.spatial.transform import Rotation
+
+from trigpoint.core.camera import Camera
+from trigpoint.core.errors import ConfigError
+from trigpoint.core.pose import Pose
+from trigpoint.core.scene import Frame
+from trigpoint.features.extract import PhotoFeatures
+from trigpoint.localization.hypotheses import solve_known
+from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions, solve_pnp
+from trigpoint.mapping.landmark_config import LandmarkConfig
+from trigpoint.mapping.landmarks import Landmarks, directions
+from trigpoint.mapping.normalization import Normalization
+from trigpoint.mapping.photo_matching import photo_pairs
+from trigpoint.mapping.sightings import PosedKeypoints, Sightings, join_tracks
+from trigpoint.mapping.triangulation import triangulate
+from trigpoint.retrieval.index import RetrievalIndex
+
+LIMITS = {"min_photos": 3, "max_error_px": 4.0, "min_angle_deg": 2.0}
+CAMERAS = {
+    "pinhole": Camera.pinhole(640, 480, 500),
+    "portrait": Camera("PINHOLE", 480, 640, (520.0, 480.0, 200.0, 330.0)),
+    "distorted": Camera("OPENCV", 640, 480, (500.0, 510.0, 330.0, 230.0, -0.2, 0.05, 0.001, -0.002)),
+    "fisheye": Camera("OPENCV_FISHEYE", 640, 480, (400.0, 400.0, 320.0, 240.0, 0.05, -0.01, 0.0, 0.0)),
+}
+FAR = np.array([4e5, 5e6, 300.0])
+
+
+def seen_place(camera, photos=6, points=80, noise_px=0.0):
+    """Points in front of cameras on an arc, and the keypoints at which they are seen, point by point in each photo."""
+    generator = np.random.default_rng(3)
+    xyz = generator.uniform((-1, -0.8, 4), (1, 0.8, 6), (points, 3))
+    poses, features = [], []
+    for index in range(photos):
+        rotation = Rotation.from_euler("y", 6 * (index - photos / 2), degrees=True).as_matrix()
+        poses.append(Pose(rotation, -rotation @ (FAR + (0.4 * (index - photos / 2), 0.05 * index, 0.0))))
+        seen = camera.project(poses[-1].apply(xyz + FAR)) + generator.normal(0, noise_px, (points, 2))
+        assert np.isfinite(seen).all()
+        features.append(PhotoFeatures(seen, torch.zeros(points, 4), torch.zeros(points), 1.0))
+    frames = [Frame(str(index), Path("none"), camera, pose) for index, pose in enumerate(poses)]
+    normalization = Normalization(FAR, 0.5)
+    return xyz + FAR, PosedKeypoints.of(frames, features, normalization), normalization
+
+
+def all_sightings(photos, points):
+    keypoint = np.arange(photos * points).reshape(photos, points).T.ravel()
+    return Sightings(np.repeat(np.arange(points), photos), keypoint, keypoint // points)
+
+
+@pytest.mark.parametrize("name", CAMERAS)
+def test_triangulation_with_every_kind_of_camera(name):
+    xyz, keypoints, normalization = seen_place(CAMERAS[name])
+    found = triangulate(keypoints, all_sightings(6, 80), **LIMITS)
+    assert len(found.sightings) == 480
+    assert np.abs(normalization.to_world(found.points) - xyz).max() < 1e-4
+
+
+def test_wrong_keypoints_are_dropped_and_the_rest_stays():
+    xyz, keypoints, normalization = seen_place(CAMERAS["pinhole"], noise_px=0.3)
+    keypoints.rays[80 * 2 : 80 * 2 + 40] += 0.2
+    found = triangulate(keypoints, all_sightings(6, 80), **LIMITS)
+    assert len(found.points) == 80
+    assert len(found.sightings) == 480 - 40
+    assert not np.isin(found.sightings.keypoint, np.arange(160, 200)).any()
+    assert np.median(np.linalg.norm(normalization.to_world(found.points) - xyz, axis=1)) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("changed", "photos"), [({"min_angle_deg": 60.0}, 6), ({"min_photos": 4}, 3), ({"max_error_px": 1e-9}, 6)]
+)
+def test_uncertain_points_are_left_out(changed, photos):
+    _, keypoints, _ = seen_place(CAMERAS["pinhole"], photos=photos, noise_px=0.3)
+    found = triangulate(keypoints, all_sightings(photos, 80), **{**LIMITS, **changed})
+    assert found.points.shape == (0, 3) and len(found.sightings) == 0
+
+
+def test_epipolar_errors_are_pixels():
+    _, keypoints, _ = seen_place(CAMERAS["pinhole"])
+    pairs = np.column_stack([np.arange(80), np.arange(80)])
+    assert keypoints.epipolar_errors_px(0, 4, pairs).max() < 1e-6
+    # The cameras stand side by side: lines are about level, so 10 px down is about 10 px off.
+    keypoints.rays[4 * 80 : 5 * 80, 1] += 10 / 500
+    assert np.median(keypoints.epipolar_errors_px(0, 4, pairs)) == pytest.approx(10, abs=1)
+
+
+def test_a_wrong_match_does_not_join_two_things():
+    """Keypoints 0, 2, 4 and 1, 3, 5 are two things in three photos; 1-2 is wrong."""
+    matches = np.array([[1, 2], [0, 2], [2, 4], [0, 4], [1, 3], [3, 5], [1, 5]])
+    tracks = join_tracks(matches, np.array([0, 0, 1, 1, 2, 2]))
+    assert tracks.track.tolist() == [0, 0, 0, 1, 1, 1]
+    assert sorted(map(sorted, tracks.keypoint.reshape(2, 3).tolist())) == [[0, 2, 4], [1, 3, 5]]
+
+
+def test_no_matches_are_no_tracks():
+    tracks = join_tracks(np.zeros((0, 2), dtype=np.int64), np.zeros(4, dtype=np.int64))
+    assert tracks.tracks == 0 and len(tracks.starts) == 0
+
+
+def test_pairs_reach_from_much_to_little_overlap():
+    from scipy import sparse
+
+    weights = np.zeros((6, 6), dtype=np.float32)
+    weights[0, 1:] = weights[1:, 0] = [0.9, 0.8, 0.5, 0.4, 0.2]
+
+    class Graph:
+        def __init__(self):
+            self.weights = sparse.csr_array(weights)
+
+        def __len__(self):
+            return 6
+
+    pairs = photo_pairs(Graph(), 3).tolist()
+    assert [0, 1] in pairs and [0, 5] in pairs
+    assert len(photo_pairs(Graph(), 100)) == 5
+
+
+class Fixed:
+    """A descriptor of photos that is the first keypoint's."""
+
+    name, dim = "fixed", 4
+
+    def describe(self, features, size):
+        return features.descriptors[0]
+
+    def state(self):
+        return {}
+
+
+def small(kept="each"):
+    """Two photos: one sees landmarks 0 and 1, the other 1 and 2; landmark 3 is seen by none."""
+    axes = torch.eye(4)
+    local = axes[[0, 1, 1, 2]] if kept == "each" else axes
+    return Landmarks(
+        descriptor=Fixed(),
+        index=RetrievalIndex(torch.eye(4)[:2]),
+        points=torch.arange(12, dtype=torch.float32).reshape(4, 3),
+        first=torch.tensor([0, 2, 4], dtype=torch.int32),
+        seen=torch.tensor([0, 1, 1, 2], dtype=torch.int32),
+        descriptors=directions(local) if kept == "mean" else directions(torch.cat([local])),
+        min_cosine=0.8,
+        retrieved=2,
+    )
+
+
+@pytest.mark.parametrize("kept", ["each", "mean"])
+def test_only_landmarks_of_the_retrieved_photos_match(kept):
+    landmarks = small(kept)
+    if kept == "each":
+        landmarks.points.resize_(3, 3)
+    query = torch.eye(4)
+    for photos, matched in (([0], [0, 1]), ([1], [1, 2]), ([0, 1], [0, 1, 2]), ([], [])):
+        points = (
+            landmarks.match(query, torch.tensor(photos, dtype=torch.int64))
+            if photos
+            else landmarks.match(query[:0], torch.tensor([0]))
+        )
+        assert np.flatnonzero(np.isfinite(points).all(axis=1)).tolist() == matched
+        assert np.array_equal(points[matched], landmarks.points.numpy()[matched])
+
+
+def test_a_landmark_matches_once_and_only_what_is_alike():
+    landmarks = small("mean")
+    query = torch.tensor([[1.0, 0.3, 0, 0], [1.0, 0.1, 0, 0], [0.0, 1, 1, 1], [0, 0, 0, 0]])
+    points = landmarks.match(query, torch.tensor([0, 1]))
+    assert np.isfinite(points).all(axis=1).tolist() == [False, True, False, False]
+
+
+def test_a_photo_that_is_left_out_is_not_retrieved():
+    landmarks = small("mean")
+    query = PhotoFeatures(np.zeros((1, 2)), torch.eye(4)[:1], torch.zeros(1), 1.0)
+    assert landmarks.photos(query, (4, 4)).tolist() == [0, 1]
+    assert landmarks.without(0).photos(query, (4, 4)).tolist() == [1]
+
+
+def damaged(name, value):
+    tensors = {**small("mean").tensors(), "descriptor.centres": np.ones((1, 4), np.float16)}
+    tensors |= {"descriptor.basis": np.ones((4, 16), np.float16), "descriptor.normalization": np.ones(2, np.float16)}
+    return tensors if name is None else {**tensors, name: value(tensors[name])}
+
+
+def restored(tensors):
+    return Landmarks.from_tensors(tensors, LandmarkConfig(kept="mean", descriptor_dim=16), 4)
+
+
+def test_landmarks_come_back_from_tensors():
+    tensors = damaged(None, None)
+    again = restored(tensors)
+    assert all(np.array_equal(again.tensors()[name], tensors[name]) for name in ("points", "first", "seen", "descriptors"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("points", lambda array: array * np.float32("nan")),
+        ("points", lambda array: array.astype(np.float64)),
+        ("points", lambda array: array[:2]),
+        ("first", lambda array: array[:2]),
+        ("first", lambda array: array[::-1].copy()),
+        ("seen", lambda array: array + np.int32(3)),
+        ("seen", lambda array: array - np.int32(1)),
+        ("seen", lambda array: array[:3]),
+        ("descriptors", lambda array: array[:, :3]),
+        ("descriptors", lambda array: array[:3]),
+    ],
+)
+def test_arrays_that_do_not_fit_together_are_refused(name, value):
+    with pytest.raises(ValueError):
+        restored(damaged(name, value))
+
+
+@pytest.mark.parametrize("setting", [{"matcher": "x"}, {"kept": "x"}, {"min_photos": 1}, {"max_error_px": 0.0}])
+def test_impossible_settings(setting):
+    with pytest.raises(ConfigError, match="TP-702"):
+        LandmarkConfig(**setting)
+
+
+def correspondences(count=40):
+    generator = np.random.default_rng(0)
+    points = generator.uniform((-1, -1, 3), (1, 1, 5), (count, 3))
+    return 500 * points[:, :2] / points[:, 2:], points, PinholeIntrinsics(500, 500, 0, 0)
+
+
+def test_keypoints_without_a_point_are_never_inliers():
+    seen, points, camera = correspondences()
+    some = points.copy()
+    some[::2] = np.nan
+    result = solve_known(seen, some, camera, PnpOptions())
+    alone = solve_pnp(seen[1::2], points[1::2], camera, PnpOptions())
+    assert result.inliers.tolist() == [False, True] * 20
+    assert np.array_equal(result.cam_from_world.matrix(), alone.cam_from_world.matrix())
+
+
+def test_too_few_matches_are_no_pose():
+    seen, points, camera = correspondences()
+    points[5:] = np.nan
+    result = solve_known(seen, points, camera, PnpOptions())
+    assert result.cam_from_world is None and "only 5 of 40 keypoints" in result.reason
+    assert len(result.inliers) == 40

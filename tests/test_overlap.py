@@ -153,6 +153,12 @@ def test_impossible_depths(near, far):
         DepthRange(near, far)
 
 
+@pytest.fixture(scope="module")
+def bonsai():
+    place = open_scene(data_folder("bonsai_colmap"))
+    return place, read_tracks(place)
+
+
 class TestDepthRange:
     def test_axes_of_an_orbit_meet_at_its_centre(self):
         found = from_axes(orbit(24, radius=3.0), 0)
@@ -180,9 +186,9 @@ class TestDepthRange:
         assert found.source == "points" and found.near == pytest.approx(2.38, abs=0.1)
         assert found.far == pytest.approx(3.5, abs=0.1)
 
-    def test_real_points_lie_around_the_guess_without_them(self):
-        place = open_scene(data_folder("bonsai_colmap"))
-        points, axes = from_points(place.posed(), read_tracks(place)), from_axes(place.posed(), 0)
+    def test_real_points_lie_around_the_guess_without_them(self, bonsai):
+        place, tracks = bonsai
+        points, axes = from_points(place.posed(), tracks), from_axes(place.posed(), 0)
         assert points and axes
         # The axes meet at the bonsai; most points are on the walls behind.
         assert 4 < points.near < 4.5 and 19 < points.far < 22 and 4 < axes.far / 2 < 6
@@ -205,9 +211,8 @@ class TestTracks:
         np.testing.assert_allclose(found, expected, rtol=1e-6)
         assert track_scores(["a", "b"], self.tracks(), floor=0.5).nnz == 0
 
-    def test_real_model(self):
-        place = open_scene(data_folder("bonsai_colmap"))
-        tracks = read_tracks(place)
+    def test_real_model(self, bonsai):
+        place, tracks = bonsai
         assert tracks and tracks.points.shape == (83153, 3) and len(tracks.photos) == len(place.frames)
         assert sum(len(own.point) for own in tracks.photos.values()) == 645991
         first = place.frames[10]

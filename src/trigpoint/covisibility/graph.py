@@ -73,7 +73,7 @@ class CovisibilityGraph:
     samples: int = 0
 
     def __len__(self) -> int:
-        return self.weights.shape[0]
+        return len(self.names)
 
     @property
     def edges(self) -> int:

@@ -86,7 +86,7 @@ def overlap_scores(
 def _mean(sampler: _Overlap, index: int, incoming: sparse.csc_array, least: float, floor: float) -> Pairs:
     """The overlaps of photo j with all i for which ``incoming`` holds o_ij, where they reach the floor."""
     column = slice(incoming.indptr[index], incoming.indptr[index + 1])
-    others, forward = incoming.indices[column], incoming.data[column]
+    others, forward = incoming.indices[column].astype(np.int32), incoming.data[column]
     found, backward = sampler.seen_by(index, others, least)
     forward = forward[np.searchsorted(others, found)]
     score = 2 * forward * backward / (forward + backward) * sampler.agreement(index, found)
@@ -170,7 +170,8 @@ class _Overlap:
         found, scores = [np.zeros(0, dtype=np.int32)], [np.zeros(0, dtype=np.float32)]
         size = max(1, _CHUNK // self.samples)
         for chunk in (slice(start, start + size) for start in range(0, len(others), size)):
-            inside = _inside(*(_product(row[chunk], homogeneous) for row in rows), self.frusta.depths)
+            a, b, depth = (_product(row[chunk], homogeneous) for row in rows)
+            inside = _inside(a, b, depth, self.frusta.depths)
             count = np.count_nonzero(inside, axis=1)
             # No weight is above 1, so a pair with too few samples inside needs none.
             enough = np.flatnonzero(count >= least * self.samples)
@@ -198,7 +199,7 @@ class _Cosines:
         self.distance2 = np.concatenate([2 * shift, square, one], axis=1, dtype=np.float32)
         self.by_distance2 = np.stack([*points, ones, np.square(length)], dtype=np.float32)
 
-    def sums(self, chunk: slice, rows: Indices, inside: NDArray[np.bool_]) -> Array32:
+    def sums(self, chunk: slice, rows: NDArray[np.intp], inside: NDArray[np.bool_]) -> Array32:
         """(len(rows),) sums of the cosines of the samples inside, for some rows of a chunk of the cameras."""
         cosine = _product(self.projected[chunk][rows], self.by_projected)
         distance2 = _product(self.distance2[chunk][rows], self.by_distance2)

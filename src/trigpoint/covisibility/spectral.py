@@ -23,8 +23,8 @@ def spectral_codes(graph: CovisibilityGraph, dim: int) -> NDArray[np.float32]:
     the eigenvalue counts slow changes along the graph more). Only positive eigenvalues are used.
 
     The sign of an eigenvector is such that its largest entry is positive. Connected components are solved one by one, since
-    together their eigenvalues coincide and their eigenvectors are not unique. An isolated photo, and a component for which no
-    dimension is left, get a random direction, the same in every run.
+    together their eigenvalues coincide and their eigenvectors are not unique. An isolated photo and a component for which
+    no dimension is left get a random direction, the same in every run.
 
     Args:
         graph: of N photos.
@@ -63,7 +63,7 @@ def _normalised(graph: CovisibilityGraph, nodes: NDArray[np.int64]) -> sparse.cs
 
 def _leading(matrix: sparse.csr_array, count: int) -> tuple[Array, Array]:
     """The ``count`` largest positive eigenvalues, descending, and their eigenvectors as columns."""
-    size = matrix.shape[0]
+    size = len(matrix.indptr) - 1
     if size <= _DENSE or count >= size // 2:
         from scipy.linalg import eigh
 

@@ -141,6 +141,8 @@ def join_tracks(matches: Indices, photo: Indices) -> Sightings:
 
 def _support(matches: Indices, count: int) -> Indices:
     """(M,) number of third keypoints that match both sides of each match."""
+    if len(matches) == 0:
+        return np.zeros(0, dtype=np.int64)
     joined = sparse.coo_array((np.ones(len(matches), dtype=np.int32), (matches[:, 0], matches[:, 1])), shape=(count, count))
     both = (joined + joined.T).tocsr()
     return np.asarray((both @ both)[matches[:, 0], matches[:, 1]], dtype=np.int64).ravel()

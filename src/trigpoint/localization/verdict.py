@@ -73,8 +73,8 @@ def judge(
 ) -> Verdict:
     """Decide about one pose.
 
-    The confidence is a logistic function of the logarithm of the inliers: one half where wrong photos can reach, 99 % at half
-    of what is typical for the mapping photos. How well it is calibrated is measured by ``trigpoint evaluate``.
+    The confidence is a logistic function of the logarithm of the inliers: one half where wrong photos can reach, 99 % at
+    half of what is typical for the mapping photos. How well it is calibrated is measured by ``trigpoint evaluate``.
 
     Args:
         result: the pose with its inliers.

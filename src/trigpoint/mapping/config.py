@@ -142,9 +142,11 @@ class MappingConfig:
 
 
 def fitted_to(config: MappingConfig, photos: int) -> MappingConfig:
-    """The recipe for a place with this many photos: no global encoding below its ``min_photos``, no more clusters than photos,
-    and no more spectral code numbers than a quarter of them. The higher eigenvectors tell single photos apart, and a network
-    that knows which photo it looks at has no need to agree with the others.
+    """The recipe for a place with this many photos.
+
+    No global encoding below its ``min_photos``, no more clusters than photos, and no more spectral code numbers than a
+    quarter of them. The higher eigenvectors tell single photos apart, and a network that knows which photo it looks at has
+    no need to agree with the others.
     """
     encoding = config.global_encoding
     if photos < encoding.min_photos:

@@ -31,8 +31,9 @@ def photo_pairs(graph: CovisibilityGraph, neighbours: int) -> Indices:
     pairs = [np.zeros((0, 2), dtype=np.int64)]
     for photo in range(len(graph)):
         row = slice(graph.weights.indptr[photo], graph.weights.indptr[photo + 1])
-        others = graph.weights.indices[row].astype(np.int64)
-        ranked = others[np.lexsort((others, -graph.weights.data[row]))]
+        others: Indices = graph.weights.indices[row].astype(np.int64)
+        overlap: NDArray[np.float64] = graph.weights.data[row].astype(np.float64)
+        ranked = others[np.lexsort((others, -overlap))]
         even = np.unique(np.linspace(0, len(ranked) - 1, min(len(ranked), neighbours)).astype(int))
         chosen = ranked[even]
         pairs.append(np.sort(np.column_stack([np.full(len(chosen), photo), chosen]), axis=1))

@@ -86,7 +86,7 @@ def recalls(data: Path, name: str, evaluation: Evaluation) -> dict[str, float]:
     return result
 
 
-def strangers(localizer: Localizer, data: Path, name: str, count: int) -> list[Localization]:
+def strangers_of(localizer: Localizer, data: Path, name: str, count: int) -> list[Localization]:
     """Answers about photos of all other places, ``count`` evenly chosen of each, with a guessed focal length."""
     own = {posed.name for posed in SINGLE} if name == INTEGRATED else {name}
     answers = []

@@ -18,12 +18,15 @@ from trigpoint import pipeline
 from trigpoint.cli import main
 from trigpoint.mapping import buffer, training
 
-# At which call of what the process dies; of Path.replace only calls for a file of this name count.
+ROUNDS = ("in the second of three rounds", "between two rounds")
+# At which call of what the process dies; of Path.replace and Path.mkdir only calls for this name count.
 MOMENTS = {
     "between two views of a photo": (buffer._SampleFiles, "append", 8, ""),
     "in the middle of the training": (training, "_train_step", 41, ""),
     "while a checkpoint is written": (Path, "replace", 3, "training.safetensors"),
     "before the map gets its name": (Path, "replace", 1, "kitchen.trig"),
+    "in the second of three rounds": (training, "_train_step", 29, ""),
+    "between two rounds": (Path, "mkdir", 1, "round2"),
     "while the work is removed": (pipeline.shutil, "rmtree", 1, ""),
 }
 
@@ -33,7 +36,7 @@ def _die_at(owner: object, name: str, count: int, target: str) -> None:
 
     def replacement(*arguments, **named):
         nonlocal calls
-        calls += not target or Path(arguments[1]).name == target
+        calls += not target or Path(arguments[-1]).name == target
         if calls == count:
             _leave_parts(name, arguments)
             os.kill(os.getpid(), signal.SIGKILL)

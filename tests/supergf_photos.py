@@ -10,8 +10,11 @@ from trigpoint.retrieval.supergf.config import ListConfig, SuperGFConfig
 from trigpoint.retrieval.supergf.inputs import PhotoTokens
 from trigpoint.retrieval.supergf.labels import labels_from_overlaps
 
-SMALL = SuperGFConfig(input_dim=8, width=32, hidden=32, heads=2, layers=2, slots=6, max_keypoints=40, position_hidden=(8,))
-SMALL_DENSE = SuperGFConfig(variant="dense", input_dim=8, width=32, hidden=32, heads=2, layers=1)
+SIZES = {"input_dim": 8, "width": 32, "hidden": 32, "heads": 2, "slots": 6, "max_keypoints": 40, "position_hidden": (8,)}
+SMALL = SuperGFConfig(pooling="gem", layers=2, **SIZES)
+SMALL_DENSE = SuperGFConfig(variant="dense", pooling="gem", layers=1, **SIZES)
+SLOTS = SuperGFConfig(pooling="slots", layers=1, slot_width=4, **SIZES)
+SLOTS_DENSE = SuperGFConfig(variant="dense", pooling="slots", layers=1, slot_width=4, **SIZES)
 LISTS = ListConfig(queries=4, positives=1, soft_negatives=2, negatives=6)
 
 

@@ -17,6 +17,7 @@ from trigpoint.core.progress import set_quiet
 from trigpoint.data.catalogue import entries
 from trigpoint.data.catalogue.entries import DataSet, RemoteFile, catalogue, find_data_set
 from trigpoint.data.catalogue.install import RECORD, install, present_scenes
+from trigpoint.data.joint import read_joint
 from trigpoint.data.readers import READERS, open_scene
 
 
@@ -150,10 +151,25 @@ def test_unknown_names(arguments, capsys):
     assert "7scnes" not in text or "Did you mean '7scenes'?" in text
 
 
-def test_sets_that_are_put_together_say_how(capsys, tmp_path):
-    assert run(["datasets", "get", "i7", "-o", str(tmp_path)]) == 1
-    assert ".joint.json" in capsys.readouterr().out
-    assert list(tmp_path.iterdir()) == []
+def test_rooms_that_are_missing_are_named(capsys, tmp_path):
+    (tmp_path / "7scenes" / "chess").mkdir(parents=True)
+    assert run(["datasets", "get", "i7", "-o", str(tmp_path)]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "TP-830" in said and "6 of its 7 rooms" in said and "datasets get 7scenes" in said
+    assert [item.name for item in tmp_path.iterdir()] == ["7scenes"]
+
+
+@pytest.mark.parametrize(("name", "count"), [("i7", 7), ("i12", 12), ("i19", 19)])
+def test_rooms_are_put_together(name, count, capsys, tmp_path):
+    rooms = catalogue()[name].rooms
+    for room in rooms:
+        (tmp_path / room).mkdir(parents=True)
+    assert run(["datasets", "get", name, "-o", str(tmp_path)]) == 0
+    assert f"trigpoint map {tmp_path / name}.joint.json" in capsys.readouterr().out
+    places, spacing = read_joint(tmp_path / f"{name}.joint.json")
+    assert spacing == 5 and len(places) == len({place.name for place in places}) == count
+    assert [place.path for place in places] == [tmp_path / room for room in rooms]
+    assert rooms == tuple(sorted(rooms, key=lambda room: (not room.startswith("12scenes"), room)))
 
 
 def test_the_catalogue_is_complete_and_safe(tmp_path, capsys):

@@ -13,12 +13,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from trigpoint.core.artifact import write_artifact
 from trigpoint.core.errors import ConfigError, MapFileError, MappingError
 from trigpoint.features.extract import PhotoFeatures
-from trigpoint.retrieval.supergf.aggregator import make_aggregator
 from trigpoint.retrieval.supergf.attention import sine_positions
 from trigpoint.retrieval.supergf.config import COMPACT, PAPER
 from trigpoint.retrieval.supergf.descriptor import SuperGF, load_aggregator
 from trigpoint.retrieval.supergf.inputs import PhotoTokens, photo_tokens, score_ranks
 from trigpoint.retrieval.supergf.model_file import Provenance, save_aggregator
+from trigpoint.retrieval.supergf.slots import make_aggregator
 
 PROVENANCE = Provenance("Apache-2.0", "nothing", "", {"seed": 0})
 SIZE = (64, 48)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 
 import trigpoint
+from trigpoint.build_training import Stopwatch, TrainingRounds
 from trigpoint.core.artifact import sha256_of
 from trigpoint.core.config import to_json
 from trigpoint.core.interrupt import StopRequest
@@ -23,8 +23,6 @@ from trigpoint.features.local import LocalEncoder
 from trigpoint.features.pca import Pca, fit_pca
 from trigpoint.features.reduced import ReducedEncoder
 from trigpoint.localization.calibration import calibrate
-from trigpoint.mapping.buffer import SampleBuffer, fill_buffer
-from trigpoint.mapping.clusters import cluster_centres, split_cameras
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.encoding_build import build_encodings
 from trigpoint.mapping.landmark_build import build_landmarks
@@ -33,8 +31,6 @@ from trigpoint.mapping.parallel import Workers
 from trigpoint.mapping.photo_encodings import PhotoEncodings
 from trigpoint.mapping.place_encoding import PlaceEncoding
 from trigpoint.mapping.scene_map import FORMAT_VERSION, SceneMap
-from trigpoint.mapping.supervision import supervision_of
-from trigpoint.mapping.training import Training, TrainingSet, train_head
 from trigpoint.retrieval.photos import SizedFeatures, ViewPolicy, photo_features
 
 # Enough photos to fit a PCA of at most a few hundred numbers.
@@ -93,7 +89,7 @@ class Job:
 
         Of several processes only the first gets the map.
         """
-        watch = _Stopwatch()
+        watch = Stopwatch()
         pca = self._pca()
         encoder = self.encoder if pca is None else ReducedEncoder(self.encoder, pca)
         normalization = Normalization.of_cameras(self._centres, self.scene.metric)
@@ -101,11 +97,9 @@ class Job:
             return self._hierarchical(encoder, pca, normalization, work, stop, watch), watch.laps
         place, own = self._encodings(encoder, work) if self.config.global_encoding.kind != "none" else (None, None)
         watch.lap("encodings" if place is not None or pca is not None else "")
-        buffer = self._buffer(encoder, normalization, work, stop)
-        watch.lap("samples")
-        trainings = self._train(buffer, own, normalization, work, stop)
-        watch.lap("training")
-        samples = self.workers.total(len(buffer))
+        positions = normalization.to_normalized(self._centres)
+        rounds = TrainingRounds(self, encoder, own, normalization, positions, work, stop)
+        trainings, samples = rounds.run(watch)
         if not self.workers.first:
             return None, watch.laps
         scene_map = replace(
@@ -123,7 +117,7 @@ class Job:
         normalization: Normalization,
         work: Path,
         stop: StopRequest,
-        watch: _Stopwatch,
+        watch: Stopwatch,
     ) -> SceneMap | None:
         """The map of landmarks. Further processes have nothing to do: matching takes a minute."""
         if not self.workers.first:
@@ -152,7 +146,7 @@ class Job:
             pca=pca,
         )
 
-    def _calibrated(self, scene_map: SceneMap, encoder: LocalEncoder, watch: _Stopwatch) -> SceneMap:
+    def _calibrated(self, scene_map: SceneMap, encoder: LocalEncoder, watch: Stopwatch) -> SceneMap:
         scene_map = replace(scene_map, calibration=calibrate(scene_map, encoder, self.frames))
         watch.lap("calibration")
         return scene_map
@@ -184,56 +178,3 @@ class Job:
     def _photos(self, encoder: LocalEncoder, cache: Path | None = None) -> Sequence[SizedFeatures]:
         paths = [frame.image_path for frame in self.frames]
         return photo_features(paths, encoder, self._policy, cache=cache, title="describing photos")
-
-    def _buffer(self, encoder: LocalEncoder, normalization: Normalization, work: Path, stop: StopRequest) -> SampleBuffer:
-        workers = self.workers
-        folder = work if workers.count == 1 else work / f"worker{workers.rank}"
-        folder.mkdir(exist_ok=True)
-        return fill_buffer(
-            self.frames,
-            encoder,
-            self.config.features,
-            self.config.buffer,
-            normalization,
-            seed=self.seed,
-            folder=folder,
-            stop=stop,
-            shard=range(workers.rank, len(self.frames), workers.count),
-            supervision=supervision_of(self.config.loss.supervision, self.scene),
-        )
-
-    def _train(
-        self,
-        buffer: SampleBuffer,
-        own: PhotoEncodings | None,
-        normalization: Normalization,
-        work: Path,
-        stop: StopRequest,
-    ) -> list[Training]:
-        config = self.config
-        positions = normalization.to_normalized(self._centres)
-        centres = cluster_centres(positions, config.head.clusters, self.seed) if config.head.clusters > 1 else None
-        parts: list[TrainingSet] = [TrainingSet(buffer, own, centres)]
-        if config.ensemble > 1:
-            group = torch.from_numpy(split_cameras(positions, config.ensemble, self.seed))
-            of_sample = group[buffer.photo.long()][buffer.view.long()]
-            parts = [
-                TrainingSet(buffer, own, centres, torch.nonzero(of_sample == part)[:, 0], f"training {part + 1}")
-                for part in range(config.ensemble)
-            ]
-        return [
-            train_head(part, config, seed=self.seed, folder=work, device=self.device, stop=stop, workers=self.workers)
-            for part in parts
-        ]
-
-
-class _Stopwatch:
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self.last = time.monotonic()
-
-    def lap(self, name: str) -> None:
-        now = time.monotonic()
-        if name:
-            self.laps[name] = now - self.last
-        self.last = now

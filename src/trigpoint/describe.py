@@ -62,6 +62,11 @@ def map_report(path: Path) -> tuple[Lines, dict[str, Any], int]:
         _content(scene_map),
         f"photos are trusted above {scene_map.calibration.noise_share:.1%} agreeing keypoints; "
         f"mapping photos typically have {scene_map.calibration.typical_share:.0%}",
+        *(
+            f"  {kind.photos} {kind.kind}: half reached {kind.median_share:.1%}, the best {kind.largest_share:.1%}, "
+            f"nearly all stay below {kind.bound:.1%}"
+            for kind in scene_map.calibration.wrong
+        ),
         "",
         "bytes  part",
         *(f"{size:>9,}  {name}" for name, size in sizes.items()),

@@ -52,6 +52,7 @@ def build_map(
     output: str | Path,
     *,
     preset: str = DEFAULT_PRESET,
+    fast: bool = False,
     overrides: Sequence[str] = (),
     holdout: str | None = None,
     seed: int = 0,
@@ -66,6 +67,7 @@ def build_map(
         scene: photos with poses; those of the test split are left out.
         output: the map file to write.
         preset: key in ``PRESETS``.
+        fast: a less accurate map in a quarter of the time or less.
         overrides: changed settings, ``"section.setting=value"`` each.
         holdout: which photos to leave out for evaluation, such as ``"every:5:2"``; None: the scene's own split.
         seed: seed of every random number.
@@ -77,7 +79,7 @@ def build_map(
         Interrupted: stopped by Ctrl-C or SIGTERM; the work is saved.
     """
     output = Path(output)
-    config = preset_config(preset, overrides)
+    config = preset_config(preset, overrides, fast=fast)
     if holdout is not None:
         scene = apply_holdout(scene, parse_holdout(holdout))
     chosen = pick_device(device)

@@ -35,7 +35,7 @@ def datasets(
         json: file to write the same to, as JSON.
     """
     from trigpoint.data.catalogue.entries import catalogue, find_data_set
-    from trigpoint.data.catalogue.install import install, present_scenes
+    from trigpoint.data.catalogue.install import install, present_scenes, put_together
 
     set_quiet(quiet)
     if action == "list":
@@ -47,10 +47,12 @@ def datasets(
         return 0
     entry = find_data_set(name)
     folder = output / entry.name
-    if not entry.files:
-        print(f"{entry.title} is put together: {entry.use}")
-        write_document(json, {**entry.to_json(), "present": []})
-        return 1
+    if entry.rooms:
+        file = put_together(entry, output)
+        print(f"{entry.title}: {len(entry.rooms)} rooms in {file}")
+        print(f"Next: {entry.use.replace('DIR', str(output))}")
+        write_document(json, {**entry.to_json(), "present": list(entry.rooms), "folder": str(output), "file": str(file)})
+        return 0
     note(f"{entry.title}, {entry.page}. Licence: {entry.licence}.")
     fetched = install(entry, folder, scenes=scenes, licence_accepted=accept_licence)
     print(
@@ -67,7 +69,7 @@ def _lines(entry: DataSet, output: Path) -> list[str]:
     present = present_scenes(entry, output / entry.name)
     here = f", {len(present)} of {len(entry.scenes)} scenes in {output / entry.name}" if present else ""
     size = entry.size or "size not published"
-    files = f"{len(entry.files)} files, {size}" if entry.files else "put together from others"
+    files = f"{len(entry.files)} files, {size}" if entry.files else f"{len(entry.rooms)} rooms of the others"
     return [
         f"{entry.name:<12}{entry.title}: {entry.what}",
         f"{'':<12}{files}, read as {entry.format}{here}",

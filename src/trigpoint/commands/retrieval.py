@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from trigpoint.commands.options import Flag, Output, note, write_document
 from trigpoint.core.progress import set_quiet
@@ -31,6 +31,7 @@ def retrieval(
     holdout: str | None = None,
     cache: Path | None = None,
     output: Output = Path("supergf.aggregator"),
+    start: Annotated[str | None, arg(name="from")] = None,
     seed: int = 0,
     device: str = "cpu",
     format: str | None = None,
@@ -53,6 +54,7 @@ def retrieval(
         holdout: photos of posed places that are the queries: every:N:K, blocks:A-B,... or sequence:NAME.
         cache: folder to keep local features in, for the next time.
         output: file for what was trained.
+        start: trained aggregator to go on from: a file, or supergf for the one that comes with trigpoint.
         seed: seed of every random number.
         device: cpu or cuda.
         format: format of the places; found out if not given.
@@ -66,7 +68,7 @@ def retrieval(
     set_quiet(quiet)
     read = ReadOptions(format, skip_invalid, holdout)
     if action == "train":
-        document = _train(places, read, output, seed, device)
+        document = _train(places, read, output, start, seed, device)
     else:
         policy = ViewPolicy(short_side_px, keypoints)
         options = RetrievalOptions(descriptors, dim, rerank, matcher, encoder, policy, cache, seed, device)
@@ -98,13 +100,19 @@ def _evaluate(places: Sequence[Path], read: ReadOptions, options: RetrievalOptio
     return {"options": options.to_json(), "places": [result.to_json() for result in results]}
 
 
-def _train(places: Sequence[Path], read: ReadOptions, output: Path, seed: int, device: str) -> dict[str, Any]:
+def _train(
+    places: Sequence[Path], read: ReadOptions, output: Path, start: str | None, seed: int, device: str
+) -> dict[str, Any]:
     from trigpoint.data.readers import open_scene
     from trigpoint.data.splits import apply_holdout, parse_holdout
     from trigpoint.evaluation.retrieval import TRAIN_FLOOR, place_overlaps
     from trigpoint.retrieval.supergf.build import train_aggregator
+    from trigpoint.retrieval.supergf.config import COMPACT, FINE_TUNE
+    from trigpoint.retrieval.supergf.descriptor import SHIPPED, load_aggregator
     from trigpoint.retrieval.supergf.labels import labels_from_overlaps
 
+    recipe = COMPACT if start is None else FINE_TUNE
+    earlier = None if start is None else load_aggregator(SHIPPED if start == "supergf" else Path(start))
     rule = None if read.holdout is None else parse_holdout(read.holdout)
     paths, overlaps = [], []
     for place in places:
@@ -113,6 +121,7 @@ def _train(places: Sequence[Path], read: ReadOptions, output: Path, seed: int, d
         paths += [frame.image_path for frame in frames]
         overlaps.append(place_overlaps(scene, frames, TRAIN_FLOOR))
     names = ", ".join(place.resolve().name for place in places)
-    trained = train_aggregator(paths, labels_from_overlaps(overlaps), output, data=names, seed=seed, device=device)
+    labels = labels_from_overlaps(overlaps)
+    trained = train_aggregator(paths, labels, output, recipe=recipe, start=earlier, data=names, seed=seed, device=device)
     print(f"{trained.path}: {trained.bytes / 1e6:.1f} MB, learned from {len(paths)} photos of {names}")
     return {"output": str(trained.path), "bytes": trained.bytes, "photos": len(paths), "seconds": trained.seconds}

@@ -24,7 +24,7 @@ from trigpoint.data.colmap_tracks import read_tracks
 from trigpoint.data.readers import open_scene
 from trigpoint.data.splits import apply_holdout, parse_holdout
 from trigpoint.features.encoders import load_encoder
-from trigpoint.retrieval.descriptor import GlobalDescriptor, descriptor_kind, fit_descriptor
+from trigpoint.retrieval.descriptor import AGGREGATOR, GlobalDescriptor, descriptor_kind, fit_descriptor
 from trigpoint.retrieval.evaluation import (
     Reranker,
     RetrievalScore,
@@ -40,8 +40,8 @@ from trigpoint.retrieval.task import RetrievalTask, is_labelled, labelled_task, 
 
 # Overlap of a right answer, and the smallest that is told apart from none when an aggregator is trained.
 MIN_OVERLAP, TRAIN_FLOOR = 0.5, 0.05
-# Descriptors that are a file: a trained aggregator or a network of the user's.
-AGGREGATOR, NETWORK = "supergf:", "onnx:"
+# Before the file of a network of the user's.
+NETWORK = "onnx:"
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def evaluate_place(task: RetrievalTask, options: RetrievalOptions) -> PlaceRetri
         MappingError: unknown descriptor or matcher (TP-631) and TP-63x; ImageError, WeightsError: as the encoder.
     """
     device = pick_device(options.device)
-    sources = [_source(name) for name in options.descriptors]
+    sources = [_source(name, options.dim) for name in options.descriptors]
     matcher = load_matcher(options.matcher, device) if options.rerank else None
     encoder = load_encoder(options.encoder, device)
     gallery = photo_features(task.gallery, encoder, options.policy, cache=options.cache, title="gallery photos")
@@ -175,10 +175,11 @@ def _positives(scene: Scene, queries: Sequence[Frame], gallery: Sequence[Frame])
     return np.asarray(overlaps[: len(queries), len(queries) :].toarray() > 0)
 
 
-def _source(name: str) -> str | GlobalDescriptor | OnnxNetwork:
+def _source(name: str, dim: int) -> str | GlobalDescriptor | OnnxNetwork:
     """What a name stands for; a key of ``DESCRIPTORS`` stays one, because it has to be fitted first."""
     if name.startswith(AGGREGATOR):
-        return load_aggregator(Path(name.removeprefix(AGGREGATOR)))
+        # Read before any photo is, so that a file that is none stops at once.
+        return load_aggregator(Path(name.removeprefix(AGGREGATOR)), dim)
     if name.startswith(NETWORK):
         return OnnxNetwork(Path(name.removeprefix(NETWORK)))
     descriptor_kind(name)
@@ -189,7 +190,7 @@ def _fitted(source: str | GlobalDescriptor, gallery: Sequence[SizedFeatures], op
     if not isinstance(source, str):
         return source
     # Pooled descriptors have the one length that their local features give.
-    dim = options.dim if source == "vlad" else 0
+    dim = options.dim if source in ("vlad", "supergf") else 0
     return fit_descriptor(source, gallery, dim, options.seed)
 
 

@@ -1,9 +1,9 @@
 """Measures which inlier shares can be trusted in a map, when it is built.
 
-Wrong photos are made from the mapping photos themselves: mirrored, they show things of the place, in its light, but no
-pose of the camera can explain them. In most places they score higher than photos of other places do, which keeps the rule
-on the safe side without needing any other data. Where mirroring changes so much that they score lower, a share of what the
-mapping photos reach takes over.
+Wrong photos are of three kinds. Mapping photos in a mirror show things of the place, in its light, but no pose of the camera
+can explain them: in most places they score highest, without any other data. Scrambled mapping photos keep every detail and
+lose the order. Photos of other places are synthetic, or come with a library. The kind that scores highest sets the bound;
+where all score very low, a share of what the mapping photos reach takes over.
 """
 
 from __future__ import annotations
@@ -12,14 +12,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from trigpoint.core.camera import Camera
 from trigpoint.core.image import Photo, read_photo
 from trigpoint.core.progress import progress
+from trigpoint.core.randomness import numpy_generator
 from trigpoint.core.scene import Frame
 from trigpoint.features.local import LocalEncoder
 from trigpoint.localization.localizer import Localizer
-from trigpoint.mapping.calibration import Calibration
+from trigpoint.localization.wrong_photos import mirrored, photos_of_elsewhere, scrambled
+from trigpoint.mapping.calibration import Calibration, WrongPhotos
 from trigpoint.mapping.scene_map import SceneMap
 
+MIRRORED, SCRAMBLED, ELSEWHERE = "mirrored photos", "scrambled photos", "photos of other places"
 _PHOTOS = 24
 # Shares of wrong photos are about log-normal; this many standard deviations leave fewer than 1 % of them above.
 _DEVIATIONS = 2.5
@@ -29,7 +33,7 @@ _SHARE_OF_TYPICAL = 0.1
 
 
 def calibrate(scene_map: SceneMap, encoder: LocalEncoder, frames: Sequence[Frame]) -> Calibration:
-    """Localize some mapping photos as they are, and mirrored.
+    """Localize some mapping photos as they are, mirrored and scrambled, and photos of other places.
 
     Args:
         scene_map: a trained map.
@@ -37,24 +41,43 @@ def calibrate(scene_map: SceneMap, encoder: LocalEncoder, frames: Sequence[Frame
         frames: its mapping photos.
     """
     localizer = Localizer(scene_map, encoder)
+    short_side_px = scene_map.config.features.short_side_px
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), _PHOTOS)).astype(int))
-    right, wrong = [], []
-    with progress("calibrating", len(chosen)) as advance:
+    right: list[float] = []
+    wrong: dict[str, list[float]] = {MIRRORED: [], SCRAMBLED: [], ELSEWHERE: []}
+    elsewhere = photos_of_elsewhere(short_side_px)
+    with progress("calibrating", len(chosen) + len(elsewhere)) as advance:
         for index in chosen:
             frame = frames[index]
-            photo = read_photo(frame.image_path, short_side_px=scene_map.config.features.short_side_px)
-            mirrored = Photo(np.ascontiguousarray(photo.gray[:, ::-1]), None, photo.width, photo.height)
+            photo = read_photo(frame.image_path, short_side_px=short_side_px)
             # A photo that finds itself in a map of landmarks would tell nothing about others.
             localizer.map = scene_map.without_photo(int(index))
-            right.append(_inlier_share(localizer, photo, frame))
-            wrong.append(_inlier_share(localizer, mirrored, frame))
+            right.append(_inlier_share(localizer, photo, frame.camera))
+            wrong[MIRRORED].append(_inlier_share(localizer, mirrored(photo), frame.camera))
+            order = numpy_generator(scene_map.built_from["seed"], "calibration", "scrambled", int(index))
+            wrong[SCRAMBLED].append(_inlier_share(localizer, scrambled(photo, order), frame.camera))
             advance()
-    logs = np.log(np.maximum(wrong, _SMALLEST_SHARE))
+        localizer.map = scene_map
+        for photo, camera in elsewhere:
+            wrong[ELSEWHERE].append(_inlier_share(localizer, photo, camera))
+            advance()
+    return calibration_of(right, wrong)
+
+
+def calibration_of(right: Sequence[float], wrong: dict[str, list[float]]) -> Calibration:
+    """What the inlier shares of mapping photos, and of each kind of wrong photos, come to."""
+    kinds = tuple(_kind(name, shares) for name, shares in wrong.items() if shares)
     typical = float(np.median(right))
-    noise = max(float(np.exp(logs.mean() + _DEVIATIONS * logs.std())), _SHARE_OF_TYPICAL * typical)
-    return Calibration(noise_share=round(min(noise, 1.0), 4), typical_share=round(typical, 4))
+    noise = max(*(kind.bound for kind in kinds), _SHARE_OF_TYPICAL * typical)
+    return Calibration(round(min(noise, 1.0), 4), round(typical, 4), len(right), kinds)
 
 
-def _inlier_share(localizer: Localizer, photo: Photo, frame: Frame) -> float:
-    answer = localizer.localize_photo(photo, camera=frame.camera, name=frame.name)
+def _kind(name: str, shares: Sequence[float]) -> WrongPhotos:
+    logs = np.log(np.maximum(shares, _SMALLEST_SHARE))
+    bound = min(1.0, float(np.exp(logs.mean() + _DEVIATIONS * logs.std())))
+    return WrongPhotos(name, len(shares), round(float(np.median(shares)), 4), round(max(shares), 4), round(bound, 4))
+
+
+def _inlier_share(localizer: Localizer, photo: Photo, camera: Camera) -> float:
+    answer = localizer.localize_photo(photo, camera=camera)
     return answer.inliers / max(answer.points, 1)

@@ -90,6 +90,7 @@ def fill_buffer(
     stop: StopRequest,
     shard: Sequence[int] | None = None,
     supervision: Supervision | None = None,
+    number: int = 0,
 ) -> SampleBuffer:
     """Make the training samples, or continue an interrupted fill in ``folder``.
 
@@ -104,6 +105,7 @@ def fill_buffer(
         stop: checked after each photo.
         shard: indices of the frames that this process is for; None for all.
         supervision: source of known points, or None.
+        number: of the buffer, where several are used one after the other: each has views of its own.
 
     Raises:
         ImageError: a photo cannot be used.
@@ -122,7 +124,7 @@ def fill_buffer(
             frame = frames[index]
             photo = read_photo(frame.image_path, short_side_px=largest)
             for repeat in range(repeats):
-                generator = numpy_generator(seed, "view", index, repeat)
+                generator = numpy_generator(seed, "view", index, number * repeats + repeat)
                 view = augmented_view(
                     photo.width, photo.height, features.short_side_px, encoder.size_multiple, config.augmentation, generator
                 )

@@ -50,6 +50,8 @@ class BufferConfig:
         keypoints_per_view: samples of each view at most. Sparse encoders give their best, dense ones random cells.
         sampling: which cells of dense encoders: ``"uniform"``, or ``"score"`` for those that the detector prefers (GLACE).
         samples: total number of samples (ACE: 8,000,000): photos are visited in turn until it is reached. 0: not used.
+        rounds: buffers that are used one after the other, each made of new views and trained on for as many steps. More than
+            one bounds the disk that many samples take (GLACE refreshes its buffer while it trains).
         augmentation: how views differ from the photo.
     """
 
@@ -57,6 +59,7 @@ class BufferConfig:
     keypoints_per_view: int = 1500
     sampling: str = "uniform"
     samples: int = 0
+    rounds: int = 1
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
 
     def __post_init__(self) -> None:
@@ -64,6 +67,7 @@ class BufferConfig:
         require(self.keypoints_per_view >= 1, "buffer.keypoints_per_view", self.keypoints_per_view, "1 or more")
         require(self.sampling in ("uniform", "score"), "buffer.sampling", self.sampling, "uniform or score")
         require(self.samples >= 0, "buffer.samples", self.samples, "0 or more")
+        require(self.rounds >= 1, "buffer.rounds", self.rounds, "1 or more")
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,16 @@ class MappingConfig:
     def __post_init__(self) -> None:
         require(self.method in METHODS, "method", self.method, " or ".join(METHODS))
         require(self.ensemble >= 1, "ensemble", self.ensemble, "1 or more")
+
+
+def hurried(config: MappingConfig) -> MappingConfig:
+    """The recipe with a quarter of the views, samples and steps, and half of the photos that each is matched with."""
+    buffer = replace(
+        config.buffer, views_per_photo=max(1, config.buffer.views_per_photo // 4), samples=config.buffer.samples // 4
+    )
+    optimizer = replace(config.optimizer, steps=max(1, config.optimizer.steps // 4))
+    landmarks = replace(config.landmarks, neighbours=max(1, config.landmarks.neighbours // 2))
+    return replace(config, buffer=buffer, optimizer=optimizer, landmarks=landmarks)
 
 
 def fitted_to(config: MappingConfig, photos: int) -> MappingConfig:

@@ -98,8 +98,19 @@ def train_head(
     device: torch.device,
     stop: StopRequest,
     workers: Workers = ALONE,
+    until: int | None = None,
 ) -> Training:
     """Train a head, or continue from the checkpoint in ``folder``.
+
+    Args:
+        data: samples and encodings.
+        config: the recipe.
+        seed: seed of the map.
+        folder: for the checkpoint.
+        device: of the network.
+        stop: checked after each step.
+        workers: the processes that share the work.
+        until: step to stop at, with a checkpoint; None: the last one.
 
     Raises:
         MappingError: the loss became NaN or infinite (TP-604).
@@ -115,11 +126,12 @@ def train_head(
     checkpoint = _Checkpoint(folder / f"{data.name}.safetensors", head, optimizer)
     history = checkpoint.load()
     start, steps = checkpoint.step, config.optimizer.steps
+    end = steps if until is None else until
     tables = (data.buffer.cam_from_world.to(device), data.buffer.focal_px.to(device))
     every = max(1, steps // _HISTORY_POINTS)
     saved = time.monotonic()
     with progress(data.name, steps, start=start) as advance:
-        for step in range(start, steps):
+        for step in range(start, end):
             generator = torch_generator(seed, f"{data.name} batch", step * workers.count + workers.rank)
             terms = _train_step(head, optimizer, data, tables, config, generator, step, workers)
             note = ""
@@ -134,6 +146,8 @@ def train_head(
                 saved = time.monotonic()
             if stopping:
                 raise Interrupted
+    if workers.first and start < end < steps:
+        checkpoint.save(end, history)
     return Training(head.eval(), tuple(history))
 
 

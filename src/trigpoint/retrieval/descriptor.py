@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -17,6 +19,9 @@ from torch import Tensor
 from trigpoint.core.errors import MappingError, did_you_mean
 from trigpoint.features.extract import PhotoFeatures
 from trigpoint.retrieval.photos import SizedFeatures
+
+# Before the name of a file that holds a trained aggregator.
+AGGREGATOR = "supergf:"
 
 
 class GlobalDescriptor(Protocol):
@@ -60,11 +65,13 @@ class DescriptorKind:
 
 def _descriptors() -> dict[str, DescriptorKind]:
     from trigpoint.retrieval import pooling, vlad
+    from trigpoint.retrieval.supergf import descriptor as supergf
 
     return {
         "vlad": DescriptorKind(vlad.fit, vlad.restore),
         "mean": DescriptorKind(pooling.fit_mean, pooling.restore_mean),
         "gem": DescriptorKind(pooling.fit_gem, pooling.restore_gem),
+        "supergf": DescriptorKind(supergf.fit, supergf.restore),
     }
 
 
@@ -72,11 +79,16 @@ DESCRIPTORS: dict[str, DescriptorKind] = _descriptors()
 
 
 def descriptor_kind(name: str) -> DescriptorKind:
-    """The entry of ``DESCRIPTORS``.
+    """The entry of ``DESCRIPTORS``, or the trained aggregator of a file for ``supergf:FILE``.
 
     Raises:
         MappingError: unknown name (TP-631).
     """
+    if name.startswith(AGGREGATOR):
+        from trigpoint.retrieval.supergf import descriptor as supergf
+
+        path = Path(name.removeprefix(AGGREGATOR))
+        return DescriptorKind(partial(supergf.fit, path=path), supergf.restore)
     if name not in DESCRIPTORS:
         raise MappingError("TP-631", f"unknown global descriptor '{name}'", fix=did_you_mean(name, DESCRIPTORS))
     return DESCRIPTORS[name]
@@ -86,13 +98,15 @@ def fit_descriptor(name: str, photos: Sequence[SizedFeatures], dim: int = 0, see
     """Fit a descriptor to the mapping photos of a place. Deterministic.
 
     Args:
-        name: key in ``DESCRIPTORS``.
+        name: key in ``DESCRIPTORS``, or ``supergf:FILE``.
         photos: local features and sizes of the mapping photos.
         dim: wanted length; 0: the natural one of the kind.
         seed: seed of the map.
 
     Raises:
-        MappingError: unknown name (TP-631), nothing to fit to or a length that cannot be had (TP-632).
+        MappingError: unknown name (TP-631), nothing to fit to or a length that cannot be had (TP-632), a file that holds no
+            aggregator (TP-648).
+        MapFileError: the file of an aggregator is missing or damaged (TP-401 to TP-403).
     """
     kind = descriptor_kind(name)
     if not any(len(features) for features, _ in photos):

@@ -51,6 +51,7 @@ class DataSet:
         size: published size in words, ``""`` if there is none.
         files: what is fetched; none for data sets that others are put together to.
         use: what to do with it afterwards.
+        rooms: the places that such a data set consists of, as ``DATA SET/FOLDER``, in the order of the papers.
     """
 
     name: str
@@ -63,6 +64,7 @@ class DataSet:
     size: str
     files: tuple[RemoteFile, ...]
     use: str
+    rooms: tuple[str, ...] = ()
 
     @property
     def scenes(self) -> tuple[str, ...]:
@@ -96,6 +98,7 @@ class DataSet:
             "scenes": list(self.scenes),
             "addresses": [file.url for file in self.files],
             "use": self.use,
+            "rooms": list(self.rooms),
         }
 
 
@@ -126,4 +129,4 @@ def _data_set(entry: dict[str, Any]) -> DataSet:
         )
         for file in entry["files"]
     )
-    return DataSet(**{**entry, "files": files})
+    return DataSet(**{**entry, "files": files, "rooms": tuple(entry.get("rooms", ()))})

@@ -10,10 +10,11 @@ from typing import Any
 from urllib.parse import urlparse
 
 from trigpoint.core.artifact import sha256_of, write_json
-from trigpoint.core.errors import SceneError
+from trigpoint.core.errors import OutputError, SceneError
 from trigpoint.data.catalogue.archive import unpack
 from trigpoint.data.catalogue.download import fetch
 from trigpoint.data.catalogue.entries import DataSet, RemoteFile
+from trigpoint.data.joint import SUFFIX, JointPlace, write_joint
 
 # What was fetched to where; beside the scenes.
 RECORD = ".trigpoint-dataset.json"
@@ -52,6 +53,35 @@ def install(
     for file in missing:
         _install_file(file, folder)
     return missing
+
+
+def put_together(data_set: DataSet, folder: Path) -> Path:
+    """Write the joint file of a data set that consists of rooms of others (i7, i12, i19).
+
+    Args:
+        data_set: has ``rooms``.
+        folder: holds the other data sets, each in a folder of its name; gets ``NAME.joint.json``.
+
+    Returns:
+        The joint file.
+
+    Raises:
+        OutputError: rooms are missing (TP-830); the file cannot be written (TP-801).
+    """
+    missing = [room for room in data_set.rooms if not (folder / room).is_dir()]
+    if missing:
+        sets = dict.fromkeys(room.partition("/")[0] for room in missing)
+        raise OutputError(
+            "TP-830",
+            f"{data_set.title} cannot be put together: {len(missing)} of its {len(data_set.rooms)} rooms are missing, "
+            f"such as {missing[0]}",
+            where=folder,
+            fix="First: " + ", ".join(f"trigpoint datasets get {name} -o {folder}" for name in sets) + ".",
+        )
+    file = folder / f"{data_set.name}{SUFFIX}"
+    places = [JointPlace(Path(room), "-".join(Path(room).parts[1:])) for room in data_set.rooms]
+    write_joint(file, places)
+    return file
 
 
 def is_present(file: RemoteFile, folder: Path) -> bool:

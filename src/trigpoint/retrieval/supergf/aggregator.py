@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
-from trigpoint.core.randomness import torch_generator
 from trigpoint.retrieval.supergf.attention import GeneralizedMean, SlotAttention, TransformerLayer, sine_positions
 from trigpoint.retrieval.supergf.config import SuperGFConfig
 from trigpoint.retrieval.supergf.inputs import PhotoTokens
@@ -22,7 +21,7 @@ class Aggregated:
     """Result for a batch of photos.
 
     Attributes:
-        descriptors: (B, D) of unit length, all components positive.
+        descriptors: (B, D) of unit length; with ``pooling`` ``"gem"`` all components are positive.
         attention: (B, N, K) weights of the slots, which sum to 1 over the keypoints; None for the dense variant.
     """
 
@@ -43,11 +42,7 @@ class SparseTokenizer(nn.Module):
 
     def forward(self, photos: Sequence[PhotoTokens]) -> tuple[Tensor, Tensor]:
         """(B, N, D) tokens and (B, N, K) attention."""
-        device = self.gather.slots.device
-        counts = torch.tensor([len(photo.descriptors) for photo in photos], device=device)
-        descriptors = pad_sequence([photo.descriptors for photo in photos], batch_first=True).to(device)
-        where = pad_sequence([photo.where for photo in photos], batch_first=True).to(device)
-        mask = torch.arange(descriptors.shape[1], device=device) < counts[:, None]
+        descriptors, where, mask = padded(photos, self.gather.slots.device)
         return self.gather(self.project(descriptors) + self.position(where), mask)
 
 
@@ -60,19 +55,28 @@ class DenseTokenizer(nn.Module):
 
     def forward(self, photos: Sequence[PhotoTokens]) -> Tensor:
         """(B, N, D) tokens of photos that have grids of the same size."""
-        rows, columns = photos[0].grid
-        stacked = torch.stack([photo.descriptors for photo in photos]).to(self.convolution.weight.device)
-        grid = self.convolution(stacked.transpose(1, 2).reshape(len(photos), -1, rows, columns))
+        grid = self.convolution(stacked_grids(photos, self.convolution.weight.device))
         positions = sine_positions(grid.shape[2], grid.shape[3], grid.shape[1]).to(grid)
         return grid.flatten(2).transpose(1, 2) + positions
 
 
 class Aggregator(nn.Module):
-    """Either variant. Photos of any size and number of keypoints may share a batch; none affects another's result."""
+    """An aggregator. Photos of any size and number of keypoints may share a batch; none affects another's result."""
 
-    def __init__(self, config: SuperGFConfig, generator: torch.Generator) -> None:
+    def __init__(self, config: SuperGFConfig) -> None:
         super().__init__()
         self.config = config
+
+    def forward(self, photos: Sequence[PhotoTokens]) -> Aggregated:
+        """Describe a batch of at least one photo."""
+        raise NotImplementedError
+
+
+class GemAggregator(Aggregator):
+    """The paper's: the tokens of either variant go through a transformer, and their generalised mean is the descriptor."""
+
+    def __init__(self, config: SuperGFConfig, generator: torch.Generator) -> None:
+        super().__init__(config)
         sparse = config.variant == "sparse"
         self.tokenizer = SparseTokenizer(config, generator) if sparse else DenseTokenizer(config)
         self.layers = nn.Sequential(
@@ -80,30 +84,47 @@ class Aggregator(nn.Module):
         )
         self.norm = nn.LayerNorm(config.width)
         self.pool = GeneralizedMean(config.gem_power)
-        _initialize(self, generator)
+        initialize(self, generator)
 
     def forward(self, photos: Sequence[PhotoTokens]) -> Aggregated:
         """Describe a batch of at least one photo."""
         if isinstance(self.tokenizer, SparseTokenizer):
             tokens, attention = self.tokenizer(photos)
             return Aggregated(self._describe(tokens), attention)
-        groups: dict[tuple[int, int], list[int]] = {}
-        for index, photo in enumerate(photos):
-            groups.setdefault(photo.grid, []).append(index)
-        parts = [self._describe(self.tokenizer([photos[index] for index in members])) for members in groups.values()]
-        order = torch.tensor([index for members in groups.values() for index in members]).argsort()
-        return Aggregated(torch.cat(parts)[order.to(parts[0].device)], None)
+        tokenizer = self.tokenizer
+        return Aggregated(by_grid(photos, lambda members: self._describe(tokenizer(members))), None)
 
     def _describe(self, tokens: Tensor) -> Tensor:
         return functional.normalize(self.pool(self.norm(self.layers(tokens))), dim=1)
 
 
-def make_aggregator(config: SuperGFConfig, seed: int = 0) -> Aggregator:
-    """An untrained aggregator."""
-    return Aggregator(config, torch_generator(seed, "supergf"))
+def padded(photos: Sequence[PhotoTokens], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """(B, K, C) descriptors and (B, K, 3) places and ranks, filled up with zeros, and (B, K): true where there is one."""
+    counts = torch.tensor([len(photo.descriptors) for photo in photos], device=device)
+    descriptors = pad_sequence([photo.descriptors for photo in photos], batch_first=True).to(device)
+    where = pad_sequence([photo.where for photo in photos], batch_first=True).to(device)
+    return descriptors, where, torch.arange(descriptors.shape[1], device=device) < counts[:, None]
 
 
-def _initialize(model: nn.Module, generator: torch.Generator) -> None:
+def stacked_grids(photos: Sequence[PhotoTokens], device: torch.device) -> Tensor:
+    """(B, C, rows, columns) descriptors of photos that have grids of the same size."""
+    rows, columns = photos[0].grid
+    stacked = torch.stack([photo.descriptors for photo in photos]).to(device)
+    return stacked.transpose(1, 2).reshape(len(photos), -1, rows, columns)
+
+
+def by_grid(photos: Sequence[PhotoTokens], describe: Callable[[list[PhotoTokens]], Tensor]) -> Tensor:
+    """Describe photos together that have grids of the same size; (B, D) in the order of the photos."""
+    groups: dict[tuple[int, int], list[int]] = {}
+    for index, photo in enumerate(photos):
+        groups.setdefault(photo.grid, []).append(index)
+    parts = [describe([photos[index] for index in members]) for members in groups.values()]
+    order = torch.tensor([index for members in groups.values() for index in members]).argsort()
+    return torch.cat(parts)[order.to(parts[0].device)]
+
+
+def initialize(model: nn.Module, generator: torch.Generator) -> None:
+    """Xavier weights and zero biases for all linear maps and convolutions."""
     for module in model.modules():
         if isinstance(module, (nn.Linear, nn.Conv2d)):
             nn.init.xavier_uniform_(module.weight.flatten(1), generator=generator)

@@ -8,7 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,7 @@ def train_aggregator(
     output: Path,
     *,
     recipe: SuperGFRecipe = COMPACT,
+    start: SuperGF | None = None,
     data: str = "",
     licence: str = UNKNOWN_LICENCE,
     seed: int = 0,
@@ -76,6 +77,7 @@ def train_aggregator(
         labels: which photos show the same, see ``labels_from_overlaps``.
         output: file to write.
         recipe: network, lists, loss and training.
+        start: trained aggregator to go on from; its network takes the place of the recipe's.
         data: what the photos are and under which terms; kept in the file.
         licence: licence of the result; kept in the file.
         seed: seed of every random number.
@@ -91,6 +93,8 @@ def train_aggregator(
             "TP-643", f"{len(paths)} photos, but labels for {len(labels)}", fix="Give the photos that the labels are for."
         )
     check_labels(labels, recipe.lists.positive_label)
+    if start is not None:
+        recipe = replace(recipe, aggregator=start.config)
     chosen = pick_device(device)
     encoder = load_encoder(recipe.aggregator.encoder, chosen)
     if encoder.dim != recipe.aggregator.input_dim:
@@ -99,7 +103,7 @@ def train_aggregator(
             f"aggregator.input_dim is {recipe.aggregator.input_dim}, but '{encoder.name}' gives {encoder.dim}",
             fix=f"Set aggregator.input_dim={encoder.dim}.",
         )
-    job = _Job(tuple(paths), labels, recipe, encoder, seed, chosen, data, licence)
+    job = _Job(tuple(paths), labels, recipe, start, encoder, seed, chosen, data, licence)
     with _work_folder(output) as work:
         resumed = _prepare(work, job.record(), fresh)
         with stop_request() as stop:
@@ -115,6 +119,7 @@ class _Job:
     paths: tuple[Path, ...]
     labels: GradedLabels
     recipe: SuperGFRecipe
+    start: SuperGF | None
     encoder: LocalEncoder
     seed: int
     device: torch.device
@@ -131,6 +136,7 @@ class _Job:
             digest.update(np.ascontiguousarray(array).tobytes())
         program = {"torch": torch.__version__, "device": self.device.type, "threads": torch.get_num_threads()}
         asked = {"recipe": to_json(self.recipe), "seed": self.seed, "data": self.data, "licence": self.licence}
+        asked["start"] = "" if self.start is None else self.start.sha256
         return {**asked, **program, "weights": self.encoder.weights_sha256, "digest": digest.hexdigest()}
 
     def run(self, work: Path, stop: StopRequest) -> tuple[tuple[LossPoint, ...], dict[str, float]]:
@@ -138,8 +144,9 @@ class _Job:
         config = self.recipe.aggregator
         photos = FeatureCache(work, config.input_dim).fill(self.paths, self.encoder, config, stop)
         extracted = time.monotonic()
+        start = None if self.start is None else self.start.model
         training = fit_aggregator(
-            photos, self.labels, self.recipe, seed=self.seed, folder=work, device=self.device, stop=stop
+            photos, self.labels, self.recipe, seed=self.seed, folder=work, device=self.device, stop=stop, start=start
         )
         places = len(np.unique(self.labels.place))
         story = {
@@ -149,6 +156,9 @@ class _Job:
             "places": places,
             "history": [vars(point) for point in training.history],
         }
+        if self.start is not None:
+            earlier = self.start.provenance
+            story["start"] = {"sha256": self.start.sha256, **({} if earlier is None else vars(earlier))}
         provenance = Provenance(self.licence, self.data, self.encoder.weights_sha256, story)
         save_aggregator(training.model, provenance, work / "finished")
         return training.history, {"features": extracted - began, "training": time.monotonic() - extracted}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from trigpoint.core.config import require
 
 VARIANTS = ("sparse", "dense")
+POOLINGS = ("slots", "gem")
 NEGATIVES = ("everywhere", "place")
 
 
@@ -18,22 +19,29 @@ class SuperGFConfig:
     Attributes:
         variant: ``"sparse"``: keypoints through slot attention; ``"dense"``: a grid of descriptors through a strided
             convolution.
+        pooling: ``"gem"``, the paper's: a generalised mean over all tokens; or ``"slots"``, ours: slots start at centres of
+            the local descriptors, and their tokens make up the descriptor side by side.
         encoder: key in ``ENCODERS``: the front end, which stays frozen.
         input_dim: length of its descriptors.
         short_side_px: shorter side of the view that the front end sees.
-        width: length of a token, and of the global descriptor.
+        width: length of a token of the transformer; with ``"gem"`` also of the global descriptor.
         hidden: width of the middle layer of each block.
         layers: transformer layers.
         heads: attention heads of each.
         max_keypoints: keypoints of a photo, the best by score (sparse).
-        slots: learned slots that share the keypoints among them (sparse).
-        iterations: rounds of slot attention (sparse).
-        position_hidden: middle layers of the network that codes place and score of a keypoint (sparse).
+        slots: learned slots that share the keypoints among them (sparse, or ``"slots"``).
+        iterations: rounds of slot attention (sparse and ``"gem"``).
+        position_hidden: middle layers of the network that codes place and score of a keypoint (sparse and ``"gem"``), the
+            first of them also that of the network that weighs keypoints (``"slots"``).
         stride: stride of the tokenizer: cells per token along a side (dense).
-        gem_power: power of the generalised mean at the start; it is learned.
+        gem_power: power of the generalised mean at the start; it is learned (``"gem"``).
+        slot_width: numbers of each slot in the descriptor, which is ``slots`` times as long (``"slots"``).
+        sharpness: inverse temperature of the slots' attention at the start; it is learned (``"slots"``).
+        residual_power: differences from a slot's centre are divided by this power of their length (``"slots"``).
     """
 
     variant: str = "sparse"
+    pooling: str = "slots"
     encoder: str = "xfeat"
     input_dim: int = 64
     short_side_px: int = 480
@@ -47,19 +55,32 @@ class SuperGFConfig:
     position_hidden: tuple[int, ...] = (32, 64)
     stride: int = 2
     gem_power: float = 3.0
+    slot_width: int = 16
+    sharpness: float = 50.0
+    residual_power: float = 0.0
+
+    @property
+    def dim(self) -> int:
+        """Length of the global descriptor."""
+        return self.width if self.pooling == "gem" else self.slots * self.slot_width
 
     def __post_init__(self) -> None:
         require(self.variant in VARIANTS, "aggregator.variant", self.variant, " or ".join(VARIANTS))
-        names = ("input_dim", "width", "hidden", "heads", "max_keypoints", "iterations", "stride")
+        require(self.pooling in POOLINGS, "aggregator.pooling", self.pooling, " or ".join(POOLINGS))
+        names = ("input_dim", "width", "hidden", "heads", "max_keypoints", "iterations", "stride", "slot_width")
         for name in names:
             require(getattr(self, name) >= 1, f"aggregator.{name}", getattr(self, name), "1 or more")
         require(self.layers >= 0, "aggregator.layers", self.layers, "0 or more")
         require(self.slots >= 2, "aggregator.slots", self.slots, "2 or more")
         smallest = min(self.position_hidden, default=0)
         require(smallest >= 1, "aggregator.position_hidden", self.position_hidden, "at least one layer of 1 or more")
+        fits = self.pooling == "gem" or self.slot_width <= self.input_dim
+        require(fits, "aggregator.slot_width", self.slot_width, "at most the input_dim")
         require(self.short_side_px >= 32, "aggregator.short_side_px", self.short_side_px, "32 or more")
         require(self.width % (4 * self.heads) == 0, "aggregator.width", self.width, "a multiple of 4 times the heads")
-        require(0 < self.gem_power < math.inf, "aggregator.gem_power", self.gem_power, "positive")
+        for name in ("gem_power", "sharpness"):
+            require(0 < getattr(self, name) < math.inf, f"aggregator.{name}", getattr(self, name), "positive")
+        require(0 <= self.residual_power <= 1, "aggregator.residual_power", self.residual_power, "0 to 1")
 
 
 @dataclass(frozen=True)
@@ -167,15 +188,25 @@ class SuperGFRecipe:
     training: AggregatorTrainingConfig = field(default_factory=AggregatorTrainingConfig)
 
 
-# As published, on another front end: 1,300 times the work of the compact recipe.
+# As published, on another front end: 1,300 times the work of a step of the compact recipes, and as many more steps.
 PAPER = SuperGFRecipe(
-    aggregator=SuperGFConfig(width=512, hidden=1024, heads=8, max_keypoints=1024, slots=128, position_hidden=(64, 256))
+    aggregator=SuperGFConfig(
+        pooling="gem", width=512, hidden=1024, heads=8, max_keypoints=1024, slots=128, position_hidden=(64, 256)
+    )
 )
 # Sized for one CPU core and minutes; see docs/supergf.md for what each choice was measured to be worth.
 COMPACT = SuperGFRecipe(
-    aggregator=SuperGFConfig(),
+    aggregator=SuperGFConfig(width=96, hidden=192, heads=4, layers=2, max_keypoints=1024, slots=64),
     lists=ListConfig(queries=12, places=4, positives=2, soft_negatives=1, negatives=0, shared=True),
-    ap=APConfig(running_percentile=True),
-    training=AggregatorTrainingConfig(steps=600, learning_rate=1e-3, final_rate=1e-5, warmup_steps=30, keypoints=256),
+    ap=APConfig(running_percentile=True, decorrelation=0.0),
+    training=AggregatorTrainingConfig(steps=600, learning_rate=3e-4, final_rate=1e-5, warmup_steps=30, keypoints=512),
 )
-RECIPES = {"compact": COMPACT, "paper": PAPER}
+COMPACT_GEM = replace(
+    COMPACT,
+    aggregator=SuperGFConfig(pooling="gem"),
+    ap=APConfig(running_percentile=True),
+    training=replace(COMPACT.training, learning_rate=1e-3, keypoints=256),
+)
+# From a trained aggregator to one for a place: little is changed.
+FINE_TUNE = replace(COMPACT, training=replace(COMPACT.training, steps=200, learning_rate=1e-4))
+RECIPES = {"compact": COMPACT, "compact-gem": COMPACT_GEM, "paper": PAPER}

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from trigpoint.core.artifact import sha256_of
+from trigpoint.core.config import from_json, to_json
+from trigpoint.core.errors import TrigpointError
 from trigpoint.features.extract import PhotoFeatures
+from trigpoint.retrieval.descriptor_state import impossible_dim, unfit
+from trigpoint.retrieval.photos import SizedFeatures
 from trigpoint.retrieval.supergf.aggregator import Aggregator
 from trigpoint.retrieval.supergf.config import SuperGFConfig
 from trigpoint.retrieval.supergf.inputs import photo_tokens
-from trigpoint.retrieval.supergf.model_file import Provenance, read_aggregator
+from trigpoint.retrieval.supergf.model_file import Provenance, half_weights, read_aggregator, restore_aggregator
+
+SHIPPED = Path(__file__).with_name("xfeat.aggregator")
+_CONFIG, _WEIGHT = "config", "weight."
 
 
 class SuperGF:
@@ -23,15 +34,27 @@ class SuperGF:
         name: ``"supergf"``.
         dim: length of the descriptor.
         config: the aggregator's configuration; ``config.encoder`` names the local encoder it is for.
-        provenance: licence and training data; None for one that was never written.
-        sha256: identity of its file, ``""`` for one that was never written.
+        provenance: licence and training data; None for one that was never written, or that comes from a map.
+        sha256: identity of its file, ``""`` likewise.
+
+    Args:
+        model: the aggregator.
+        provenance: see above.
+        sha256: see above.
+        dim: wanted length; 0: the aggregator's own. With ``pooling`` ``"slots"`` a multiple of the number of slots: each
+            gives its first numbers, which its basis sorts by their share in the spread.
+
+    Raises:
+        MappingError: a length that cannot be had (TP-632).
     """
 
     name = "supergf"
 
-    def __init__(self, model: Aggregator, provenance: Provenance | None = None, sha256: str = "") -> None:
+    def __init__(self, model: Aggregator, provenance: Provenance | None = None, sha256: str = "", *, dim: int = 0) -> None:
         self.model, self.provenance, self.sha256 = model.eval(), provenance, sha256
-        self.dim = model.config.width
+        self.dim = dim or model.config.dim
+        if self.dim != model.config.dim:
+            _check_dim(self.dim, model.config)
 
     @property
     def config(self) -> SuperGFConfig:
@@ -47,19 +70,47 @@ class SuperGF:
         if len(features) == 0:
             return torch.zeros(self.dim)
         with torch.inference_mode():
-            return self.model([photo_tokens(features, size, self.config)]).descriptors[0].float().cpu().clone()
+            vector = self.model([photo_tokens(features, size, self.config)]).descriptors[0].float().cpu()
+            if self.dim == self.config.dim:
+                return vector.clone()
+            slots = self.config.slots
+            return functional.normalize(vector.view(slots, -1)[:, : self.dim // slots].flatten(), dim=0)
 
     def state(self) -> dict[str, NDArray]:
-        """Nothing of the place: the aggregator is the same everywhere, and a map names it by ``sha256``."""
-        return {}
+        """The whole aggregator, so that a map needs no other file: its weights in half precision, its configuration."""
+        text = json.dumps(to_json(self.config)).encode()
+        weights = {_WEIGHT + name: values for name, values in half_weights(self.model).items()}
+        return {_CONFIG: np.frombuffer(text, dtype=np.uint8), **weights}
 
 
-def load_aggregator(path: Path) -> SuperGF:
+def load_aggregator(path: Path, dim: int = 0) -> SuperGF:
     """Read a trained aggregator.
 
     Raises:
         MapFileError: missing (TP-401), cut short (TP-402), damaged (TP-403).
-        MappingError: not an aggregator, or its parts do not fit together (TP-648).
+        MappingError: not an aggregator, or its parts do not fit together (TP-648); a length it cannot have (TP-632).
     """
     model, provenance = read_aggregator(path)
-    return SuperGF(model, provenance, sha256_of(path))
+    return SuperGF(model, provenance, sha256_of(path), dim=dim)
+
+
+def fit(photos: Sequence[SizedFeatures], dim: int, seed: int, *, path: Path = SHIPPED) -> SuperGF:
+    """See ``DescriptorKind.fit``: nothing is fitted, the aggregator is read. Raises as ``load_aggregator``."""
+    return load_aggregator(path, dim)
+
+
+def restore(state: Mapping[str, NDArray], dim: int) -> SuperGF:
+    """See ``DescriptorKind.restore``. Raises MappingError TP-633."""
+    weights = {name.removeprefix(_WEIGHT): values for name, values in state.items() if name.startswith(_WEIGHT)}
+    try:
+        config = from_json(SuperGFConfig, json.loads(state[_CONFIG].tobytes()), where="the map")
+        return SuperGF(restore_aggregator(config, weights), dim=dim)
+    except (KeyError, ValueError, TypeError, RuntimeError, TrigpointError) as error:
+        raise unfit(str(error)) from error
+
+
+def _check_dim(dim: int, config: SuperGFConfig) -> None:
+    if config.pooling == "gem":
+        raise impossible_dim("supergf", dim, str(config.dim))
+    if dim % config.slots or not 0 < dim < config.dim:
+        raise impossible_dim("supergf", dim, f"a multiple of {config.slots} up to {config.dim}")

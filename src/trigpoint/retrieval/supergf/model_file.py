@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from trigpoint.core.artifact import read_artifact, write_artifact
 from trigpoint.core.config import from_json, to_json
 from trigpoint.core.errors import MappingError, TrigpointError
-from trigpoint.retrieval.supergf.aggregator import Aggregator, make_aggregator
+from trigpoint.retrieval.supergf.aggregator import Aggregator
 from trigpoint.retrieval.supergf.config import SuperGFConfig
+from trigpoint.retrieval.supergf.slots import make_aggregator
 
 FORMAT = "trigpoint-aggregator"
 FORMAT_VERSION = 1
@@ -43,9 +44,13 @@ def save_aggregator(model: Aggregator, provenance: Provenance, path: Path) -> No
     Raises:
         OutputError: TP-801.
     """
-    tensors = {name: value.detach().cpu().numpy().astype(np.float16) for name, value in model.state_dict().items()}
     metadata = {"format": FORMAT, "version": FORMAT_VERSION, "config": to_json(model.config), **vars(provenance)}
-    write_artifact(path, tensors, metadata)
+    write_artifact(path, half_weights(model), metadata)
+
+
+def half_weights(model: Aggregator) -> dict[str, NDArray[np.float16]]:
+    """The weights by name, in half precision."""
+    return {name: value.detach().cpu().numpy().astype(np.float16) for name, value in model.state_dict().items()}
 
 
 def read_aggregator(path: Path) -> tuple[Aggregator, Provenance]:
@@ -78,8 +83,9 @@ def restore_aggregator(config: SuperGFConfig, tensors: dict[str, NDArray[Any]]) 
     """An aggregator from its tensors, in evaluation mode. Raises RuntimeError or ValueError if they do not fit."""
     model = make_aggregator(config)
     weights = {name: torch.from_numpy(array.astype(np.float32)) for name, array in tensors.items()}
-    # Files hold no scalars.
-    weights["pool.power"] = weights["pool.power"].reshape(())
+    if "pool.power" in weights:
+        # Files hold no scalars.
+        weights["pool.power"] = weights["pool.power"].reshape(())
     model.load_state_dict(weights)
     if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
         raise ValueError("weights out of range")

@@ -17,13 +17,15 @@ from trigpoint.core.errors import MappingError
 from trigpoint.core.interrupt import Interrupted, StopRequest
 from trigpoint.core.progress import progress
 from trigpoint.core.randomness import torch_generator
-from trigpoint.retrieval.supergf.aggregator import Aggregator, make_aggregator
+from trigpoint.retrieval.supergf.aggregator import Aggregator
 from trigpoint.retrieval.supergf.cache import FeatureCache
 from trigpoint.retrieval.supergf.config import AggregatorTrainingConfig, SuperGFRecipe
 from trigpoint.retrieval.supergf.inputs import PhotoTokens
 from trigpoint.retrieval.supergf.labels import GradedLabels
 from trigpoint.retrieval.supergf.losses import ListLoss, attention_decorrelation
 from trigpoint.retrieval.supergf.sampling import ListSampler, RankedLists
+from trigpoint.retrieval.supergf.slots import make_aggregator
+from trigpoint.retrieval.supergf.start import start_from_photos
 
 _CHECKPOINT_INTERVAL_S = 20.0
 _HISTORY_POINTS = 40
@@ -64,15 +66,27 @@ def fit_aggregator(
     folder: Path,
     device: torch.device,
     stop: StopRequest,
+    start: Aggregator | None = None,
 ) -> AggregatorTraining:
     """Train on cached features, or continue from the checkpoint in ``folder``.
 
+    Args:
+        photos: features of all photos.
+        labels: labels of the same photos.
+        recipe: how.
+        seed: seed of every random number.
+        folder: for the checkpoint.
+        device: where.
+        stop: asks to stop.
+        start: trained aggregator to go on from; None: from the start, with slots at the centres of the photos' descriptors.
+
     Raises:
-        MappingError: nothing to learn from (TP-644), or the loss became NaN or infinite (TP-604).
+        MappingError: nothing to learn from (TP-644), too few keypoints (TP-647), or the loss is not finite (TP-604).
         Interrupted: stopped on request, after a checkpoint.
     """
     run = _Run(photos, ListSampler(labels, recipe.lists, seed), recipe, seed, device)
-    run.load(folder / "aggregator.checkpoint")
+    if not run.load(folder / "aggregator.checkpoint"):
+        run.begin(start)
     steps = recipe.training.steps
     saved = time.monotonic()
     with progress("training", steps, start=run.step) as advance:
@@ -105,6 +119,12 @@ class _Run:
         self.history: list[LossPoint] = []
         self.step = 0
         self._sums = [0.0, 0.0, 0.0]
+
+    def begin(self, start: Aggregator | None) -> None:
+        if start is not None:
+            self.model.load_state_dict(start.state_dict())
+        else:
+            start_from_photos(self.model, self.photos, self.seed)
 
     def advance(self) -> None:
         config = self.recipe.training
@@ -154,9 +174,10 @@ class _Run:
         state["history"] = [vars(point) for point in self.history]
         write_artifact(path, {name: value.detach().cpu().numpy() for name, value in tensors.items()}, state)
 
-    def load(self, path: Path) -> None:
+    def load(self, path: Path) -> bool:
+        """Whether there was a checkpoint to continue from."""
         if not path.exists():
-            return
+            return False
         artifact = read_artifact(path)
         tensors = {name: torch.from_numpy(array.copy()) for name, array in artifact.tensors.items()}
         self.model.load_state_dict({name[6:]: value for name, value in tensors.items() if name.startswith("model.")})
@@ -171,6 +192,7 @@ class _Run:
         self.step, self._sums = state["step"], state["sums"]
         self.loss.load(state["loss"])
         self.history = [LossPoint(**point) for point in state["history"]]
+        return True
 
 
 def _augmented(

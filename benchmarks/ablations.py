@@ -1,0 +1,75 @@
+"""What each ingredient of GLACE and R-SCoRe is worth here: maps with and without it, side by side.
+
+    python benchmarks/ablations.py --data DIR [--sets bonsai_colmap] [--only neighbour] [--set optimizer.steps=750]
+
+Prints one line a map, as posed_sets.py does, after the name of the variant; ``k`` is measured on one map with different
+numbers of hypotheses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from posed_sets import announce, build, line, measured
+from sets import NAMES
+
+from trigpoint.core.artifact import write_json
+from trigpoint.mapping.scene_map import load_map, save_map
+
+# Name of the variant: preset, what is changed. "with" variants are the presets themselves.
+VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "glace": ("glace-compact", ()),
+    "glace without feature diffusion": ("glace-compact", ("global_encoding.noise=0",)),
+    "glace without position decoder": ("glace-compact", ("head.clusters=1",)),
+    "rscore": ("rscore-compact", ()),
+    "rscore with retrieval descriptors": ("rscore-compact", ("global_encoding.kind=descriptor",)),
+    "rscore with spectral codes": ("rscore-compact", ("global_encoding.codes=spectral",)),
+    "rscore without neighbour sampling": ("rscore-compact", ("global_encoding.neighbour_share=0",)),
+    "rscore without depth adjustment": ("rscore-compact", ("loss.coarse.depth_sigma=0",)),
+    "rscore without refiner": ("rscore-compact", ("head.refiner_blocks=0",)),
+    "trig": ("trig", ()),
+    "trig without codes": ("trig", ("global_encoding.kind=none",)),
+    "trig without neighbour sampling": ("trig", ("global_encoding.neighbour_share=0",)),
+    "trig without depth adjustment": ("trig", ("loss.final.depth_sigma=0",)),
+}
+HYPOTHESES = (1, 5, 10)
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("TRIGPOINT_DATA", ".")))
+    parser.add_argument("--sets", nargs="+", default=["bonsai_colmap"], choices=NAMES)
+    parser.add_argument("--only", nargs="+", default=[""], help="variants whose names contain one of these")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--set", action="append", default=[], dest="overrides", help="for all variants")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    announce(arguments.overrides)
+    chosen = {name: value for name, value in VARIANTS.items() if any(part in name for part in arguments.only)}
+    rows = []
+    for name in arguments.sets:
+        for variant, (preset, changes) in chosen.items():
+            for seed in arguments.seeds:
+                with tempfile.TemporaryDirectory() as folder:
+                    built = build(
+                        arguments.data, name, preset, seed, Path(folder), overrides=(*arguments.overrides, *changes)
+                    )
+                    scene_map = load_map(built.path)
+                    hypotheses = (scene_map.config.global_encoding.hypotheses,)
+                    for count in HYPOTHESES if variant in ("rscore", "trig") else hypotheses:
+                        encoding = replace(scene_map.config.global_encoding, hypotheses=count)
+                        save_map(replace(scene_map, config=replace(scene_map.config, global_encoding=encoding)), built.path)
+                        row = {"variant": f"{variant}, k = {count}", **measured(built, arguments.data, strangers=0)}
+                        rows.append(row)
+                        print(f"{row['variant']}: {line(row)}", flush=True)
+                if arguments.json:
+                    write_json(arguments.json, rows)
+
+
+if __name__ == "__main__":
+    main()

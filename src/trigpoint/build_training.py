@@ -1,0 +1,136 @@
+"""The part of a build that learns: buffers of samples are filled and trained on, one after the other."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from numpy.typing import NDArray
+
+from trigpoint.core.interrupt import StopRequest
+from trigpoint.features.local import LocalEncoder
+from trigpoint.mapping.buffer import SampleBuffer, fill_buffer
+from trigpoint.mapping.clusters import cluster_centres, split_cameras
+from trigpoint.mapping.normalization import Normalization
+from trigpoint.mapping.photo_encodings import PhotoEncodings
+from trigpoint.mapping.supervision import supervision_of
+from trigpoint.mapping.training import Training, TrainingSet, train_head
+
+if TYPE_CHECKING:
+    from trigpoint.build_job import Job
+
+
+class Stopwatch:
+    """Wall time of the stages of a build, in seconds."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def lap(self, name: str) -> None:
+        """Add the time since the last call to a stage; an empty name drops it."""
+        now = time.monotonic()
+        if name:
+            self.laps[name] = self.laps.get(name, 0.0) + now - self._last
+        self._last = now
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRounds:
+    """The training of all networks of a map.
+
+    Attributes:
+        job: the build.
+        encoder: local encoder, after its PCA.
+        encodings: global encodings of the photos, or None.
+        normalization: frame in which the networks work.
+        positions: (F, 3) camera centres of the mapping photos in that frame.
+        folder: work folder.
+        stop: checked after each photo and each step.
+    """
+
+    job: Job
+    encoder: LocalEncoder
+    encodings: PhotoEncodings | None
+    normalization: Normalization
+    positions: NDArray
+    folder: Path
+    stop: StopRequest
+
+    def run(self, watch: Stopwatch) -> tuple[list[Training], int]:
+        """Fill a buffer and train on it, as often as the recipe says, or continue where an earlier run stopped.
+
+        Returns:
+            The networks, and the number of samples of the last buffer in all processes.
+        """
+        rounds, steps, workers = self.job.config.buffer.rounds, self.job.config.optimizer.steps, self.job.workers
+        folders = [self.folder] if rounds == 1 else [self.folder / f"round{number}" for number in range(rounds)]
+        # The folder of a round is made when those before are finished.
+        first = max((number for number, folder in enumerate(folders) if folder.exists()), default=0)
+        trainings, samples = [], 0
+        for number in range(first, rounds):
+            buffer = self._buffer(folders[number], number)
+            watch.lap("samples")
+            trainings = self._train(buffer, steps * (number + 1) // rounds)
+            samples = workers.total(len(buffer))
+            del buffer
+            watch.lap("training")
+            workers.wait()
+            if workers.first and number + 1 < rounds:
+                folders[number + 1].mkdir()
+                shutil.rmtree(folders[number])
+            workers.wait()
+        return trainings, samples
+
+    def _buffer(self, folder: Path, number: int) -> SampleBuffer:
+        job, workers = self.job, self.job.workers
+        folder = folder if workers.count == 1 else folder / f"worker{workers.rank}"
+        folder.mkdir(exist_ok=True, parents=True)
+        return fill_buffer(
+            job.frames,
+            self.encoder,
+            job.config.features,
+            job.config.buffer,
+            self.normalization,
+            seed=job.seed,
+            folder=folder,
+            stop=self.stop,
+            shard=range(workers.rank, len(job.frames), workers.count),
+            supervision=supervision_of(job.config.loss.supervision, job.scene),
+            number=number,
+        )
+
+    def _train(self, buffer: SampleBuffer, until: int) -> list[Training]:
+        job = self.job
+        return [
+            train_head(
+                part,
+                job.config,
+                seed=job.seed,
+                folder=self.folder,
+                device=job.device,
+                stop=self.stop,
+                workers=job.workers,
+                until=until,
+            )
+            for part in self._parts(buffer)
+        ]
+
+    def _parts(self, buffer: SampleBuffer) -> Sequence[TrainingSet]:
+        """What each network is trained on: everything, or one part of the place each."""
+        config, seed = self.job.config, self.job.seed
+        clusters = config.head.clusters
+        centres = cluster_centres(self.positions, clusters, seed) if clusters > 1 else None
+        if config.ensemble == 1:
+            return [TrainingSet(buffer, self.encodings, centres)]
+        group = torch.from_numpy(split_cameras(self.positions, config.ensemble, seed))
+        of_sample = group[buffer.photo.long()][buffer.view.long()]
+        return [
+            TrainingSet(buffer, self.encodings, centres, torch.nonzero(of_sample == part)[:, 0], f"training {part + 1}")
+            for part in range(config.ensemble)
+        ]

@@ -1,0 +1,79 @@
+"""The aggregator whose slots stay apart to the end: their tokens, side by side, are the descriptor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trigpoint.core.randomness import torch_generator
+from trigpoint.retrieval.supergf.aggregator import (
+    Aggregated,
+    Aggregator,
+    GemAggregator,
+    by_grid,
+    initialize,
+    padded,
+    stacked_grids,
+)
+from trigpoint.retrieval.supergf.codebook import Codebook, SlotMixer
+from trigpoint.retrieval.supergf.config import SuperGFConfig
+from trigpoint.retrieval.supergf.inputs import PhotoTokens
+
+
+class SlotAggregator(Aggregator):
+    """``pooling`` ``"slots"``, of either variant: codebook, then a transformer that corrects its tokens.
+
+    The generalised mean forgets which slot a value came from. Here slots have the same meaning in every photo, so the
+    tokens are kept side by side.
+    """
+
+    def __init__(self, config: SuperGFConfig, generator: torch.Generator) -> None:
+        super().__init__(config)
+        dense = config.variant == "dense"
+        dim = config.input_dim
+        self.convolution = nn.Conv2d(dim, dim, 3, stride=config.stride, padding=1) if dense else None
+        self.codebook = Codebook(config, generator)
+        self.mixer = SlotMixer(config, generator)
+        initialize(self, generator)
+        for last in (self.codebook.weigh[-1], self.mixer.drop):
+            nn.init.zeros_(last.weight)
+        if self.convolution is not None:
+            # One cell in four as it is; what surrounds it is learned.
+            nn.init.dirac_(self.convolution.weight)
+
+    def forward(self, photos: Sequence[PhotoTokens]) -> Aggregated:
+        """Describe a batch of at least one photo."""
+        if self.convolution is None:
+            descriptors, attention = self._gather(*padded(photos, self.codebook.centres.device))
+            return Aggregated(descriptors, attention)
+        return Aggregated(by_grid(photos, self._dense), None)
+
+    def _dense(self, photos: list[PhotoTokens]) -> Tensor:
+        descriptors, where, mask = self.tokens(photos)
+        return self._gather(descriptors, where, mask)[0]
+
+    def tokens(self, photos: Sequence[PhotoTokens]) -> tuple[Tensor, Tensor, Tensor]:
+        """What the codebook gathers: descriptors (B, K, C), places (B, K, 3) and mask (B, K); dense photos of one size."""
+        device = self.codebook.centres.device
+        if self.convolution is None:
+            return padded(photos, device)
+        grid = functional.normalize(self.convolution(stacked_grids(photos, device)), dim=1)
+        rows, columns = photos[0].grid
+        where = torch.stack([photo.where for photo in photos]).to(device).reshape(len(photos), rows, columns, 3)
+        stride = self.config.stride
+        where = where[:, ::stride, ::stride].reshape(len(photos), -1, 3)
+        descriptors = grid.flatten(2).transpose(1, 2)
+        return descriptors, where, torch.ones(descriptors.shape[:2], dtype=torch.bool, device=device)
+
+    def _gather(self, descriptors: Tensor, where: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        tokens, attention = self.codebook(descriptors, where, mask)
+        return functional.normalize(self.mixer(tokens).flatten(1), dim=1), attention
+
+
+def make_aggregator(config: SuperGFConfig, seed: int = 0) -> Aggregator:
+    """An untrained aggregator."""
+    generator = torch_generator(seed, "supergf")
+    return (GemAggregator if config.pooling == "gem" else SlotAggregator)(config, generator)

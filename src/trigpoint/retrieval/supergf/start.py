@@ -1,0 +1,91 @@
+"""Where slots start: at centres of the training photos' local descriptors, which makes the aggregator a soft VLAD."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trigpoint.core.errors import MappingError
+from trigpoint.core.randomness import derived_seed, numpy_generator
+from trigpoint.retrieval.supergf.aggregator import Aggregator
+from trigpoint.retrieval.supergf.inputs import PhotoTokens
+from trigpoint.retrieval.supergf.slots import SlotAggregator
+
+_SAMPLE = 60_000
+_FEWEST_FOR_BASIS = 32
+
+
+class Photos(Protocol):
+    """Prepared photos by index."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> PhotoTokens: ...
+
+
+def start_from_photos(model: Aggregator, photos: Photos, seed: int) -> None:
+    """Set centres by k-means, and each slot's basis to the main directions of its differences. Deterministic.
+
+    Does nothing to an aggregator without centres.
+
+    Raises:
+        MappingError: fewer different keypoints than slots (TP-647).
+    """
+    if not isinstance(model, SlotAggregator):
+        return
+    from sklearn.cluster import KMeans
+
+    sample = _sample(model, photos, seed)
+    config = model.config
+    distinct = len(np.unique(sample[: 16 * config.slots], axis=0))
+    if distinct < config.slots:
+        raise MappingError(
+            "TP-647",
+            f"{distinct} different keypoints in {len(photos)} photos are too few for {config.slots} slots",
+            fix="Use more photos, or lower the setting aggregator.slots.",
+        )
+    random_state = derived_seed(seed, "supergf-centres") % 2**32
+    means = KMeans(config.slots, max_iter=50, random_state=random_state).fit(sample)
+    centres = means.cluster_centers_.astype(np.float32)
+    bases = _bases(sample, centres, np.asarray(means.labels_), config.slot_width, config.residual_power)
+    with torch.no_grad():
+        model.codebook.centres.copy_(torch.from_numpy(centres))
+        model.codebook.bases.copy_(torch.from_numpy(bases))
+
+
+def _sample(model: SlotAggregator, photos: Photos, seed: int) -> NDArray[np.float32]:
+    """Local descriptors drawn evenly from all photos, in random order."""
+    generator = numpy_generator(seed, "supergf-sample")
+    share = -(-_SAMPLE // len(photos))
+    drawn = []
+    with torch.no_grad():
+        for index in range(len(photos)):
+            found = model.tokens([photos[index]])[0][0].cpu().numpy()
+            drawn.append(found[generator.permutation(len(found))[:share]])
+    joined = np.concatenate(drawn).astype(np.float32)
+    return joined[generator.permutation(len(joined))]
+
+
+def _bases(
+    sample: NDArray[np.float32], centres: NDArray[np.float32], nearest: NDArray[np.int32], width: int, power: float
+) -> NDArray[np.float32]:
+    """(N, C, R) main directions, about 0, of the differences of each centre; of all, for a centre with few."""
+    residuals = sample - centres[nearest]
+    residuals /= np.linalg.norm(residuals, axis=1, keepdims=True).clip(1e-2) ** power
+    everything = _principal(residuals, width)
+    found = [everything] * len(centres)
+    for slot in range(len(centres)):
+        own = residuals[nearest == slot]
+        if len(own) >= _FEWEST_FOR_BASIS:
+            found[slot] = _principal(own, width)
+    return np.stack(found).astype(np.float32)
+
+
+def _principal(residuals: NDArray[np.float32], count: int) -> NDArray[np.float64]:
+    doubled = residuals.astype(np.float64)
+    directions = np.linalg.eigh(doubled.T @ doubled).eigenvectors[:, ::-1][:, :count]
+    largest = np.take_along_axis(directions, np.abs(directions).argmax(axis=0)[None], axis=0)
+    return directions * np.where(largest < 0, -1, 1)

@@ -1,0 +1,92 @@
+"""What a map takes for noise: the wrong photos, what they come to, and where it is kept and said."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from image_files import photo_pixels
+from tiny_place import CHEAP, settings
+
+from trigpoint.cli import run
+from trigpoint.core.image import Photo
+from trigpoint.localization.calibration import ELSEWHERE, MIRRORED, SCRAMBLED, calibration_of
+from trigpoint.localization.wrong_photos import TILES, mirrored, photos_of_elsewhere, scrambled
+from trigpoint.mapping.scene_map import load_map
+
+
+def photo_of(width, height):
+    return Photo(photo_pixels(width, height, seed=1)[..., 0].copy(), None, 2 * width, 2 * height)
+
+
+def tiles_of(gray):
+    rows, columns = TILES
+    height, width = gray.shape[0] // rows, gray.shape[1] // columns
+    cut = gray[: rows * height, : columns * width].reshape(rows, height, columns, width)
+    return cut.transpose(0, 2, 1, 3).reshape(rows * columns, height, width)
+
+
+@pytest.mark.parametrize("size", [(320, 240), (323, 247), (48, 64)])
+def test_scrambled_photos_keep_all_tiles_and_none_in_its_place(size):
+    photo = photo_of(*size)
+    result = scrambled(photo, np.random.default_rng(0))
+    assert (result.width, result.height) == (photo.width, photo.height)
+    before, after = tiles_of(photo.gray), tiles_of(result.gray)
+    assert not any((before[index] == after[index]).all() for index in range(len(before)))
+    assert sorted(tile.tobytes() for tile in before) == sorted(tile.tobytes() for tile in after)
+    again = scrambled(photo, np.random.default_rng(0))
+    assert (again.gray == result.gray).all()
+
+
+def test_a_mirrored_photo_is_mirrored():
+    photo = photo_of(64, 48)
+    assert (mirrored(photo).gray == photo.gray[:, ::-1]).all()
+    assert (mirrored(mirrored(photo)).gray == photo.gray).all()
+
+
+def test_photos_of_other_places_fit_their_cameras():
+    found = photos_of_elsewhere(96)
+    assert len(found) >= 12
+    for photo, camera in found:
+        assert (photo.width, photo.height) == (camera.width, camera.height) == photo.gray.shape[::-1]
+        assert photo.gray.std() > 10, "something to see"
+    assert len({photo.gray.tobytes() for photo, _ in found}) == len(found)
+
+
+def test_the_kind_that_scores_highest_sets_the_bound():
+    low, high = [0.01, 0.02, 0.04], [0.05, 0.06, 0.08]
+    found = calibration_of([0.8, 0.6, 0.7], {MIRRORED: low, SCRAMBLED: high, ELSEWHERE: low})
+    assert found.photos == 3 and found.typical_share == 0.7
+    assert [kind.kind for kind in found.wrong] == [MIRRORED, SCRAMBLED, ELSEWHERE]
+    assert found.noise_share == found.wrong[1].bound == max(kind.bound for kind in found.wrong)
+    logs = np.log(high)
+    assert found.noise_share == pytest.approx(np.exp(logs.mean() + 2.5 * logs.std()), abs=1e-4)
+    assert found.wrong[0].median_share == 0.02 and found.wrong[0].largest_share == 0.04
+
+
+def test_where_all_score_low_a_share_of_what_is_typical_takes_over():
+    assert calibration_of([0.5], {MIRRORED: [0.0, 0.0]}).noise_share == pytest.approx(0.05)
+
+
+def test_a_map_that_takes_everything_trusts_nothing():
+    assert calibration_of([1.0], {MIRRORED: [0.1, 1.0], SCRAMBLED: []}).noise_share == 1.0
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_map_keeps_what_it_was_calibrated_with_and_info_says_it(room, tmp_path, capsys):
+    path = tmp_path / "room.trig"
+    assert run(["map", str(room), "-o", str(path), "--quiet", *settings(CHEAP)]) == 0
+    found = load_map(path).calibration
+    assert found.photos == 24
+    assert {kind.kind: kind.photos for kind in found.wrong} == {
+        MIRRORED: 24,
+        SCRAMBLED: 24,
+        ELSEWHERE: len(photos_of_elsewhere(120)),
+    }
+    capsys.readouterr()
+    assert run(["info", str(path), "--json", str(tmp_path / "info.json")]) == 0
+    said = capsys.readouterr().out
+    assert "24 mirrored photos" in said and "photos of other places" in said
+    document = json.loads((tmp_path / "info.json").read_text())["calibration"]
+    assert [kind["kind"] for kind in document["wrong"]] == [MIRRORED, SCRAMBLED, ELSEWHERE]

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from trigpoint.core.camera import Camera
-from trigpoint.core.image import Photo
+from trigpoint.core.image import Photo, read_photo
 from trigpoint.data.synthetic.pictures import sample_photos
-from trigpoint.data.synthetic.scene import SyntheticConfig, build_place, synthetic_camera
-from trigpoint.data.synthetic.views import mapping_views
 from trigpoint.localization.intrinsics import guess_focal_px
 
-# Places that nobody has mapped: synthetic scenes are made with small seeds.
-_SEED = 7_300_421
-_RENDERED = {"room": 4, "street": 4}
+# Of the camera that the synthetic photos were rendered with.
+_FOCAL_PER_WIDTH = 525 / 640
 # Small enough that no tile holds a pose of its own, large enough that most keypoints keep their surroundings.
 TILES = (6, 8)
 
@@ -44,37 +41,19 @@ def scrambled(photo: Photo, generator: np.random.Generator) -> Photo:
 
 @lru_cache(maxsize=2)
 def photos_of_elsewhere(short_side_px: int) -> tuple[tuple[Photo, Camera], ...]:
-    """Photos of other places with their cameras: of a synthetic room and a synthetic street, and parts of two photographs.
+    """Photos of other places with their cameras, decoded for ``short_side_px`` on the shorter side.
 
-    Args:
-        short_side_px: of the synthetic photos.
+    Four are of a synthetic room, four of a synthetic street (``benchmarks/render_elsewhere.py`` made them), six are the
+    whole and the halves of the two photographs that come with scikit-learn.
     """
-    return (*_rendered(short_side_px), *_photographs())
-
-
-def _rendered(short_side_px: int) -> list[tuple[Photo, Camera]]:
-    config = SyntheticConfig(width=max(32, round(short_side_px * 4 / 3)), height=max(32, short_side_px))
-    camera = synthetic_camera(config)
-    found: list[tuple[Photo, Camera]] = []
-    for kind, count in _RENDERED.items():
-        place = build_place(kind, _SEED)
-        for number, view in enumerate(mapping_views(place, count)):
-            rgb = place.render(view.pose, camera, "day", f"calibration/{number}").rgb
-            found.append((_photo(rgb), camera))
-    return found
-
-
-def _photographs() -> list[tuple[Photo, Camera]]:
-    """Each photograph as a whole and its halves, enlarged; the temple has far more structure than the flower."""
-    found: list[tuple[Photo, Camera]] = []
+    files = sorted(Path(__file__).with_name("elsewhere").glob("*.webp"))
+    rendered = [read_photo(file, short_side_px=short_side_px) for file in files]
+    found = [(photo, Camera.pinhole(photo.width, photo.height, _FOCAL_PER_WIDTH * photo.width)) for photo in rendered]
     for rgb in sample_photos():
         middle = rgb.shape[1] // 2
         for part in (rgb, rgb[:, :middle], rgb[:, middle:]):
-            photo = _photo(part)
-            found.append((photo, Camera.pinhole(photo.width, photo.height, guess_focal_px(photo.width, photo.height))))
-    return found
-
-
-def _photo(rgb: NDArray[np.uint8]) -> Photo:
-    gray = np.asarray(cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-    return Photo(gray, None, gray.shape[1], gray.shape[0])
+            gray = np.asarray(cv2.cvtColor(np.ascontiguousarray(part), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+            height, width = gray.shape
+            camera = Camera.pinhole(width, height, guess_focal_px(width, height))
+            found.append((Photo(gray, None, width, height), camera))
+    return tuple(found)

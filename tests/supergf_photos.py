@@ -13,8 +13,8 @@ from trigpoint.retrieval.supergf.labels import labels_from_overlaps
 SIZES = {"input_dim": 8, "width": 32, "hidden": 32, "heads": 2, "slots": 6, "max_keypoints": 40, "position_hidden": (8,)}
 SMALL = SuperGFConfig(pooling="gem", layers=2, **SIZES)
 SMALL_DENSE = SuperGFConfig(variant="dense", pooling="gem", layers=1, **SIZES)
-SLOTS = SuperGFConfig(pooling="slots", layers=1, slot_width=4, **SIZES)
-SLOTS_DENSE = SuperGFConfig(variant="dense", pooling="slots", layers=1, slot_width=4, **SIZES)
+SLOTS = SuperGFConfig(pooling="slots", layers=1, slot_width=4, whitening_rank=5, **SIZES)
+SLOTS_DENSE = SuperGFConfig(variant="dense", pooling="slots", layers=1, slot_width=4, whitening_rank=5, **SIZES)
 LISTS = ListConfig(queries=4, positives=1, soft_negatives=2, negatives=6)
 
 

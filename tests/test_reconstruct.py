@@ -17,6 +17,7 @@ from trigpoint.cli import run
 from trigpoint.core.errors import ImageError, SceneError
 from trigpoint.core.interrupt import Interrupted, StopRequest
 from trigpoint.core.progress import set_quiet
+from trigpoint.core.work import work_folder
 from trigpoint.data.readers import open_scene
 from trigpoint.data.reconstruction import ReconstructionOptions, build, reconstruct
 from trigpoint.data.reconstruction.account import ALONE, APART, BLANK, UNSURE, account_for, largest_group
@@ -24,8 +25,8 @@ from trigpoint.data.reconstruction.database import create_database
 from trigpoint.data.reconstruction.mapper import run_mapper
 from trigpoint.data.reconstruction.pairs import nearest_in_space, nearest_pairs, sequential_pairs
 from trigpoint.data.reconstruction.photos import _position, photo_paths, read_headers
+from trigpoint.data.reconstruction.placement import MIN_POINTS, _take_out_weak, outside_the_largest_group
 from trigpoint.data.reconstruction.scale import metres_from_gps, scale_from_distance, scale_from_gps, similarity_between
-from trigpoint.data.reconstruction.work import work_folder
 
 STRANGER, BLANK_PHOTO = "other.jpg", "wall.jpg"
 
@@ -98,6 +99,44 @@ def test_nothing_is_left_beside_the_place(finished):
     report, _, _ = finished
     assert [item.name for item in report.output.parent.iterdir()] == [report.output.name]
     assert sorted(item.name for item in report.output.iterdir()) == ["images", "sparse", "trigpoint.json"]
+
+
+def divided_model(count, near, bridging):
+    """A model of photos, the first ``near`` of which see the even points, the others the odd and ``bridging`` even ones."""
+    import pycolmap
+
+    options = pycolmap.SyntheticDatasetOptions()
+    options.num_rigs, options.num_cameras_per_rig, options.num_frames_per_rig = 1, 1, count
+    options.num_points3D = 200
+    model = pycolmap.synthesize_dataset(options)
+    first = sorted(model.reg_image_ids())[:near]
+    bridges = 0
+    for number in sorted(model.point3D_ids()):
+        bridges += number % 2 == 0
+        # The track changes with each deletion.
+        seen = [(element.image_id, element.point2D_idx) for element in model.point3D(number).track.elements]
+        for image, keypoint in seen:
+            ours = (image in first) == (number % 2 == 0)
+            if not ours and not (number % 2 == 0 and bridges <= bridging) and model.exists_point3D(number):
+                model.delete_observation(image, keypoint)
+    return model, sorted(model.reg_image_ids())[near:]
+
+
+@pytest.mark.parametrize(("bridging", "apart"), [(0, True), (MIN_POINTS - 1, True), (MIN_POINTS, False)])
+def test_groups_that_share_too_few_points_are_not_one_place(bridging, apart):
+    model, others = divided_model(9, 6, bridging)
+    found = outside_the_largest_group(model)
+    assert found == (dict.fromkeys(others, bridging) if apart else {})
+    weak = _take_out_weak(model)
+    assert set(weak) == set(found)
+    assert model.num_reg_images() == (6 if apart else 9)
+    assert outside_the_largest_group(model) == {}
+
+
+def test_a_model_without_photos_has_no_groups():
+    import pycolmap
+
+    assert outside_the_largest_group(pycolmap.Reconstruction()) == {}
 
 
 def test_broken_photos(walk, tmp_path):
@@ -201,7 +240,7 @@ def test_an_output_that_is_in_use_is_refused(walk, tmp_path):
     with pytest.raises(SceneError, match="TP-258"):
         reconstruct(walk[0], tmp_path / "place")
     assert (tmp_path / "place" / "notes.txt").read_text() == "mine"
-    with work_folder(tmp_path / "other"), pytest.raises(SceneError, match=r"TP-258.*another"):
+    with work_folder(tmp_path / "other", SceneError("TP-258", "")), pytest.raises(SceneError, match=r"TP-258.*another"):
         reconstruct(walk[0], tmp_path / "other")
 
 

@@ -13,6 +13,7 @@ from supergf_photos import LISTS, SMALL, SMALL_DENSE, MemoryCache, tokens, walk_
 
 from trigpoint.core.errors import ConfigError, MappingError
 from trigpoint.core.interrupt import Interrupted, StopRequest
+from trigpoint.core.work import work_folder
 from trigpoint.retrieval.supergf import build as build_module
 from trigpoint.retrieval.supergf.build import train_aggregator
 from trigpoint.retrieval.supergf.cache import FeatureCache
@@ -175,7 +176,7 @@ def test_what_is_refused_before_any_work(tmp_path, pictures):
 
 
 def test_second_training_of_a_file_is_refused(tmp_path, pictures):
-    with build_module._work_folder(tmp_path / "a"), pytest.raises(MappingError) as caught:
+    with work_folder(tmp_path / "a", MappingError("TP-649", "")), pytest.raises(MappingError) as caught:
         train_aggregator(pictures, labels_from_overlaps([walk_overlap(8)]), tmp_path / "a", recipe=SIFT)
     assert caught.value.code == "TP-649"
 

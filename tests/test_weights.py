@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from trigpoint.core.errors import WeightsError
-from trigpoint.describe import weights_lines
+from trigpoint.describe import weights_report
 from trigpoint.features import weights
 from trigpoint.features.weights import (
     WEIGHTS,
@@ -114,20 +114,23 @@ def test_files_without_a_checked_version_are_the_users_own(own, monkeypatch):
         assert "https://example.org/tiny.pt" in caught.value.fix and "Apache-2.0" in caught.value.fix
     (own / "tiny.pt").write_bytes(b"any bytes")
     assert find_weights("tiny") == own / "tiny.pt"
-    lines, complete = weights_lines("verify", ["tiny"])
-    assert complete and hashlib.sha256(b"any bytes").hexdigest() in lines[0] and "from your own file" in lines[0]
+    lines, documents, complete = weights_report("verify", ["tiny"])
+    digest = hashlib.sha256(b"any bytes").hexdigest()
+    assert complete and digest in lines[2] and "from your own file" in lines[0]
+    assert documents[0]["sha256"] == digest and documents[0]["bytes"] == 9 and documents[0]["file"] == str(own / "tiny.pt")
 
 
 def test_the_list_says_licence_and_origin_and_lacks_no_file_of_the_users(own):
-    lines, _ = weights_lines("list", [])
+    lines, documents, _ = weights_report("list", [])
+    assert [document["name"] for document in documents] == list(WEIGHTS)
     text = "\n".join(lines)
     for name, entry in WEIGHTS.items():
         line = next(line for line in lines if line.startswith(f"{name}  "))
         assert entry.licence in line and (entry.package or "your own file") in line
     assert "ace_encoder_pretrained.pt" in text and "non-commercial" in text
-    assert weights_lines("list", ["ace"])[1] is False
+    assert weights_report("list", ["ace"])[2] is False
     (own / "tiny.pt").write_bytes(CONTENT)
-    assert weights_lines("list", ["tiny"])[1] is True
+    assert weights_report("list", ["tiny"])[2] is True
 
 
 @pytest.fixture

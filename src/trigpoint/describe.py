@@ -67,6 +67,7 @@ def map_report(path: Path) -> tuple[Lines, dict[str, Any], int]:
             f"nearly all stay below {kind.bound:.1%}"
             for kind in scene_map.calibration.wrong
         ),
+        *_doubts(scene_map),
         "",
         "bytes  part",
         *(f"{size:>9,}  {name}" for name, size in sizes.items()),
@@ -97,8 +98,21 @@ def build_report(result: Any) -> tuple[Lines, dict[str, Any]]:
         f"{result.path}: {_size(result.bytes)}, map {scene_map.map_id}, from {document['photos']} photos in "
         f"{document['seconds']['total']:.0f} s ({took})",
         _content(scene_map),
+        *_doubts(scene_map),
     ]
     return lines, document
+
+
+def _doubts(scene_map: Any) -> Lines:
+    """What the owner of a map that explains nothing should know."""
+    found = scene_map.calibration
+    if not found.photos or found.typical_share > found.noise_share:
+        return []
+    return [
+        f"warning: this map will hardly trust any photo: only {found.typical_share:.1%} of the keypoints of its own photos "
+        f"agree, and wrong photos reach {found.noise_share:.1%}. Poses or cameras may be wrong ('trigpoint info PLACE' "
+        "checks them), the photos may overlap too little, or the training was too short."
+    ]
 
 
 def _content(scene_map: Any) -> str:
@@ -113,12 +127,14 @@ def _content(scene_map: Any) -> str:
     )
 
 
-def weights_lines(action: str, names: Sequence[str]) -> tuple[Lines, bool]:
-    """The catalogue of weights, after fetching or verifying some of them; whether all of them are here."""
+def weights_report(action: str, names: Sequence[str]) -> tuple[Lines, list[dict[str, Any]], bool]:
+    """The catalogue of weights, after fetching or verifying some of them: lines, JSON, whether all of them are here."""
     from trigpoint.core.artifact import sha256_of
     from trigpoint.features.weights import WEIGHTS, candidate_files, fetch_weights, verify, weights_entry
 
-    lines, complete = [], True
+    lines: Lines = []
+    documents: list[dict[str, Any]] = []
+    complete = True
     for name in names or WEIGHTS:
         entry = weights_entry(name)
         # Files that only the user can bring are no lack unless they are asked for by name.
@@ -129,13 +145,23 @@ def weights_lines(action: str, names: Sequence[str]) -> tuple[Lines, bool]:
         complete &= file is not None or optional
         if file is not None and action != "list":
             verify(file, entry)
-        place = str(file) if file else f"not here; {entry.source}"
-        count = file.stat().st_size if file else entry.size_bytes
-        size = _size(count) if count else "size unknown"
-        digest = entry.sha256 or (sha256_of(file) if file else "unknown")
-        origin = f"from {entry.package or ('your own file' if entry.is_own_file else entry.url)}"
-        lines.append(f"{name}  {size}  {entry.licence}  {origin}  sha256 {digest}  {place}")
-    return lines, complete
+        document = {
+            "name": name,
+            "bytes": file.stat().st_size if file else entry.size_bytes or None,
+            "licence": entry.licence,
+            "from": entry.package or ("your own file" if entry.is_own_file else entry.url),
+            "sha256": entry.sha256 or (sha256_of(file) if file else None),
+            "file": str(file) if file else None,
+        }
+        documents.append(document)
+        size = _size(document["bytes"]) if document["bytes"] else "size unknown"
+        lines += [
+            f"{name:<20}{size}, {entry.licence}, from {document['from']}",
+            f"{'':<20}{file or f'not here: {entry.source}'}",
+            f"{'':<20}sha256 {document['sha256'] or 'unknown'}",
+            "",
+        ]
+    return lines[:-1], documents, complete
 
 
 def _size(count: int) -> str:

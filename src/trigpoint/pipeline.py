@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from filelock import FileLock, Timeout
 
 from trigpoint.build_job import Job
-from trigpoint.core.artifact import write_json
 from trigpoint.core.device import pick_device
 from trigpoint.core.errors import MappingError, OutputError
 from trigpoint.core.interrupt import stop_request
 from trigpoint.core.progress import console, set_quiet
 from trigpoint.core.scene import Frame, Scene
+from trigpoint.core.work import JOB, continues, work_folder, work_path
 from trigpoint.data.inspect import MIN_POSED
 from trigpoint.data.splits import apply_holdout, parse_holdout
 from trigpoint.features.encoders import load_encoder
@@ -89,8 +84,13 @@ def build_map(
     job = Job(scene, frames, fitted_to(config, len(frames)), holdout, seed, chosen, encoder, workers)
     if not workers.first:
         return _assist(job, output)
-    with _work_folder(output) as work:
-        resumed = _prepare(work, job.record(), fresh)
+    if output.is_dir():
+        raise OutputError("TP-804", "the output is a folder", where=output, fix="Name a file, such as kitchen.trig.")
+    busy = MappingError(
+        "TP-608", "another build is writing this map", where=output, fix="Wait for it, or name another output."
+    )
+    with work_folder(output, busy) as work:
+        resumed = continues(work, job.record(), fresh)
         console().print(f"{len(job.frames)} photos, preset {preset}{', continuing an interrupted build' if resumed else ''}")
         workers.wait()
         with stop_request() as stop:
@@ -101,7 +101,7 @@ def build_map(
         (work / "finished.trig").replace(output)
         workers.wait()
         # First of all files, so that what a kill leaves of the others is never taken for the beginnings of a build.
-        (work / "job.json").unlink()
+        (work / JOB).unlink()
     shutil.rmtree(work)
     return BuildResult(load_map(output), output, output.stat().st_size, seconds, resumed)
 
@@ -111,7 +111,7 @@ def _assist(job: Job, output: Path) -> BuildResult:
     set_quiet(True)
     job.workers.wait()
     with stop_request() as stop:
-        _, seconds = job.run(_work_path(output), stop)
+        _, seconds = job.run(work_path(output), stop)
     job.workers.wait()
     return BuildResult(load_map(output), output, output.stat().st_size, seconds, False)
 
@@ -139,46 +139,3 @@ def mapping_frames(scene: Scene) -> tuple[Frame, ...]:
             fix="Walk around: depth comes from seeing things from several places.",
         )
     return frames
-
-
-def _prepare(work: Path, job: dict[str, Any], fresh: bool) -> bool:
-    """Empty the work folder unless it holds the beginnings of this very job; whether it does."""
-    path = work / "job.json"
-    if path.exists() and not fresh and path.read_text() == json.dumps(job, indent=2, allow_nan=False) + "\n":
-        return True
-    if path.exists():
-        console().print(f"Discarding the work of an interrupted build with other photos or settings in {work}")
-    for item in work.iterdir():
-        if item.is_dir():
-            shutil.rmtree(item)
-        elif item.name != "lock":
-            item.unlink()
-    write_json(path, job)
-    return False
-
-
-@contextmanager
-def _work_folder(output: Path) -> Iterator[Path]:
-    """The folder that keeps the work of an interrupted build, locked against a second build of the same map."""
-    if output.is_dir():
-        raise OutputError("TP-804", "the output is a folder", where=output, fix="Name a file, such as kitchen.trig.")
-    work = _work_path(output)
-    lock = FileLock(work / "lock", timeout=0)
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        raise MappingError(
-            "TP-608", "another build is writing this map", where=output, fix="Wait for it, or name another output."
-        ) from None
-    except OSError as error:
-        raise OutputError(
-            "TP-801", f"the map cannot be written there ({error.strerror})", where=output, fix="Choose another folder."
-        ) from error
-    with lock:
-        lock.release()  # one level of the two that acquire() and with count
-        yield work
-
-
-def _work_path(output: Path) -> Path:
-    return output.with_name(output.name + ".work")

@@ -69,7 +69,8 @@ def _lines(entry: DataSet, output: Path) -> list[str]:
     present = present_scenes(entry, output / entry.name)
     here = f", {len(present)} of {len(entry.scenes)} scenes in {output / entry.name}" if present else ""
     size = entry.size or "size not published"
-    files = f"{len(entry.files)} files, {size}" if entry.files else f"{len(entry.rooms)} rooms of the others"
+    count = f"{len(entry.files)} file{'s' if len(entry.files) != 1 else ''}"
+    files = f"{count}, {size}" if entry.files else f"{len(entry.rooms)} rooms of the others"
     return [
         f"{entry.name:<12}{entry.title}: {entry.what}",
         f"{'':<12}{files}, read as {entry.format}{here}",

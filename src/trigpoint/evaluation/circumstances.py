@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, cast
 
 import trigpoint
@@ -21,7 +23,7 @@ def changed_settings(config: MappingConfig) -> dict[str, str]:
     for name, value in _flat(to_json(config)):
         own = preset.get(name, value)
         if value != default.get(name) or value != own:
-            found[name] = str(value) if value == own else f"{value} (preset: {own})"
+            found[name] = _text(value) if value == own else f"{_text(value)} (preset: {_text(own)})"
     return found
 
 
@@ -30,7 +32,7 @@ def machine_facts() -> dict[str, str]:
     import torch
 
     facts = {
-        "processor": platform.processor() or platform.machine(),
+        "processor": _processor(),
         "CPU count": str(os.cpu_count()),
         "threads": str(torch.get_num_threads()),
         "platform": platform.platform(),
@@ -39,6 +41,19 @@ def machine_facts() -> dict[str, str]:
         "trigpoint": trigpoint.__version__,
     }
     return facts | ({"GPU": torch.cuda.get_device_name()} if torch.cuda.is_available() else {})
+
+
+def _text(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _processor() -> str:
+    """What the processor calls itself, and its architecture."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return f"{line.partition(':')[2].strip()}, {platform.machine()}"
+    return platform.processor() or platform.machine()
 
 
 def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:

@@ -20,7 +20,7 @@ from trigpoint.evaluation.views import draw_points, photo_view
 from trigpoint.localization.agreement import Agreement
 
 SHOWN_WORST, SHOWN_BEST = 6, 3
-_SHORT_SIDE_PX = 300
+_SHORT_SIDE_PX = 360
 _AGREES, _DISAGREES = (30, 230, 120), (255, 90, 70)
 
 
@@ -113,10 +113,8 @@ def _caption(result: FrameResult, evaluation: Evaluation) -> str:
     lines = [f"<b>{escape(result.name)}</b> {badge(result, evaluation)}"]
     if error is not None:
         lines.append(f"off by <b>{length(error.translation, evaluation.units)}, {angle(error.rotation_deg)}</b>")
-    lines.append(
-        f"{answer.inliers} of {answer.points} keypoints agree, confidence {answer.confidence:.2f},"
-        f" {duration(result.total_ms)}"
-    )
-    if answer.reason:
-        lines.append(escape(answer.reason))
+    lines.append(f"confidence {answer.confidence:.2f}, {duration(result.total_ms)}")
+    counted = f"{answer.inliers} of {answer.points} keypoints agree"
+    # Most reasons begin with these numbers.
+    lines.append(escape(answer.reason if counted in answer.reason else "; ".join(filter(None, (counted, answer.reason)))))
     return "<br>".join(lines)

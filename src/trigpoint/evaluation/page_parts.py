@@ -95,5 +95,7 @@ def section_html(section: Section) -> str:
 
 def facts_html(heading: str, values: Mapping[str, Any]) -> str:
     """A heading with a list of labels and values."""
-    entries = "".join(f"<dt>{escape(str(key))}</dt><dd>{escape(str(value))}</dd>" for key, value in values.items())
+    entries = "".join(
+        f"<div><dt>{escape(str(key))}</dt><dd>{escape(str(value))}</dd></div>" for key, value in values.items()
+    )
     return f'<section><h2>{escape(heading)}</h2><div class="card"><dl>{entries}</dl></div></section>'

@@ -125,8 +125,9 @@ def _picture(place: Place, view: View, label: str, extra: Iterable[str]) -> str:
     parts: list[str] = []
     if len(place.points):
         points = draw_points(view, place.points, place.rgb, radius_px=1.5)
-        parts.append(f'<image href="{png_uri(points)}" width="{view.width}" height="{view.height}"/>')
-    parts.append(_dots("mapping", view, [pose.centre() for pose in place.mapping_poses]))
+        parts.append(f'<image class="points" href="{png_uri(points)}" width="{view.width}" height="{view.height}"/>')
+    mapping = [pose.centre() for pose in place.mapping_poses]
+    parts += [_dots("halo", view, mapping), _dots("mapping", view, mapping)]
     results = place.evaluation.results
     parts += [_error_line(view, result) for result in results]
     if len(results) > _MAX_BODIES:

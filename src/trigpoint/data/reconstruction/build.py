@@ -14,6 +14,7 @@ from trigpoint.core.errors import SceneError
 from trigpoint.core.interrupt import StopRequest, stop_request
 from trigpoint.core.progress import console
 from trigpoint.core.scene import Problem
+from trigpoint.core.work import continues, work_folder
 from trigpoint.data.reconstruction.account import Unplaced, account_for, largest_group, summary
 from trigpoint.data.reconstruction.database import create_database, keypoint_counts, verified_pairs
 from trigpoint.data.reconstruction.features import extract_features
@@ -35,7 +36,6 @@ from trigpoint.data.reconstruction.report import ReconstructionReport
 from trigpoint.data.reconstruction.scale import MetricScale, scale_from_distance, scale_from_gps
 from trigpoint.data.reconstruction.silence import errors_only
 from trigpoint.data.reconstruction.video import choose_frames, is_video
-from trigpoint.data.reconstruction.work import continues, work_folder
 
 # The incremental mapper is tried too when the global one places fewer of the connected photos than this.
 _ENOUGH = 0.9
@@ -65,19 +65,30 @@ def reconstruct(
         Interrupted: stopped by Ctrl-C or SIGTERM; finished work is kept.
     """
     source, target = Path(photos), Path(output)
+    chosen = options or ReconstructionOptions()
+    _check(source, target, chosen)
+    busy = SceneError(
+        "TP-258", "another reconstruction is writing there", where=target, fix="Wait for it, or name another output."
+    )
+    with work_folder(target, busy) as work, stop_request() as stop, errors_only():
+        report = _Run(source, target, work, chosen, fresh, stop).run()
+    shutil.rmtree(work)
+    return report
+
+
+def _check(source: Path, target: Path, options: ReconstructionOptions) -> None:
     if not source.exists():
         raise SceneError("TP-251", "there is no such folder or video", where=source, fix="Check the path.")
-    chosen = options or ReconstructionOptions()
-    if not is_video(source) and (chosen.frames is not None or chosen.every is not None):
+    if not is_video(source) and (options.frames is not None or options.every is not None):
         raise SceneError(
             "TP-259", "frames are only chosen from a video", where=source, fix="Leave --frames and --every out."
         )
     if source.is_file() and not is_video(source):
         raise SceneError("TP-251", "this is neither a folder nor a video file", where=source, fix="Name a folder of photos.")
-    with work_folder(target) as work, stop_request() as stop, errors_only():
-        report = _Run(source, target, work, chosen, fresh, stop).run()
-    shutil.rmtree(work)
-    return report
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise SceneError(
+            "TP-258", "there is something at the output already", where=target, fix="Remove it, or name another output."
+        )
 
 
 @dataclass
@@ -123,7 +134,7 @@ class _Run:
             status = self.source.stat()
             job: dict[str, Any] = {"video": [str(self.source.resolve()), status.st_size, status.st_mtime_ns]}
             job |= {"frames": options.frames, "every": options.every}
-            resumed = continues(self.work / "job.json", job | self._settings(), self.fresh)
+            resumed = continues(self.work, job | self._settings(), self.fresh)
             chosen = choose_frames(self.source, self.work / "frames", options.frames, options.every, self.stop)
             self.notes.append(chosen.text)
             photos, _ = read_headers(self.work / "frames", chosen.files)
@@ -135,7 +146,7 @@ class _Run:
         self.problems += invalid_problems(invalid)
         check_count(len(photos), self.source)
         job = {"photos": [photo.fingerprint() for photo in photos], **self._settings()}
-        return photos, continues(self.work / "job.json", job, self.fresh)
+        return photos, continues(self.work, job, self.fresh)
 
     def _settings(self) -> dict[str, Any]:
         """What features and matches depend on, beside the photos. The rest may change from run to run."""

@@ -16,7 +16,7 @@ from trigpoint.data.reconstruction.photos import SourcePhoto
 from trigpoint.data.reconstruction.scale import Similarity
 
 # COLMAP's own minimum for a verified pair. The global mapper places every photo that is connected at all; one that shares
-# fewer points than this with the result has a pose by chance.
+# fewer points than this with the result has a pose by chance, and so has a group.
 MIN_POINTS = 15
 
 
@@ -72,16 +72,47 @@ def load_placement(mapper: str, folders: Sequence[Path], photos: Sequence[Source
 
 
 def _take_out_weak(model: Any) -> dict[int, int]:
+    """Take out photos that share too few points with the rest; image ids with the number of points shared."""
     weak: dict[int, int] = {}
     # Taking one photo out takes points from others.
     while True:
         found = {int(number): int(model.image(number).num_points3D) for number in model.reg_image_ids()}
         bad = {number: count for number, count in found.items() if count < MIN_POINTS or not _is_possible(model, number)}
+        bad = bad or outside_the_largest_group(model)
         if not bad:
             return weak
         weak |= bad
         for number in bad:
             model.deregister_frame(model.image(number).frame_id)
+
+
+def outside_the_largest_group(model: Any) -> dict[int, int]:
+    """Image ids of placed photos that no chain of photos with ``MIN_POINTS`` common points connects with most others.
+
+    The global mapper may put two groups into one model that hardly share points: where one stands in the other's frame, and
+    how large it is, is then arbitrary.
+
+    Returns:
+        With the number of points that each shares with the largest group.
+    """
+    from scipy import sparse
+    from scipy.sparse.csgraph import connected_components
+
+    numbers = np.array(sorted(int(number) for number in model.reg_image_ids()))
+    seen = [sorted({int(element.image_id) for element in point.track.elements}) for point in model.points3D.values()]
+    if len(numbers) == 0 or not seen:
+        return {}
+    rows = np.searchsorted(numbers, np.concatenate(seen))
+    columns = np.repeat(np.arange(len(seen)), [len(images) for images in seen])
+    shape = (len(numbers), len(seen))
+    incidence = sparse.csr_matrix((np.ones(len(rows), dtype=np.int64), (rows, columns)), shape=shape)
+    shared = (incidence @ incidence.T).tocsr()
+    _, group = connected_components(shared >= MIN_POINTS, directed=False)
+    inside = group == np.bincount(group).argmax()
+    # A point counts once, however many photos of the group show it.
+    of_group = np.asarray(incidence[inside].sum(axis=0)).ravel() > 0
+    common = incidence @ of_group.astype(np.int64)
+    return {int(number): int(count) for number, count, ok in zip(numbers, common, inside, strict=True) if not ok}
 
 
 def _is_possible(model: Any, number: int) -> bool:

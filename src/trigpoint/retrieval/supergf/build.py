@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock, Timeout
 
-from trigpoint.core.artifact import sha256_of, write_json
+from trigpoint.core.artifact import sha256_of
 from trigpoint.core.config import to_json
 from trigpoint.core.device import pick_device
 from trigpoint.core.errors import ConfigError, MappingError, OutputError
 from trigpoint.core.interrupt import StopRequest, stop_request
-from trigpoint.core.progress import console
+from trigpoint.core.work import JOB, continues, work_folder
 from trigpoint.features.encoders import load_encoder
 from trigpoint.features.local import LocalEncoder
 from trigpoint.retrieval.supergf.cache import FeatureCache
@@ -104,12 +101,17 @@ def train_aggregator(
             fix=f"Set aggregator.input_dim={encoder.dim}.",
         )
     job = _Job(tuple(paths), labels, recipe, start, encoder, seed, chosen, data, licence)
-    with _work_folder(output) as work:
-        resumed = _prepare(work, job.record(), fresh)
+    if output.is_dir():
+        raise OutputError("TP-804", "the output is a folder", where=output, fix="Name a file, such as mine.safetensors.")
+    busy = MappingError(
+        "TP-649", "another training is writing this file", where=output, fix="Wait for it, or name another output."
+    )
+    with work_folder(output, busy) as work:
+        resumed = continues(work, job.record(), fresh)
         with stop_request() as stop:
             history, seconds = job.run(work, stop)
         (work / "finished").replace(output)
-        (work / "job.json").unlink()
+        (work / JOB).unlink()
     shutil.rmtree(work)
     return TrainedAggregator(load_aggregator(output), output, output.stat().st_size, history, seconds, resumed)
 
@@ -162,41 +164,3 @@ class _Job:
         provenance = Provenance(self.licence, self.data, self.encoder.weights_sha256, story)
         save_aggregator(training.model, provenance, work / "finished")
         return training.history, {"features": extracted - began, "training": time.monotonic() - extracted}
-
-
-def _prepare(work: Path, job: dict[str, Any], fresh: bool) -> bool:
-    """Empty the work folder unless it holds the beginnings of this very job; whether it does."""
-    path = work / "job.json"
-    if path.exists() and not fresh and path.read_text() == json.dumps(job, indent=2, allow_nan=False) + "\n":
-        return True
-    if path.exists():
-        console().print(f"Discarding the work of an interrupted training with other photos or settings in {work}")
-    for item in work.iterdir():
-        if item.name != "lock":
-            item.unlink()
-    write_json(path, job)
-    return False
-
-
-@contextmanager
-def _work_folder(output: Path) -> Iterator[Path]:
-    """The folder that keeps the work of an interrupted training, locked against a second one."""
-    if output.is_dir():
-        raise OutputError("TP-804", "the output is a folder", where=output, fix="Name a file, such as mine.safetensors.")
-    work = output.with_name(output.name + ".work")
-    lock = FileLock(work / "lock", timeout=0)
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        raise MappingError(
-            "TP-649", "another training is writing this file", where=output, fix="Wait for it, or name another output."
-        ) from None
-    except OSError as error:
-        raise OutputError(
-            "TP-801", f"the file cannot be written there ({error.strerror})", where=output, fix="Choose another folder."
-        ) from error
-    try:
-        yield work
-    finally:
-        lock.release()

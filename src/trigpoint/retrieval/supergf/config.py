@@ -37,6 +37,7 @@ class SuperGFConfig:
         gem_power: power of the generalised mean at the start; it is learned (``"gem"``).
         slot_width: numbers of each slot in the descriptor, which is ``slots`` times as long (``"slots"``).
         sharpness: inverse temperature of the slots' attention at the start; it is learned (``"slots"``).
+        whitening_rank: directions of the descriptor that are whitened (``"slots"``).
         residual_power: differences from a slot's centre are divided by this power of their length (``"slots"``).
     """
 
@@ -56,7 +57,8 @@ class SuperGFConfig:
     stride: int = 2
     gem_power: float = 3.0
     slot_width: int = 16
-    sharpness: float = 50.0
+    sharpness: float = 100.0
+    whitening_rank: int = 256
     residual_power: float = 0.0
 
     @property
@@ -74,6 +76,8 @@ class SuperGFConfig:
         require(self.slots >= 2, "aggregator.slots", self.slots, "2 or more")
         smallest = min(self.position_hidden, default=0)
         require(smallest >= 1, "aggregator.position_hidden", self.position_hidden, "at least one layer of 1 or more")
+        fits = self.pooling == "gem" or 1 <= self.whitening_rank <= self.dim
+        require(fits, "aggregator.whitening_rank", self.whitening_rank, "from 1 to slots times slot_width")
         fits = self.pooling == "gem" or self.slot_width <= self.input_dim
         require(fits, "aggregator.slot_width", self.slot_width, "at most the input_dim")
         require(self.short_side_px >= 32, "aggregator.short_side_px", self.short_side_px, "32 or more")

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from trigpoint.core.artifact import sha256_of
 from trigpoint.core.config import from_json, to_json
@@ -22,6 +21,7 @@ from trigpoint.retrieval.supergf.aggregator import Aggregator
 from trigpoint.retrieval.supergf.config import SuperGFConfig
 from trigpoint.retrieval.supergf.inputs import photo_tokens
 from trigpoint.retrieval.supergf.model_file import Provenance, half_weights, read_aggregator, restore_aggregator
+from trigpoint.retrieval.supergf.slots import SlotAggregator
 
 SHIPPED = Path(__file__).with_name("xfeat.aggregator")
 _CONFIG, _WEIGHT = "config", "weight."
@@ -41,8 +41,8 @@ class SuperGF:
         model: the aggregator.
         provenance: see above.
         sha256: see above.
-        dim: wanted length; 0: the aggregator's own. With ``pooling`` ``"slots"`` a multiple of the number of slots: each
-            gives its first numbers, which its basis sorts by their share in the spread.
+        dim: wanted length; 0: the aggregator's own. With ``pooling`` ``"slots"`` also any up to ``whitening_rank``: the
+            main directions alone.
 
     Raises:
         MappingError: a length that cannot be had (TP-632).
@@ -69,12 +69,11 @@ class SuperGF:
         """
         if len(features) == 0:
             return torch.zeros(self.dim)
+        photos = [photo_tokens(features, size, self.config)]
         with torch.inference_mode():
-            vector = self.model([photo_tokens(features, size, self.config)]).descriptors[0].float().cpu()
-            if self.dim == self.config.dim:
-                return vector.clone()
-            slots = self.config.slots
-            return functional.normalize(vector.view(slots, -1)[:, : self.dim // slots].flatten(), dim=0)
+            short = isinstance(self.model, SlotAggregator) and self.dim != self.config.dim
+            found = self.model.shortened(photos, self.dim) if short else self.model(photos).descriptors
+            return found[0].float().cpu().clone()
 
     def state(self) -> dict[str, NDArray]:
         """The whole aggregator, so that a map needs no other file: its weights in half precision, its configuration."""
@@ -112,5 +111,5 @@ def restore(state: Mapping[str, NDArray], dim: int) -> SuperGF:
 def _check_dim(dim: int, config: SuperGFConfig) -> None:
     if config.pooling == "gem":
         raise impossible_dim("supergf", dim, str(config.dim))
-    if dim % config.slots or not 0 < dim < config.dim:
-        raise impossible_dim("supergf", dim, f"a multiple of {config.slots} up to {config.dim}")
+    if not 0 < dim <= config.whitening_rank:
+        raise impossible_dim("supergf", dim, f"up to {config.whitening_rank}, or {config.dim}")

@@ -21,10 +21,11 @@ from trigpoint.retrieval.supergf.aggregator import (
 from trigpoint.retrieval.supergf.codebook import Codebook, SlotMixer
 from trigpoint.retrieval.supergf.config import SuperGFConfig
 from trigpoint.retrieval.supergf.inputs import PhotoTokens
+from trigpoint.retrieval.supergf.whitening import Whitening
 
 
 class SlotAggregator(Aggregator):
-    """``pooling`` ``"slots"``, of either variant: codebook, then a transformer that corrects its tokens.
+    """``pooling`` ``"slots"``, of either variant: codebook, a transformer that corrects its tokens, whitening.
 
     The generalised mean forgets which slot a value came from. Here slots have the same meaning in every photo, so the
     tokens are kept side by side.
@@ -37,6 +38,7 @@ class SlotAggregator(Aggregator):
         self.convolution = nn.Conv2d(dim, dim, 3, stride=config.stride, padding=1) if dense else None
         self.codebook = Codebook(config, generator)
         self.mixer = SlotMixer(config, generator)
+        self.whitening = Whitening(config.dim, config.whitening_rank)
         initialize(self, generator)
         for last in (self.codebook.weigh[-1], self.mixer.drop):
             nn.init.zeros_(last.weight)
@@ -46,14 +48,18 @@ class SlotAggregator(Aggregator):
 
     def forward(self, photos: Sequence[PhotoTokens]) -> Aggregated:
         """Describe a batch of at least one photo."""
-        if self.convolution is None:
-            descriptors, attention = self._gather(*padded(photos, self.codebook.centres.device))
-            return Aggregated(descriptors, attention)
-        return Aggregated(by_grid(photos, self._dense), None)
+        gathered = self.gather(photos)
+        return Aggregated(self.whitening(gathered.descriptors), gathered.attention)
 
-    def _dense(self, photos: list[PhotoTokens]) -> Tensor:
-        descriptors, where, mask = self.tokens(photos)
-        return self._gather(descriptors, where, mask)[0]
+    def shortened(self, photos: Sequence[PhotoTokens], dim: int) -> Tensor:
+        """(B, dim) descriptors, ``dim`` at most ``config.whitening_rank``."""
+        return self.whitening.shortened(self.gather(photos).descriptors, dim)
+
+    def gather(self, photos: Sequence[PhotoTokens]) -> Aggregated:
+        """The descriptors as they are before whitening."""
+        if self.convolution is None:
+            return Aggregated(*self._gather(*padded(photos, self.codebook.centres.device)))
+        return Aggregated(by_grid(photos, lambda members: self._gather(*self.tokens(members))[0]), None)
 
     def tokens(self, photos: Sequence[PhotoTokens]) -> tuple[Tensor, Tensor, Tensor]:
         """What the codebook gathers: descriptors (B, K, C), places (B, K, 3) and mask (B, K); dense photos of one size."""

@@ -14,7 +14,8 @@ from trigpoint.retrieval.supergf.aggregator import Aggregator
 from trigpoint.retrieval.supergf.inputs import PhotoTokens
 from trigpoint.retrieval.supergf.slots import SlotAggregator
 
-_SAMPLE = 60_000
+# Keypoints for the vocabulary, photos for the whitening.
+_SAMPLE, _WHITENED = 60_000, 4000
 _FEWEST_FOR_BASIS = 32
 
 
@@ -27,7 +28,7 @@ class Photos(Protocol):
 
 
 def start_from_photos(model: Aggregator, photos: Photos, seed: int) -> None:
-    """Set centres by k-means, and each slot's basis to the main directions of its differences. Deterministic.
+    """Set centres by k-means, each slot's basis to the main directions of its differences, and the whitening. Deterministic.
 
     Does nothing to an aggregator without centres.
 
@@ -54,6 +55,8 @@ def start_from_photos(model: Aggregator, photos: Photos, seed: int) -> None:
     with torch.no_grad():
         model.codebook.centres.copy_(torch.from_numpy(centres))
         model.codebook.bases.copy_(torch.from_numpy(bases))
+        chosen = np.linspace(0, len(photos) - 1, min(len(photos), _WHITENED)).astype(int)
+        model.whitening.start(torch.cat([model.gather([photos[int(index)]]).descriptors.cpu() for index in chosen]))
 
 
 def _sample(model: SlotAggregator, photos: Photos, seed: int) -> NDArray[np.float32]:

@@ -17,10 +17,11 @@ from trigpoint.pipeline import build_map
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 METHODS = {
-    "trig": ("global_encoding.min_photos=0",),
-    "glace-compact": ("global_encoding.dim=64",),
-    "rscore-compact": ("global_encoding.codes=spectral", "features.pca_dim=32"),
-    "poker-compact": ("ensemble=3",),
+    "trig": ("trig", ("global_encoding.min_photos=0",)),
+    "trig in parts": ("trig", ("global_encoding.min_photos=0", "photos_per_network=10")),
+    "glace-compact": ("glace-compact", ("global_encoding.dim=64",)),
+    "rscore-compact": ("rscore-compact", ("global_encoding.codes=spectral", "features.pca_dim=32")),
+    "poker-compact": ("poker-compact", ("ensemble=3",)),
 }
 
 
@@ -28,7 +29,8 @@ METHODS = {
 def built(request, room, tmp_path_factory):
     """The map of one method, with its file."""
     path = tmp_path_factory.mktemp("maps") / f"{request.param}.trig"
-    build_map(open_scene(room), path, preset=request.param, overrides=(*CHEAP, "head.width=96", *METHODS[request.param]))
+    preset, changes = METHODS[request.param]
+    build_map(open_scene(room), path, preset=preset, overrides=(*CHEAP, "head.width=96", *changes))
     return request.param, path
 
 
@@ -44,7 +46,7 @@ def test_hypotheses_of_a_query(built, room):
     photo = open_scene(room).subset("test").frames[0]
     answer = localizer.localize(photo.image_path, camera=photo.camera)
     assert answer.status in ("ok", "rejected", "failed") and answer.points > 0
-    expected = {"trig": 10, "glace-compact": 1, "rscore-compact": 10, "poker-compact": 3}[method]
+    expected = {"trig": 10, "trig in parts": 10, "glace-compact": 1, "rscore-compact": 10, "poker-compact": 3}[method]
     from trigpoint.core.image import read_photo
 
     found = localizer._features(read_photo(photo.image_path, short_side_px=120))
@@ -79,8 +81,30 @@ def test_mapping_photos_find_themselves(built, room):
 def test_the_same_bytes_again(built, room, tmp_path):
     method, path = built
     again = tmp_path / path.name
-    build_map(open_scene(room), again, preset=method, overrides=(*CHEAP, "head.width=96", *METHODS[method]))
+    preset, changes = METHODS[method]
+    build_map(open_scene(room), again, preset=preset, overrides=(*CHEAP, "head.width=96", *changes))
     assert again.read_bytes() == path.read_bytes()
+
+
+def test_a_query_is_tried_with_the_networks_of_the_photos_it_looks_like(built, room):
+    method, path = built
+    if method != "trig in parts":
+        pytest.skip("one network, or no photos to look up")
+    scene_map = load_map(path)
+    assert scene_map.config.ensemble == len(scene_map.heads) == 3
+    own = scene_map.encoding.heads
+    assert sorted(set(own.tolist())) == [0, 1, 2]
+    localizer = Localizer.load(path)
+    from trigpoint.core.image import read_photo
+
+    frames = open_scene(room).for_mapping()
+    for index in range(0, 24, 6):
+        found = localizer._features(read_photo(frames[index].image_path, short_side_px=120))
+        assert scene_map.hypotheses(found, (320, 240))[0].head == own[index]
+    # Each network lies around the cameras of its part.
+    centres = scene_map.normalization.to_normalized(np.array([frame.pose().centre() for frame in frames]))
+    for part, head in enumerate(scene_map.heads):
+        assert np.allclose(head.decoder.centres[0], centres[own.numpy() == part].mean(axis=0), atol=1e-3)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -89,6 +113,12 @@ def test_presets_fit_places_of_any_size(name):
         config = fitted_to(preset_config(name), photos)
         assert config.head.clusters <= photos
         assert fitted_to(config, photos) == config
+
+
+def test_larger_places_get_more_networks():
+    trig = preset_config("trig")
+    assert [fitted_to(trig, photos).ensemble for photos in (20, 300, 301, 900, 901, 7000)] == [1, 1, 2, 3, 4, 4]
+    assert fitted_to(preset_config("poker"), 7000).ensemble == 4
 
 
 def test_small_places_do_without_codes():

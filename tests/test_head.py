@@ -118,9 +118,16 @@ def test_one_cluster_at_the_origin_is_a_plain_offset():
     config = HeadConfig(width=32)
     plain = make_head(8, config, torch.Generator().manual_seed(0))
     centred = make_head(8, replace(config, clusters=2), torch.Generator().manual_seed(0), torch.zeros(2, 3))
-    centred.load_state_dict(plain.state_dict(), strict=False)
+    centred.load_state_dict({k: v for k, v in plain.state_dict().items() if k != "decoder.centres"}, strict=False)
     inputs = torch.randn(9, 8)
     assert torch.allclose(plain(inputs), centred(inputs), atol=1e-6)
+
+
+def test_one_cluster_elsewhere_moves_every_point():
+    centre = torch.tensor([[3.0, -4.0, 5.0]])
+    here, there = (make_head(8, HeadConfig(width=32), torch.Generator().manual_seed(0), at) for at in (None, centre))
+    inputs = torch.randn(9, 8)
+    assert torch.allclose(here(inputs) + centre, there(inputs), atol=1e-5)
 
 
 def test_the_position_decoder_mixes_the_centres():

@@ -100,6 +100,8 @@ class Job:
         positions = normalization.to_normalized(self._centres)
         rounds = TrainingRounds(self, encoder, own, normalization, positions, work, stop)
         trainings, samples = rounds.run(watch)
+        if place is not None and place.index is not None and self.config.ensemble > 1:
+            place = replace(place, heads=torch.from_numpy(rounds.heads.astype(np.uint8)))
         if not self.workers.first:
             return None, watch.laps
         scene_map = replace(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.features.local import LocalEncoder
@@ -61,6 +63,11 @@ class TrainingRounds:
     positions: NDArray
     folder: Path
     stop: StopRequest
+
+    @cached_property
+    def heads(self) -> NDArray[np.int64]:
+        """(F,) network that learns each mapping photo."""
+        return split_cameras(self.positions, self.job.config.ensemble, self.job.seed)
 
     def run(self, watch: Stopwatch) -> tuple[list[Training], int]:
         """Fill a buffer and train on it, as often as the recipe says, or continue where an earlier run stopped.
@@ -121,16 +128,26 @@ class TrainingRounds:
             for part in self._parts(buffer)
         ]
 
-    def _parts(self, buffer: SampleBuffer) -> Sequence[TrainingSet]:
-        """What each network is trained on: everything, or one part of the place each."""
+    def _parts(self, buffer: SampleBuffer) -> list[TrainingSet]:
+        """What each network is trained on: everything, or one part of the place each, around the centre of its cameras."""
         config, seed = self.job.config, self.job.seed
-        clusters = config.head.clusters
-        centres = cluster_centres(self.positions, clusters, seed) if clusters > 1 else None
         if config.ensemble == 1:
+            centres = cluster_centres(self.positions, config.head.clusters, seed) if config.head.clusters > 1 else None
             return [TrainingSet(buffer, self.encodings, centres)]
-        group = torch.from_numpy(split_cameras(self.positions, config.ensemble, seed))
-        of_sample = group[buffer.photo.long()][buffer.view.long()]
+        of_sample = torch.from_numpy(self.heads)[buffer.photo.long()][buffer.view.long()]
         return [
-            TrainingSet(buffer, self.encodings, centres, torch.nonzero(of_sample == part)[:, 0], f"training {part + 1}")
+            TrainingSet(
+                buffer,
+                self.encodings,
+                self._centres_of(part),
+                torch.nonzero(of_sample == part)[:, 0],
+                f"training {part + 1}",
+            )
             for part in range(config.ensemble)
         ]
+
+    def _centres_of(self, part: int) -> Tensor:
+        """(k, 3) cluster centres of one part; some stand twice where it has fewer photos than clusters."""
+        clusters = self.job.config.head.clusters
+        centres = cluster_centres(self.positions[self.heads == part], clusters, self.job.seed)
+        return centres[torch.arange(clusters) % len(centres)]

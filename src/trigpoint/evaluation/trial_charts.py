@@ -6,7 +6,7 @@ import html
 import math
 from collections.abc import Sequence
 
-from trigpoint.evaluation.chart_frame import HEIGHT, TOP, WIDTH, LogAxis, chart, limits_at, steps, y
+from trigpoint.evaluation.chart_frame import BOTTOM, HEIGHT, WIDTH, LogAxis, chart, limits_at, steps, y
 from trigpoint.evaluation.charts import translation_axis
 from trigpoint.evaluation.formatting import percent, threshold
 from trigpoint.evaluation.metrics import PoseError
@@ -36,7 +36,9 @@ def size_chart(summaries: Sequence[Summary]) -> str:
         f'<path class="dots" style="stroke:{colour(index)};stroke-width:9" d="M{axis.x(size):.1f} {y(share):.1f}h0"/></g>'
         for index, preset, seed, size, share in found
     )
-    label = f'<text x="{WIDTH - 22}" y="{TOP + 12}" text-anchor="end">within {html.escape(limit)}</text>' if limit else ""
+    # At the bottom, where hardly any map is.
+    at = f'x="{WIDTH - 22}" y="{HEIGHT - BOTTOM - 8}" text-anchor="end"'
+    label = f"<text {at}>photos within {html.escape(limit)}</text>" if limit else ""
     return chart(axis, "Accuracy over map size", label + dots, _share)
 
 

@@ -15,6 +15,10 @@ METHODS = ("regression", "hierarchical")
 ENCODINGS = ("none", "descriptor", "codes")
 CODES = ("node2vec", "spectral")
 PHOTOS_PER_CODE_NUMBER = 4
+# More networks than this take longer to try than a query may.
+MAX_ENSEMBLE = 64
+# Photos are no measure of a place that was filmed: a long video of one room needs no more networks than a short one.
+_MOST_FITTED = 4
 OVERLAPS = ("published", "frustum", "tracks")
 
 
@@ -126,12 +130,15 @@ class MappingConfig:
     Attributes:
         method: ``"regression"``: networks, or ``"hierarchical"``: triangulated keypoints, for which only ``features`` and
             ``landmarks`` count.
-        ensemble: number of networks, each for a part of the place (ACE's Poker has 4).
+        ensemble: number of networks, each for a part of the place (ACE's Poker has 4). With codes, a query is tried with the
+            networks that learned the photos it looks like, else with all.
+        photos_per_network: places with more photos get one more network for each so many; 0: ``ensemble`` as it is.
     """
 
     preset: str
     method: str = "regression"
     ensemble: int = 1
+    photos_per_network: int = 0
     features: FeatureConfig = field(default_factory=FeatureConfig)
     buffer: BufferConfig = field(default_factory=BufferConfig)
     global_encoding: GlobalConfig = field(default_factory=GlobalConfig)
@@ -142,7 +149,8 @@ class MappingConfig:
 
     def __post_init__(self) -> None:
         require(self.method in METHODS, "method", self.method, " or ".join(METHODS))
-        require(self.ensemble >= 1, "ensemble", self.ensemble, "1 or more")
+        require(1 <= self.ensemble <= MAX_ENSEMBLE, "ensemble", self.ensemble, f"1 to {MAX_ENSEMBLE}")
+        require(self.photos_per_network >= 0, "photos_per_network", self.photos_per_network, "0 or more")
 
 
 def hurried(config: MappingConfig) -> MappingConfig:
@@ -158,13 +166,17 @@ def hurried(config: MappingConfig) -> MappingConfig:
 def fitted_to(config: MappingConfig, photos: int) -> MappingConfig:
     """The recipe for a place with this many photos.
 
-    No global encoding below its ``min_photos``, no more clusters than photos, and no more spectral code numbers than a
-    quarter of them. The higher eigenvectors tell single photos apart, and a network that knows which photo it looks at has
-    no need to agree with the others.
+    No global encoding below its ``min_photos``; as many networks, up to four, as ``photos_per_network`` asks for; no more
+    clusters than photos, and no more spectral code numbers than a quarter of them. The higher eigenvectors tell single
+    photos apart, and a network that knows which photo it looks at has no need to agree with the others.
     """
     encoding = config.global_encoding
     if photos < encoding.min_photos:
         encoding = replace(encoding, kind="none")
     if encoding.kind == "codes" and encoding.codes == "spectral":
         encoding = replace(encoding, dim=max(1, min(encoding.dim, photos // PHOTOS_PER_CODE_NUMBER)))
-    return replace(config, global_encoding=encoding, head=replace(config.head, clusters=min(config.head.clusters, photos)))
+    networks = config.ensemble
+    if config.photos_per_network:
+        networks = max(networks, min(_MOST_FITTED, -(-photos // config.photos_per_network)))
+    head = replace(config.head, clusters=min(config.head.clusters, photos))
+    return replace(config, ensemble=networks, global_encoding=encoding, head=head)

@@ -50,7 +50,7 @@ class ResidualBlock(nn.Module):
 class PositionDecoder(nn.Module):
     """Features to points: a softmax over cluster centres of the cameras plus a homogeneous offset (GLACE, Eq. 8).
 
-    With one cluster it is ACE's output layer.
+    With one cluster it is ACE's output layer, around the centre of the cameras.
 
     Args:
         width: of the features.
@@ -65,9 +65,9 @@ class PositionDecoder(nn.Module):
         self.output = nn.Linear(hidden, 4)
         self.choice: nn.Linear | None = None
         self.centres: Tensor
+        self.register_buffer("centres", torch.zeros(clusters, 3) if centres is None else centres.float())
         if clusters > 1:
             self.choice = nn.Linear(hidden, clusters)
-            self.register_buffer("centres", torch.zeros(clusters, 3) if centres is None else centres.float())
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, width) to (N, 3)."""
@@ -75,7 +75,7 @@ class PositionDecoder(nn.Module):
             features = functional.relu(layer(features))
         offset = homogeneous_offset(self.output(features))
         if self.choice is None:
-            return offset
+            return self.centres + offset
         return self.choice(features).softmax(dim=1) @ self.centres + offset
 
     def outputs(self) -> list[nn.Linear]:

@@ -26,25 +26,27 @@ class PlaceEncoding:
         descriptor: of the same local features that the network regresses.
         index: descriptors of the P mapping photos, or None where the descriptor itself is the encoding (GLACE).
         codes: (P, D) float16 codes of the mapping photos, or None.
+        heads: (P,) uint8 network of an ensemble that learned each mapping photo, or None.
     """
 
     descriptor: GlobalDescriptor
     index: RetrievalIndex | None = None
     codes: Tensor | None = None
+    heads: Tensor | None = None
 
-    def hypotheses(self, found: PhotoFeatures, size: tuple[int, int], count: int) -> Tensor:
-        """(K, D) float32 encodings to try for a query, the likeliest first, K at most ``count``.
+    def hypotheses(self, found: PhotoFeatures, size: tuple[int, int], count: int) -> list[tuple[Tensor, int | None]]:
+        """(D,) float32 encodings to try for a query, the likeliest first, each with its network, None for any.
 
         Args:
             found: local features of the query.
             size: width and height of the upright photo, px.
-            count: number of mapping photos to look up.
+            count: number of mapping photos to look up at most.
         """
         vector = self.descriptor.describe(found, size)
         if self.index is None or self.codes is None:
-            return vector[None]
+            return [(vector, None)]
         photos, _ = self.index.search(vector, count)
-        return self.codes[photos].float()
+        return [(self.codes[photo].float(), None if self.heads is None else int(self.heads[photo])) for photo in photos]
 
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Everything as arrays by name, for a file."""
@@ -52,6 +54,8 @@ class PlaceEncoding:
         if self.index is not None and self.codes is not None:
             result |= {"index." + name: value for name, value in self.index.state().items()}
             result["codes"] = self.codes.numpy()
+        if self.heads is not None:
+            result["heads"] = self.heads.numpy()
         return result
 
     @staticmethod
@@ -68,4 +72,7 @@ class PlaceEncoding:
         codes = torch.from_numpy(np.asarray(tensors["codes"], dtype=np.float16).copy())
         if len(codes) != len(index) or codes.shape[1] != config.dim:
             raise ValueError(f"{len(codes)} codes of length {codes.shape[1]} for {len(index)} photos")
-        return PlaceEncoding(descriptor, index, codes)
+        heads = torch.from_numpy(np.asarray(tensors["heads"], dtype=np.uint8).copy()) if "heads" in tensors else None
+        if heads is not None and len(heads) != len(index):
+            raise ValueError(f"{len(heads)} networks for {len(index)} photos")
+        return PlaceEncoding(descriptor, index, codes, heads)

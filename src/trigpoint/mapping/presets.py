@@ -114,6 +114,7 @@ _ALL = (
     replace(
         _COMPACT,
         preset="trig",
+        photos_per_network=300,
         global_encoding=GlobalConfig(
             kind="codes",
             dim=64,

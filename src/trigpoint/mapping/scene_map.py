@@ -97,7 +97,7 @@ class SceneMap:
         if self.encoding is None:
             return [Hypothesis(head) for head in heads]
         codes = self.encoding.hypotheses(found, size, self.config.global_encoding.hypotheses)
-        return [Hypothesis(head, code) for code in codes for head in heads]
+        return [Hypothesis(head, code) for code, own in codes for head in (heads if own is None else (own,))]
 
     def blank_hypothesis(self) -> Hypothesis:
         """A hypothesis without meaning, to run the map once."""

@@ -161,6 +161,7 @@ class AggregatorTrainingConfig:
         keypoint_dropout: largest share of the keypoints of a photo that is left out, drawn anew each time (sparse).
         score_jitter: standard deviation of the noise on scores, which lie in [0, 1] (sparse).
         flip: share of the steps in which the photos' horizontal positions are mirrored (sparse).
+        windows: share of the photos of which only a window is shown (sparse).
     """
 
     steps: int = 875_000
@@ -172,6 +173,7 @@ class AggregatorTrainingConfig:
     keypoint_dropout: float = 0.0
     score_jitter: float = 0.0
     flip: float = 0.0
+    windows: float = 0.0
 
     def __post_init__(self) -> None:
         require(self.steps >= 1, "training.steps", self.steps, "1 or more")
@@ -179,7 +181,8 @@ class AggregatorTrainingConfig:
         for name in ("final_rate", "warmup_steps", "weight_decay", "keypoints", "score_jitter"):
             require(0 <= getattr(self, name) < math.inf, f"training.{name}", getattr(self, name), "0 or more")
         require(0 <= self.keypoint_dropout < 1, "training.keypoint_dropout", self.keypoint_dropout, "0 to less than 1")
-        require(0 <= self.flip <= 1, "training.flip", self.flip, "0 to 1")
+        for name in ("flip", "windows"):
+            require(0 <= getattr(self, name) <= 1, f"training.{name}", getattr(self, name), "0 to 1")
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from trigpoint.core.errors import MappingError
-from trigpoint.core.randomness import derived_seed, numpy_generator
+from trigpoint.core.randomness import derived_seed, numpy_generator, torch_generator
 from trigpoint.retrieval.supergf.aggregator import Aggregator
+from trigpoint.retrieval.supergf.augment import window
 from trigpoint.retrieval.supergf.inputs import PhotoTokens
 from trigpoint.retrieval.supergf.slots import SlotAggregator
 
@@ -55,8 +56,19 @@ def start_from_photos(model: Aggregator, photos: Photos, seed: int) -> None:
     with torch.no_grad():
         model.codebook.centres.copy_(torch.from_numpy(centres))
         model.codebook.bases.copy_(torch.from_numpy(bases))
-        chosen = np.linspace(0, len(photos) - 1, min(len(photos), _WHITENED)).astype(int)
-        model.whitening.start(torch.cat([model.gather([photos[int(index)]]).descriptors.cpu() for index in chosen]))
+    _start_whitening(model, photos, seed)
+
+
+@torch.no_grad()
+def _start_whitening(model: SlotAggregator, photos: Photos, seed: int) -> None:
+    generator = torch_generator(seed, "supergf-windows")
+    found = []
+    for index in np.linspace(0, len(photos) - 1, min(len(photos), _WHITENED)).astype(int):
+        photo = photos[int(index)]
+        # Parts of a photo are photos too: with them, fewer places give a better estimate of what photos have in common.
+        views = [photo] if photo.grid != (0, 0) else [photo, window(photo, generator), window(photo, generator)]
+        found.append(model.gather(views).descriptors.cpu())
+    model.whitening.start(torch.cat(found))
 
 
 def _sample(model: SlotAggregator, photos: Photos, seed: int) -> NDArray[np.float32]:

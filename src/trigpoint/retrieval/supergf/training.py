@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,10 @@ from trigpoint.core.artifact import read_artifact, write_artifact
 from trigpoint.core.errors import MappingError
 from trigpoint.core.interrupt import Interrupted, StopRequest
 from trigpoint.core.progress import progress
-from trigpoint.core.randomness import torch_generator
 from trigpoint.retrieval.supergf.aggregator import Aggregator
+from trigpoint.retrieval.supergf.augment import augmented
 from trigpoint.retrieval.supergf.cache import FeatureCache
 from trigpoint.retrieval.supergf.config import AggregatorTrainingConfig, SuperGFRecipe
-from trigpoint.retrieval.supergf.inputs import PhotoTokens
 from trigpoint.retrieval.supergf.labels import GradedLabels
 from trigpoint.retrieval.supergf.losses import ListLoss, attention_decorrelation
 from trigpoint.retrieval.supergf.sampling import ListSampler, RankedLists
@@ -129,7 +127,7 @@ class _Run:
     def advance(self) -> None:
         config = self.recipe.training
         lists = self.sampler.draw(self.step)
-        drawn = _augmented([self.photos[int(index)] for index in lists.photos], config, self.seed, self.step)
+        drawn = augmented([self.photos[int(index)] for index in lists.photos], config, self.seed, self.step)
         result = self.model(drawn)
         if not bool(torch.isfinite(result.descriptors).all()):
             raise self._diverged()
@@ -193,31 +191,3 @@ class _Run:
         self.loss.load(state["loss"])
         self.history = [LossPoint(**point) for point in state["history"]]
         return True
-
-
-def _augmented(
-    photos: Sequence[PhotoTokens], config: AggregatorTrainingConfig, seed: int, step: int
-) -> Sequence[PhotoTokens]:
-    """Keypoints left out, scores changed, positions mirrored: sparse photos only."""
-    changes = (config.keypoints, config.keypoint_dropout, config.score_jitter, config.flip)
-    if photos[0].grid != (0, 0) or not any(changes):
-        return photos
-    generator = torch_generator(seed, "supergf-augmentation", step)
-    mirrored = float(torch.rand((), generator=generator)) < config.flip
-    return [_augmented_photo(photo, config, mirrored, generator) for photo in photos]
-
-
-def _augmented_photo(
-    photo: PhotoTokens, config: AggregatorTrainingConfig, mirrored: bool, generator: torch.Generator
-) -> PhotoTokens:
-    count = len(photo.descriptors)
-    left_out = config.keypoint_dropout * float(torch.rand((), generator=generator))
-    most = min(count, config.keypoints) if config.keypoints else count
-    kept = torch.randperm(count, generator=generator)[: max(1, round(most * (1 - left_out)))]
-    where = photo.where[kept].clone()
-    if mirrored:
-        where[:, 0] *= -1
-    if config.score_jitter:
-        noise = config.score_jitter * torch.randn(len(where), generator=generator)
-        where[:, 2] = (where[:, 2] + noise).clamp(0, 1)
-    return replace(photo, descriptors=photo.descriptors[kept], where=where)

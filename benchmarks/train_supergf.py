@@ -1,10 +1,11 @@
 """Train a SuperGF aggregator on synthetic places and compare it with other descriptors on places it has not seen.
 
-    python benchmarks/train_supergf.py --work DIR -o supergf.aggregator [--places 30] [--unseen 9] [--steps 600]
+    python benchmarks/train_supergf.py --work DIR -o supergf.aggregator [--recipe compact] [--places 30] [--views 96]
 
-Rooms, streets and rooms that look alike are rendered by day and by night; labels come from their exact depth. Queries are
-the held-out photos of all unseen places together, the gallery their walks; a right answer overlaps by half or more. Rendered
-places and features stay in DIR for the next run, and an interrupted training continues.
+Rooms, streets and rooms that look alike are rendered by day and by night; labels come from their exact depth. Views of ten
+photographs that come with scikit-image and scikit-learn join them. Queries are the held-out photos of all unseen rendered
+places together, the gallery their walks; a right answer overlaps by half or more. Photos and features stay in DIR for the
+next run, and an interrupted training continues. The aggregator that comes with trigpoint was made by this program.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from photograph_views import photographs, write_views
 from scipy.linalg import block_diag
 
 from trigpoint.core.artifact import write_json
@@ -32,22 +34,30 @@ from trigpoint.retrieval.descriptor import GlobalDescriptor, fit_descriptor
 from trigpoint.retrieval.evaluation import RetrievalScore, evaluate_descriptor
 from trigpoint.retrieval.photos import SizedFeatures, ViewPolicy, photo_features
 from trigpoint.retrieval.supergf.build import TrainedAggregator, train_aggregator
-from trigpoint.retrieval.supergf.config import COMPACT
+from trigpoint.retrieval.supergf.config import RECIPES, VARIANTS, SuperGFRecipe
 from trigpoint.retrieval.supergf.labels import labels_from_overlaps
 
 WIDTH, HEIGHT = 640, 480
 # Depth is compared at a tenth of the size, with this relative tolerance.
 REDUCTION, TOLERANCE = 10, 0.1
-FIRST_SEED, FIRST_UNSEEN_SEED = 1000, 900_000
+# Of each kind of place; those of unseen places are 900 higher.
+FIRST_SEEDS = {"room": 1000, "street": 2000, "look-alikes": 3000}
+UNSEEN = 900
 MIN_OVERLAP = 0.5
+DATA = (
+    "{places} synthetic places rendered by trigpoint, and {views} views each of ten photographs of scikit-image (public domain "
+    "or CC0; the motorcycle: Middlebury Stereo 2014) and scikit-learn (CC BY 2.0: china.jpg, danielbuechele; flower.jpg, "
+    "vultilion)"
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """Photos of a synthetic place, and the share of each that each other sees, (N, N)."""
+    """Photos of a place, and the share of each that each other sees, (N, N); poses of rendered ones."""
 
-    frames: tuple[Frame, ...]
+    paths: tuple[Path, ...]
     overlap: NDArray[np.float32]
+    frames: tuple[Frame, ...] = ()
 
 
 def main() -> None:
@@ -57,7 +67,10 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--places", type=int, default=30)
     parser.add_argument("--unseen", type=int, default=9)
-    parser.add_argument("--steps", type=int, default=COMPACT.training.steps)
+    parser.add_argument("--views", type=int, default=96, help="views of each photograph; 0: none")
+    parser.add_argument("--recipe", choices=RECIPES, default="compact")
+    parser.add_argument("--variant", choices=VARIANTS, default="sparse")
+    parser.add_argument("--steps", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
@@ -65,7 +78,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     trained = train(options)
-    scores = evaluate(places(options.work, options.unseen, FIRST_UNSEEN_SEED), trained.descriptor, options.work / "features")
+    scores = evaluate(rendered(options.work, options.unseen, UNSEEN), trained.descriptor, options.work / "features")
     print(f"{trained.bytes / 1e6:.2f} MB; training {trained.seconds['training']:.0f} s in this run")
     print(f"{'descriptor':>12} {'light':>6} {'R@1':>6} {'R@5':>6} {'R@10':>6} {'ms':>7}")
     for light, score in scores:
@@ -78,32 +91,51 @@ def main() -> None:
 
 
 def train(options: argparse.Namespace) -> TrainedAggregator:
-    """Train on the synthetic places, or continue."""
-    seen = places(options.work, options.places, FIRST_SEED)
+    """Train, or continue."""
+    seen = [*photographed(options.work, options.views), *rendered(options.work, options.places, 0)]
     return train_aggregator(
-        [frame.image_path for place in seen for frame in place.frames],
+        [path for place in seen for path in place.paths],
         labels_from_overlaps([place.overlap for place in seen]),
         options.output,
-        recipe=replace(COMPACT, training=replace(COMPACT.training, steps=options.steps)),
-        data=f"{options.places} synthetic places of trigpoint, seeds from {FIRST_SEED}, rendered by its own program",
+        recipe=recipe(options),
+        data=DATA.format(places=options.places, views=options.views),
         licence="Apache-2.0",
         seed=options.seed,
         device=options.device,
     )
 
 
-def places(work: Path, count: int, first_seed: int) -> list[Place]:
+def recipe(options: argparse.Namespace) -> SuperGFRecipe:
+    """The named recipe, with the changes asked for."""
+    found = RECIPES[options.recipe]
+    if options.variant == "dense":
+        found = replace(found, aggregator=replace(found.aggregator, variant="dense", encoder="xfeat-dense"))
+    if options.steps:
+        found = replace(found, training=replace(found.training, steps=options.steps))
+    return found
+
+
+def photographed(work: Path, count: int) -> list[Place]:
+    """Views of the photographs, a place for each."""
+    made = []
+    for photograph in photographs() if count else ():
+        paths, overlap = write_views(work / f"photograph-{photograph.stem}", photograph, count, seed=0)
+        made.append(Place(tuple(paths), overlap))
+    return made
+
+
+def rendered(work: Path, count: int, offset: int) -> list[Place]:
     """Synthetic places of all kinds in turn, rendered unless they are there."""
     made = []
     for index, kind in enumerate(islice(cycle(PLACES), count)):
-        folder = work / f"{kind}-{first_seed + index}"
+        seed = FIRST_SEEDS[kind] + offset + index // len(PLACES)
+        folder = work / f"{kind}-{seed}"
         if not (folder / "overlap.npy").exists():
-            config = SyntheticConfig(
-                kind, first_seed + index, WIDTH, HEIGHT, n_train=24, n_test=8, n_test_night=8, train_night_share=0.4
-            )
+            config = SyntheticConfig(kind, seed, WIDTH, HEIGHT, n_train=24, n_test=8, n_test_night=8, train_night_share=0.4)
             frames = write_synthetic_scene(folder, config).frames
             np.save(folder / "overlap.npy", exact_overlap(config, frames))
-        made.append(Place(open_scene(folder).frames, np.load(folder / "overlap.npy")))
+        frames = open_scene(folder).frames
+        made.append(Place(tuple(frame.image_path for frame in frames), np.load(folder / "overlap.npy"), tuple(frames)))
     return made
 
 

@@ -11,8 +11,8 @@ from tiny_place import CHEAP, settings
 
 from trigpoint.cli import run
 from trigpoint.core.image import Photo
-from trigpoint.localization.calibration import ELSEWHERE, MIRRORED, SCRAMBLED, calibration_of
-from trigpoint.localization.wrong_photos import TILES, mirrored, photos_of_elsewhere, scrambled
+from trigpoint.localization.calibration import MIRRORED, PHOTOGRAPHS, SCRAMBLED, SYNTHETIC, calibration_of
+from trigpoint.localization.wrong_photos import TILES, mirrored, photographs, scrambled, synthetic_photos
 from trigpoint.mapping.scene_map import load_map
 
 
@@ -46,7 +46,7 @@ def test_a_mirrored_photo_is_mirrored():
 
 
 def test_photos_of_other_places_fit_their_cameras():
-    found = photos_of_elsewhere(96)
+    found = [*synthetic_photos(96), *photographs()]
     assert len(found) == 14
     for photo, camera in found:
         assert (photo.width, photo.height) == (camera.width, camera.height)
@@ -56,9 +56,9 @@ def test_photos_of_other_places_fit_their_cameras():
 
 def test_the_kind_that_scores_highest_sets_the_bound():
     low, high = [0.01, 0.02, 0.04], [0.05, 0.06, 0.08]
-    found = calibration_of([0.8, 0.6, 0.7], {MIRRORED: low, SCRAMBLED: high, ELSEWHERE: low})
+    found = calibration_of([0.8, 0.6, 0.7], {MIRRORED: low, SCRAMBLED: high, SYNTHETIC: low})
     assert found.photos == 3 and found.typical_share == 0.7
-    assert [kind.kind for kind in found.wrong] == [MIRRORED, SCRAMBLED, ELSEWHERE]
+    assert [kind.kind for kind in found.wrong] == [MIRRORED, SCRAMBLED, SYNTHETIC]
     assert found.noise_share == found.wrong[1].bound == max(kind.bound for kind in found.wrong)
     logs = np.log(high)
     assert found.noise_share == pytest.approx(np.exp(logs.mean() + 2.5 * logs.std()), abs=1e-4)
@@ -82,11 +82,12 @@ def test_a_map_keeps_what_it_was_calibrated_with_and_info_says_it(room, tmp_path
     assert {kind.kind: kind.photos for kind in found.wrong} == {
         MIRRORED: 24,
         SCRAMBLED: 24,
-        ELSEWHERE: len(photos_of_elsewhere(120)),
+        SYNTHETIC: 8,
+        PHOTOGRAPHS: 6,
     }
     capsys.readouterr()
     assert run(["info", str(path), "--json", str(tmp_path / "info.json")]) == 0
     said = capsys.readouterr().out
-    assert "24 mirrored photos" in said and "photos of other places" in said
+    assert "24 mirrored photos" in said and "6 photographs of other places" in said
     document = json.loads((tmp_path / "info.json").read_text())["calibration"]
-    assert [kind["kind"] for kind in document["wrong"]] == [MIRRORED, SCRAMBLED, ELSEWHERE]
+    assert [kind["kind"] for kind in document["wrong"]] == [MIRRORED, SCRAMBLED, SYNTHETIC, PHOTOGRAPHS]

@@ -139,3 +139,12 @@ def _checksum(data: bytes, recorded: str) -> str:
 
 def _header(data: bytes) -> dict[str, Any]:
     return json.loads(data[8 : 8 + struct.unpack("<Q", data[:8])[0]])
+
+
+def is_utf8(text: str) -> bool:
+    """Whether a text can be written as UTF-8; file names need not be."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,9 +1,12 @@
 """Measures which inlier shares can be trusted in a map, when it is built.
 
-Wrong photos are of three kinds. Mapping photos in a mirror show things of the place, in its light, but no pose of the camera
-can explain them: in most places they score highest, without any other data. Scrambled mapping photos keep every detail and
-lose the order. Photos of other places are synthetic, or come with a library. The kind that scores highest sets the bound;
-where all score very low, a share of what the mapping photos reach takes over.
+Wrong photos are of four kinds. Mapping photos in a mirror show things of the place, in its light, but no pose of the camera
+can explain them. Scrambled mapping photos keep every detail and lose the order. Photos of other places are synthetic, or
+photographs that come with a library. The kind that scores highest sets the bound; where all score very low, a share of what
+the mapping photos reach takes over.
+
+Stronger augmented views of the mapping photos are no stand-in for photos that were not mapped: between mild and strong they
+reached 91 to 23 % of what mapping photos do in one map where photos that were not mapped reached 85 %.
 """
 
 from __future__ import annotations
@@ -19,11 +22,12 @@ from trigpoint.core.randomness import numpy_generator
 from trigpoint.core.scene import Frame
 from trigpoint.features.local import LocalEncoder
 from trigpoint.localization.localizer import Localizer
-from trigpoint.localization.wrong_photos import mirrored, photos_of_elsewhere, scrambled
+from trigpoint.localization.wrong_photos import mirrored, photographs, scrambled, synthetic_photos
 from trigpoint.mapping.calibration import Calibration, WrongPhotos
 from trigpoint.mapping.scene_map import SceneMap
 
-MIRRORED, SCRAMBLED, ELSEWHERE = "mirrored photos", "scrambled photos", "photos of other places"
+MIRRORED, SCRAMBLED = "mirrored photos", "scrambled photos"
+SYNTHETIC, PHOTOGRAPHS = "synthetic photos", "photographs of other places"
 _PHOTOS = 24
 # Shares of wrong photos are about log-normal; this many standard deviations leave fewer than 1 % of them above.
 _DEVIATIONS = 2.5
@@ -44,8 +48,9 @@ def calibrate(scene_map: SceneMap, encoder: LocalEncoder, frames: Sequence[Frame
     short_side_px = scene_map.config.features.short_side_px
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), _PHOTOS)).astype(int))
     right: list[float] = []
-    wrong: dict[str, list[float]] = {MIRRORED: [], SCRAMBLED: [], ELSEWHERE: []}
-    elsewhere = photos_of_elsewhere(short_side_px)
+    wrong: dict[str, list[float]] = {MIRRORED: [], SCRAMBLED: [], SYNTHETIC: [], PHOTOGRAPHS: []}
+    elsewhere = [(SYNTHETIC, each) for each in synthetic_photos(short_side_px)]
+    elsewhere += [(PHOTOGRAPHS, each) for each in photographs()]
     with progress("calibrating", len(chosen) + len(elsewhere)) as advance:
         for index in chosen:
             frame = frames[index]
@@ -58,8 +63,8 @@ def calibrate(scene_map: SceneMap, encoder: LocalEncoder, frames: Sequence[Frame
             wrong[SCRAMBLED].append(_inlier_share(localizer, scrambled(photo, order), frame.camera))
             advance()
         localizer.map = scene_map
-        for photo, camera in elsewhere:
-            wrong[ELSEWHERE].append(_inlier_share(localizer, photo, camera))
+        for kind, (photo, camera) in elsewhere:
+            wrong[kind].append(_inlier_share(localizer, photo, camera))
             advance()
     return calibration_of(right, wrong)
 

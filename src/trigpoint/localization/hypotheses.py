@@ -32,8 +32,8 @@ class TrialOptions:
         first: hypotheses in the first batch.
     """
 
-    keypoints: int = 300
-    iterations: int = 150
+    keypoints: int = 150
+    iterations: int = 100
     enough: float = 0.4
     first: int = 2
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, cast, get_args
 
-from trigpoint.core.artifact import write_text
+from trigpoint.core.artifact import is_utf8, write_text
 from trigpoint.core.camera import Camera
 from trigpoint.core.errors import OutputError, did_you_mean
 from trigpoint.core.localization import OK, Localization
@@ -77,7 +77,7 @@ def check_output(path: Path, names: Iterable[str], format: str) -> None:
 
 def _check_names(names: Iterable[str], holder: str) -> None:
     for name, count in Counter(names).items():
-        if count > 1 or not name or re.search(r"\s", name, re.ASCII) or not _is_utf8(name):
+        if count > 1 or not name or re.search(r"\s", name, re.ASCII) or not is_utf8(name):
             problem = "occurs twice" if count > 1 else "is empty, has spaces or is not UTF-8"
             raise OutputError(
                 "TP-803",
@@ -208,15 +208,7 @@ def _origin(results: Sequence[Localization]) -> str:
 def _quoted(value: Any) -> str:
     """JSON, readable where it can be: file names are not always UTF-8."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    return text if _is_utf8(text) else json.dumps(value, allow_nan=False)
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return text if is_utf8(text) else json.dumps(value, allow_nan=False)
 
 
 def _finite(value: Any) -> Any:

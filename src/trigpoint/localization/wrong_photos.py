@@ -40,15 +40,20 @@ def scrambled(photo: Photo, generator: np.random.Generator) -> Photo:
 
 
 @lru_cache(maxsize=2)
-def photos_of_elsewhere(short_side_px: int) -> tuple[tuple[Photo, Camera], ...]:
-    """Photos of other places with their cameras, decoded for ``short_side_px`` on the shorter side.
+def synthetic_photos(short_side_px: int) -> tuple[tuple[Photo, Camera], ...]:
+    """Four photos of a synthetic room and four of a synthetic street, with their cameras.
 
-    Four are of a synthetic room, four of a synthetic street (``benchmarks/render_elsewhere.py`` made them), six are the
-    whole and the halves of the two photographs that come with scikit-learn.
+    ``benchmarks/render_elsewhere.py`` made them.
     """
     files = sorted(Path(__file__).with_name("elsewhere").glob("*.webp"))
-    rendered = [read_photo(file, short_side_px=short_side_px) for file in files]
-    found = [(photo, Camera.pinhole(photo.width, photo.height, _FOCAL_PER_WIDTH * photo.width)) for photo in rendered]
+    photos = [read_photo(file, short_side_px=short_side_px) for file in files]
+    return tuple((photo, Camera.pinhole(photo.width, photo.height, _FOCAL_PER_WIDTH * photo.width)) for photo in photos)
+
+
+@lru_cache(maxsize=1)
+def photographs() -> tuple[tuple[Photo, Camera], ...]:
+    """The two photographs that come with scikit-learn, as a whole and their halves, with cameras as good as any."""
+    found: list[tuple[Photo, Camera]] = []
     for rgb in sample_photos():
         middle = rgb.shape[1] // 2
         for part in (rgb, rgb[:, :middle], rgb[:, middle:]):

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Literal, get_args
 
+from trigpoint.core.artifact import is_utf8
 from trigpoint.core.errors import OutputError
 from trigpoint.core.progress import progress
 from trigpoint.core.scene import Frame
@@ -58,7 +59,7 @@ def check_paths(names: Iterable[str], holder: str, *, unfit: str = r"[\0]") -> N
     for name in names:
         parts = PurePosixPath(name)
         plain = name and not parts.is_absolute() and ".." not in parts.parts and parts.as_posix() == name
-        if not plain or re.search(unfit, name) or not _is_utf8(name):
+        if not plain or re.search(unfit, name) or not is_utf8(name):
             problem = "has characters that do not fit there" if plain else "is no path below the folder of the place"
             raise _cannot_hold(holder, name, problem)
 
@@ -70,7 +71,7 @@ def check_file_names(names: Iterable[str], holder: str) -> None:
         OutputError: TP-822.
     """
     for name, count in Counter(PurePosixPath(name).name for name in names).items():
-        if count > 1 or not name or re.search(r"\s", name) or not _is_utf8(name):
+        if count > 1 or not name or re.search(r"\s", name) or not is_utf8(name):
             problem = f"occurs {count} times in different folders" if count > 1 else "is empty, has spaces or is not UTF-8"
             raise _cannot_hold(holder, name, problem)
 
@@ -103,11 +104,3 @@ def _cannot_hold(holder: str, name: str, problem: str) -> OutputError:
         where=ascii(name)[1:-1],
         fix="Rename the photo, or export to json.",
     )
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -203,17 +203,19 @@ PAPER = SuperGFRecipe(
 )
 # Sized for one CPU core and minutes; see docs/supergf.md for what each choice was measured to be worth.
 COMPACT = SuperGFRecipe(
-    aggregator=SuperGFConfig(width=96, hidden=192, heads=4, layers=2, max_keypoints=1024, slots=64),
-    lists=ListConfig(queries=12, places=4, positives=2, soft_negatives=1, negatives=0, shared=True),
+    aggregator=SuperGFConfig(width=96, hidden=192, heads=4, layers=2, max_keypoints=1024, slots=64, slot_width=24),
+    lists=ListConfig(queries=16, places=8, positives=2, soft_negatives=1, negatives=0, shared=True),
     ap=APConfig(running_percentile=True, decorrelation=0.0),
-    training=AggregatorTrainingConfig(steps=600, learning_rate=3e-4, final_rate=1e-5, warmup_steps=30, keypoints=512),
+    training=AggregatorTrainingConfig(
+        steps=150, learning_rate=2e-4, final_rate=1e-5, warmup_steps=15, keypoints=768, windows=0.2, flip=0.5
+    ),
 )
-COMPACT_GEM = replace(
-    COMPACT,
+COMPACT_GEM = SuperGFRecipe(
     aggregator=SuperGFConfig(pooling="gem"),
+    lists=replace(COMPACT.lists, queries=12, places=4),
     ap=APConfig(running_percentile=True),
-    training=replace(COMPACT.training, learning_rate=1e-3, keypoints=256),
+    training=AggregatorTrainingConfig(steps=600, learning_rate=1e-3, final_rate=1e-5, warmup_steps=30, keypoints=256),
 )
 # From a trained aggregator to one for a place: little is changed.
-FINE_TUNE = replace(COMPACT, training=replace(COMPACT.training, steps=200, learning_rate=1e-4))
+FINE_TUNE = replace(COMPACT, training=replace(COMPACT.training, steps=100, learning_rate=1e-4))
 RECIPES = {"compact": COMPACT, "compact-gem": COMPACT_GEM, "paper": PAPER}

@@ -16,8 +16,7 @@ from trigpoint.core.progress import progress
 
 WIDTH, HEIGHT = 640, 480
 LONG_SIDE_PX = 1100
-# Astronaut and rocket are NASA's; coins, camera, chelsea, coffee and hubble CC0 or public domain; motorcycle of Middlebury
-# Stereo 2014; china and flower CC BY 2.0.
+# Those of scikit-image are CC0 or in the public domain, those of scikit-learn CC BY 2.0.
 SKIMAGE = (
     "astronaut.png",
     "camera.png",
@@ -25,7 +24,6 @@ SKIMAGE = (
     "coffee.png",
     "coins.png",
     "hubble_deep_field.jpg",
-    "motorcycle_left.png",
     "rocket.jpg",
 )
 SKLEARN = ("china.jpg", "flower.jpg")

@@ -2,7 +2,7 @@
 
     python benchmarks/train_supergf.py --work DIR -o supergf.aggregator [--recipe compact] [--places 30] [--views 96]
 
-Rooms, streets and rooms that look alike are rendered by day and by night; labels come from their exact depth. Views of ten
+Rooms, streets and rooms that look alike are rendered by day and by night; labels come from their exact depth. Views of nine
 photographs that come with scikit-image and scikit-learn join them. Queries are the held-out photos of all unseen rendered
 places together, the gallery their walks; a right answer overlaps by half or more. Photos and features stay in DIR for the
 next run, and an interrupted training continues. The aggregator that comes with trigpoint was made by this program.
@@ -45,9 +45,9 @@ FIRST_SEEDS = {"room": 1000, "street": 2000, "look-alikes": 3000}
 UNSEEN = 900
 MIN_OVERLAP = 0.5
 DATA = (
-    "{places} synthetic places rendered by trigpoint, and {views} views each of ten photographs of scikit-image (public domain "
-    "or CC0; the motorcycle: Middlebury Stereo 2014) and scikit-learn (CC BY 2.0: china.jpg, danielbuechele; flower.jpg, "
-    "vultilion)"
+    "{places} synthetic places rendered by trigpoint; {views} views each of seven photographs of scikit-image (CC0 or "
+    "public domain) and of two of scikit-learn (CC BY 2.0: china.jpg of flickr.com/photos/danielbuechele, flower.jpg of "
+    "flickr.com/photos/vultilion)"
 )
 
 

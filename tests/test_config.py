@@ -154,3 +154,15 @@ def test_wrong_overrides_are_refused(override, code, words):
 def test_unknown_presets_get_a_suggestion():
     with pytest.raises(ConfigError, match=r"TP-713.*Did you mean 'ace-compact'"):
         preset_config("ace-compct")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_quarter_of_the_samples_in_a_hurry(name):
+    whole, part = preset_config(name), preset_config(name, fast=True)
+    if whole.method == "hierarchical":
+        assert part.landmarks.neighbours == 5
+    drawn = part.optimizer.steps * part.optimizer.batch / (whole.optimizer.steps * whole.optimizer.batch)
+    assert 0.24 < drawn < 0.26
+    assert part.optimizer.batch % part.optimizer.parts == 0
+    # What is asked for in so many words comes after that.
+    assert preset_config(name, ["optimizer.steps=70"], fast=True).optimizer.steps == 70

@@ -1,10 +1,11 @@
 """Muon: orthogonal steps, the same batched and one by one."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from trigpoint.mapping.muon import Muon, orthogonalize
+from trigpoint.mapping.muon import _POLYNOMIALS, Muon, orthogonalize
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 SHAPES = [(96, 96), (128, 32), (32, 128), (512, 4), (3, 3)]
@@ -20,11 +21,24 @@ def test_singular_values_end_near_one(shape, scale):
     result = orthogonalize(scale * random_matrices(3, shape))
     assert result.shape == (3, *shape)
     values = torch.linalg.svdvals(result)
-    # A square random matrix has a few singular values so small that five iterations do not lift them.
+    # A square random matrix has a few singular values so small that three polynomials do not lift them.
     assert values.max() < 1.3
     assert values.quantile(0.1) > 0.6
     if max(shape) >= 4 * min(shape):
         assert values.min() > 0.6
+
+
+def test_the_polynomials_are_the_best_for_their_ranges():
+    """Each has its largest error, with alternating signs, at four points of its range: the mark of the best one."""
+    low, high = 0.01, 1.0
+    for polynomial in _POLYNOMIALS:
+        x = np.geomspace(low, high, 20_001)
+        error = polynomial[0] * x + polynomial[1] * x**3 + polynomial[2] * x**5 - 1
+        largest = np.abs(error).max()
+        at_most = np.sign(error[np.abs(error) > 0.99 * largest])
+        assert 1 + (np.diff(at_most) != 0).sum() == 4
+        low, high = 1 - largest, 1 + largest
+    assert largest < 0.28
 
 
 def test_the_direction_is_kept():

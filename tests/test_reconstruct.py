@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -24,7 +25,7 @@ from trigpoint.data.reconstruction.account import ALONE, APART, BLANK, UNSURE, a
 from trigpoint.data.reconstruction.database import create_database
 from trigpoint.data.reconstruction.mapper import run_mapper
 from trigpoint.data.reconstruction.pairs import nearest_in_space, nearest_pairs, sequential_pairs
-from trigpoint.data.reconstruction.photos import _position, photo_paths, read_headers
+from trigpoint.data.reconstruction.photos import SourcePhoto, _position, photo_paths, read_headers
 from trigpoint.data.reconstruction.placement import MIN_POINTS, _take_out_weak, outside_the_largest_group
 from trigpoint.data.reconstruction.scale import metres_from_gps, scale_from_distance, scale_from_gps, similarity_between
 
@@ -131,6 +132,32 @@ def test_groups_that_share_too_few_points_are_not_one_place(bridging, apart):
     assert set(weak) == set(found)
     assert model.num_reg_images() == (6 if apart else 9)
     assert outside_the_largest_group(model) == {}
+
+
+def test_a_divided_model_of_the_global_mapper_calls_for_the_incremental_one(monkeypatch, tmp_path):
+    models = {"global": divided_model(9, 6, 0)[0], "incremental": divided_model(9, 9, 0)[0]}
+
+    def run_fake(mapper, work, *_):
+        folder = work / mapper / "0"
+        folder.mkdir(parents=True)
+        models[mapper].write(folder)
+        return [folder]
+
+    pairs = {(first, second): 100 for second in range(1, 10) for first in range(1, second)}
+    monkeypatch.setattr(build, "run_mapper", run_fake)
+    monkeypatch.setattr(build, "verified_pairs", lambda _: pairs)
+    photos = [SourcePhoto(f"{number}.jpg", tmp_path / f"{number}.jpg", 4, 3) for number in range(1, 10)]
+    job = build._Run(tmp_path, tmp_path / "place", tmp_path, ReconstructionOptions(), False, StopRequest())
+    placement = job._place(tmp_path / "database.db", photos)
+    assert placement.mapper == "incremental" and len(placement.placed) == 9 and not placement.weak
+    job = replace(job, options=ReconstructionOptions(mapper="global"))
+    placement = job._place(tmp_path / "database.db", photos)
+    assert len(placement.placed) == 6 and set(placement.weak) == {7, 8, 9}
+    reasons = account_for(
+        [p.name for p in photos], placement.placed, placement.weak, dict.fromkeys(range(1, 10), 500), pairs
+    )
+    assert [item.reason for item in reasons] == [UNSURE] * 3
+    assert "shares only 0 points with the finished place" in reasons[0].detail
 
 
 def test_a_model_without_photos_has_no_groups():

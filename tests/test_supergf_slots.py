@@ -18,6 +18,7 @@ from trigpoint.retrieval.supergf.descriptor import SuperGF, restore
 from trigpoint.retrieval.supergf.slots import make_aggregator
 from trigpoint.retrieval.supergf.start import start_from_photos
 from trigpoint.retrieval.supergf.training import fit_aggregator
+from trigpoint.retrieval.supergf.whitening import Whitening
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
@@ -58,7 +59,7 @@ def test_start_is_vlad_with_a_basis_for_each_centre(power):
         apart = descriptor - centres[nearest]
         parts[nearest] += apart / apart.norm() ** power @ bases[nearest]
     expected = functional.normalize((parts.sign() * parts.abs().sqrt()).flatten(), dim=0)
-    torch.testing.assert_close(model([photo]).descriptors[0], expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(model.gather([photo]).descriptors[0], expected, atol=1e-4, rtol=0)
 
 
 def test_start_takes_the_main_directions_of_each_slot(model):
@@ -122,18 +123,38 @@ def test_too_few_keypoints_for_the_slots(tmp_path):
     assert caught.value.code == "TP-647"
 
 
-def test_shorter_descriptors_take_the_first_numbers_of_each_slot(model):
+def test_shorter_descriptors(model):
     found = features(30)
     full, short = SuperGF(model).describe(found, SIZE), SuperGF(model, dim=12).describe(found, SIZE)
     torch.testing.assert_close(short, functional.normalize(full.view(6, 4)[:, :2].flatten(), dim=0))
-    assert not SuperGF(model, dim=12).describe(features(0), SIZE).any()
+    directions = SuperGF(model, dim=4).describe(found, SIZE)
+    along = functional.normalize((full @ model.whitening.directions)[:4], dim=0)
+    torch.testing.assert_close(directions, along, atol=1e-4, rtol=0)
+    for dim in (3, 12):
+        assert torch.equal(SuperGF(model, dim=dim).describe(features(0), SIZE), torch.zeros(dim))
 
 
-@pytest.mark.parametrize(("config", "dim"), [(SLOTS, 13), (SLOTS, 30), (SMALL, 16)])
+@pytest.mark.parametrize(("config", "dim"), [(SLOTS, 13), (SLOTS, 30), (SLOTS, -1), (SMALL, 16)])
 def test_lengths_that_cannot_be_had(config, dim):
     with pytest.raises(MappingError) as caught:
         SuperGF(make_aggregator(config), dim=dim)
     assert caught.value.code == "TP-632"
+
+
+@pytest.mark.parametrize(("count", "rank"), [(200, 3), (9, 2), (2, 0)])
+def test_whitening_levels_the_spread(count, rank):
+    generator = torch.Generator().manual_seed(0)
+    spread = torch.tensor([9.0, 4.0, 2.0, 1.0, 1.0, 1.0])
+    found = torch.randn(count, 6, generator=generator) * spread + 5
+    whitening = Whitening(6, 3).requires_grad_(False)
+    whitening.start(found)
+    assert int((whitening.change != 0).sum()) == rank
+    if rank == 3:
+        centred = found - whitening.mean
+        levelled = centred + centred @ whitening.directions * whitening.change @ whitening.directions.T
+        values = torch.linalg.eigvalsh(torch.cov(levelled.T))
+        assert values.max() / values.min() < 2 < 50 < float(torch.linalg.cond(torch.cov(found.T)))
+    assert torch.isfinite(whitening(found)).all()
 
 
 @pytest.mark.parametrize(("config", "dim"), [(SLOTS, 24), (SLOTS, 12), (SMALL, 32)])

@@ -44,7 +44,7 @@ def retrieval(
     Args:
         action: evaluate prints recall, time and size; train learns a SuperGF aggregator from places with poses.
         places: folders of posed photos, or of photos with labels (dataset.csv).
-        descriptors: vlad, mean, gem, supergf:FILE or onnx:FILE.
+        descriptors: vlad, mean, gem, supergf, supergf:FILE or onnx:FILE.
         dim: length of descriptors that come in several; 0 takes the natural one.
         rerank: re-rank this many candidates by homography inliers.
         matcher: nearest (mutual nearest neighbours) or lighterglue (learned, for xfeat).

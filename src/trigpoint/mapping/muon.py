@@ -11,18 +11,26 @@ from collections import defaultdict
 import torch
 from torch import Tensor, nn
 
-# Quintic Newton-Schulz iterations that push every singular value towards 1; five are enough for training.
-_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-_ITERATIONS = 5
+# Odd polynomials of degree five, one after the other, that push every singular value towards 1. Each is the best there is
+# (smallest largest error, as Amsel et al., The Polar Express, 2025, show) for the range that the one before leaves, from
+# [0.01, 1] on. Three of these trained better than the five equal ones that Muon was published with, and take 60 % of the
+# time.
+_POLYNOMIALS = (
+    (8.0934, -23.6205, 17.4462),
+    (3.6366, -2.7219, 0.5365),
+    (2.6613, -1.9772, 0.4526),
+)
 
 
 def orthogonalize(matrices: Tensor) -> Tensor:
-    """The nearest (roughly) orthogonal matrices of a (B, m, n) stack: singular values end between about 0.7 and 1.2."""
+    """The nearest (roughly) orthogonal matrices of a (B, m, n) stack.
+
+    Singular values above a hundredth of the Frobenius norm end between 0.7 and 1.3, smaller ones nearer to 0.
+    """
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.transpose(1, 2) if tall else matrices
     x = x / x.flatten(1).norm(dim=1).clamp_min(1e-7)[:, None, None]
-    a, b, c = _COEFFICIENTS
-    for _ in range(_ITERATIONS):
+    for a, b, c in _POLYNOMIALS:
         gram = x @ x.transpose(1, 2)
         x = a * x + (b * gram + c * (gram @ gram)) @ x
     return x.transpose(1, 2) if tall else x

@@ -41,8 +41,8 @@ class SuperGF:
         model: the aggregator.
         provenance: see above.
         sha256: see above.
-        dim: wanted length; 0: the aggregator's own. With ``pooling`` ``"slots"`` also any up to ``whitening_rank``: the
-            main directions alone.
+        dim: wanted length; 0: the aggregator's own. With ``pooling`` ``"slots"`` also any up to ``whitening_rank``, and
+            multiples of the number of slots, see ``SlotAggregator.shortened``.
 
     Raises:
         MappingError: a length that cannot be had (TP-632).
@@ -111,5 +111,6 @@ def restore(state: Mapping[str, NDArray], dim: int) -> SuperGF:
 def _check_dim(dim: int, config: SuperGFConfig) -> None:
     if config.pooling == "gem":
         raise impossible_dim("supergf", dim, str(config.dim))
-    if not 0 < dim <= config.whitening_rank:
-        raise impossible_dim("supergf", dim, f"up to {config.whitening_rank}, or {config.dim}")
+    if not 0 < dim < config.dim or (dim > config.whitening_rank and dim % config.slots):
+        longer = f"or a multiple of {config.slots} up to {config.dim}"
+        raise impossible_dim("supergf", dim, f"up to {config.whitening_rank}, {longer}")

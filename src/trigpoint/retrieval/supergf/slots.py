@@ -52,8 +52,16 @@ class SlotAggregator(Aggregator):
         return Aggregated(self.whitening(gathered.descriptors), gathered.attention)
 
     def shortened(self, photos: Sequence[PhotoTokens], dim: int) -> Tensor:
-        """(B, dim) descriptors, ``dim`` at most ``config.whitening_rank``."""
-        return self.whitening.shortened(self.gather(photos).descriptors, dim)
+        """(B, dim) descriptors of unit length.
+
+        Up to ``config.whitening_rank`` they are the main directions of the whitening alone. Above it ``dim`` is a
+        multiple of the number of slots: each gives its first numbers, which its basis sorts by their share in the spread.
+        """
+        gathered = self.gather(photos).descriptors
+        if dim <= self.config.whitening_rank:
+            return self.whitening.shortened(gathered, dim)
+        parts = self.whitening(gathered).unflatten(1, (self.config.slots, self.config.slot_width))
+        return functional.normalize(parts[:, :, : dim // self.config.slots].flatten(1), dim=1)
 
     def gather(self, photos: Sequence[PhotoTokens]) -> Aggregated:
         """The descriptors as they are before whitening."""

@@ -155,13 +155,13 @@ class MappingConfig:
 
 
 def hurried(config: MappingConfig) -> MappingConfig:
-    """The recipe with half of the views, steps and batch, and half of the photos that each is matched with.
+    """The recipe with half of the steps and batch, a quarter of the views, half of the photos that each is matched with.
 
-    Half as many steps on half the samples each come further than a quarter of the steps: 2.4 instead of 3.0 cm on
+    Half as many steps on half the samples each come further than a quarter of the steps: 2.5 instead of 3.2 cm on
     RedKitchen.
     """
     buffer, optimizer = config.buffer, config.optimizer
-    buffer = replace(buffer, views_per_photo=max(1, buffer.views_per_photo // 2), samples=buffer.samples // 2)
+    buffer = replace(buffer, views_per_photo=max(1, buffer.views_per_photo // 4), samples=buffer.samples // 4)
     batch = max(1, optimizer.batch // optimizer.parts // 2) * optimizer.parts
     optimizer = replace(optimizer, steps=max(1, optimizer.steps // 2), batch=batch)
     landmarks = replace(config.landmarks, neighbours=max(1, config.landmarks.neighbours // 2))

@@ -51,7 +51,7 @@ def write_views(folder: Path, photograph: Path, count: int, seed: int) -> tuple[
     if picture is None:
         raise FileNotFoundError(photograph)
     factor = max(1, LONG_SIDE_PX / max(picture.shape[:2]))
-    picture = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC)
+    picture = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
     corners = [_corners(picture.shape[1], picture.shape[0], rng) for _ in range(count)]
     paths = [folder / f"{index:03d}.jpg" for index in range(count)]
     with progress(photograph.stem, count) as advance:

@@ -35,6 +35,7 @@ from trigpoint.retrieval.evaluation import RetrievalScore, evaluate_descriptor
 from trigpoint.retrieval.photos import SizedFeatures, ViewPolicy, photo_features
 from trigpoint.retrieval.supergf.build import TrainedAggregator, train_aggregator
 from trigpoint.retrieval.supergf.config import RECIPES, VARIANTS, SuperGFRecipe
+from trigpoint.retrieval.supergf.descriptor import SuperGF
 from trigpoint.retrieval.supergf.labels import labels_from_overlaps
 
 WIDTH, HEIGHT = 640, 480
@@ -173,17 +174,18 @@ def _share_seen(in_cam: NDArray[np.float64], depth_m: NDArray[np.float32], camer
     return float((np.abs(surface - z) < TOLERANCE * z).sum() / max(len(in_cam), 1))
 
 
-def evaluate(unseen: Sequence[Place], trained: GlobalDescriptor, cache: Path) -> list[tuple[str, RetrievalScore]]:
+def evaluate(unseen: Sequence[Place], trained: SuperGF, cache: Path) -> list[tuple[str, RetrievalScore]]:
     """Recall of all descriptors on held-out photos, by day and by night."""
     frames = [frame for place in unseen for frame in place.frames]
     overlap = block_diag(*(place.overlap for place in unseen))
     right = np.asarray((overlap + overlap.T) / 2 >= MIN_OVERLAP, dtype=bool)
-    policy = ViewPolicy(480, 1024)
-    encoder = load_encoder("xfeat", torch.device("cpu"))
+    # A dense aggregator needs the whole grid.
+    policy = ViewPolicy(480, 1024 if trained.config.variant == "sparse" else 1_000_000)
+    encoder = load_encoder(trained.config.encoder, torch.device("cpu"))
     found = photo_features([frame.image_path for frame in frames], encoder, policy, cache=cache)
     gallery = np.array([frame.split != TEST for frame in frames])
     kept = [photo for photo, inside in zip(found, gallery, strict=True) if inside]
-    descriptors = [trained, *(fit_descriptor(name, kept) for name in ("vlad", "gem", "mean"))]
+    descriptors: list[GlobalDescriptor] = [trained, *(fit_descriptor(name, kept) for name in ("vlad", "gem", "mean"))]
     scores = []
     for light in ("day", "night"):
         asked = np.array([f"test-{light}/" in frame.name for frame in frames])

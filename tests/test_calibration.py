@@ -65,6 +65,15 @@ def test_the_kind_that_scores_highest_sets_the_bound():
     assert found.wrong[0].median_share == 0.02 and found.wrong[0].largest_share == 0.04
 
 
+def test_a_place_that_looks_the_same_in_a_mirror_is_measured_without_mirrored_photos():
+    """The numbers of a facade, mapped from ten photos."""
+    mirror, others = [0.2, 0.26, 0.46], {SCRAMBLED: [0.02, 0.03, 0.05], PHOTOGRAPHS: [0.08, 0.1, 0.13]}
+    found = calibration_of([0.49], {MIRRORED: mirror, **others})
+    assert [kind.counted for kind in found.wrong] == [False, True, True]
+    assert found.noise_share == found.wrong[2].bound < 0.2
+    assert calibration_of([0.49], {MIRRORED: [0.1, 0.12, 0.3], **others}).wrong[0].counted
+
+
 def test_where_all_score_low_a_share_of_what_is_typical_takes_over():
     assert calibration_of([0.5], {MIRRORED: [0.0, 0.0]}).noise_share == pytest.approx(0.05)
 

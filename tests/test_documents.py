@@ -56,7 +56,9 @@ def test_commands_in_documents_exist(document):
     for line in re.findall(r"(?m)^ *trigpoint ([a-z][^#|\n]*)", "\n".join(code)):
         verb, *words = shlex.split(line)
         assert verb in VERBS, line
-        known = {f"--{name.replace('_', '-')}" for name in inspect.signature(VERBS[verb]).parameters}
+        parameters = inspect.signature(VERBS[verb]).parameters
+        known = {f"--{name.replace('_', '-')}" for name in parameters}
+        known |= set(re.findall(r"aliases=\['(--[a-z-]+)'\]", str([*parameters.values()])))
         options = {word.split("=")[0] for word in words if word.startswith("--")}
         assert options <= known | {"--debug", "--help"}, line
 

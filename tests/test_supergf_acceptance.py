@@ -21,7 +21,7 @@ from trigpoint.retrieval.supergf.training import fit_aggregator
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 KINDS = ("room", "street")
-TRAINED, UNSEEN, PHOTOS = 4, 4, 24
+TRAINED, UNSEEN, PHOTOS = 2, 4, 18
 # The shipped aggregator has learned from seeds in the thousands.
 FIRST_SEED = 500
 
@@ -67,7 +67,7 @@ def photos(tmp_path_factory):
 
 def test_shipped_aggregator_beats_vlad_and_mean_on_unseen_places(photos):
     shipped, vlad, mean = (photos.precision(fit_descriptor(name, photos.unseen)) for name in ("supergf", "vlad", "mean"))
-    assert shipped > vlad
+    assert shipped > vlad + 0.02
     assert shipped > mean + 0.1
 
 

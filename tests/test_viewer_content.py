@@ -11,6 +11,7 @@ from viewer_content import SMALL_PHOTO, make_queries, scene_content
 
 from trigpoint.core.pose import Pose
 from trigpoint.evaluation.metrics import PoseError
+from trigpoint.viewer.app import no_higher_than_wide
 from trigpoint.viewer.finder import Agreement
 from trigpoint.viewer.panel import facts_html, legend_html, query_html
 from trigpoint.viewer.query import UNKNOWN_COLOUR, VERDICT_COLOURS, ErrorScale, Query, colour_of, summary
@@ -109,3 +110,12 @@ def test_the_picture_marks_keypoints_that_agree():
     (red, green, _), (other_red, other_green, _) = picture[8, 8].astype(int), picture[16, 24].astype(int)
     assert green > red + 50 and other_red > other_green + 50
     assert (SMALL_PHOTO == 90).all()
+
+
+@pytest.mark.parametrize(("size", "wanted"), [((40, 20), (40, 40)), ((41, 20), (41, 41)), ((20, 40), (20, 40))])
+def test_portrait_photos_get_margins(size, wanted):
+    image = np.full((*size, 3), 7, np.uint8)
+    shown = no_higher_than_wide(image)
+    assert shown.shape[:2] == wanted
+    assert (shown == 7).all(axis=2).sum() == size[0] * size[1]
+    assert (shown[:, wanted[1] // 2] == 7).all()

@@ -65,6 +65,7 @@ def map_report(path: Path) -> tuple[Lines, dict[str, Any], int]:
         *(
             f"  {kind.photos} {kind.kind}: half reached {kind.median_share:.1%}, the best {kind.largest_share:.1%}, "
             f"nearly all stay below {kind.bound:.1%}"
+            + ("" if kind.counted else "; not counted, because the place looks the same in a mirror")
             for kind in scene_map.calibration.wrong
         ),
         *_doubts(scene_map),

@@ -31,7 +31,7 @@ def retrieval(
     holdout: str | None = None,
     cache: Path | None = None,
     output: Output = Path("supergf.aggregator"),
-    start: Annotated[str | None, arg(name="from")] = None,
+    start: Annotated[str | None, arg(aliases=["--from"])] = None,
     seed: int = 0,
     device: str = "cpu",
     format: str | None = None,

@@ -115,9 +115,8 @@ def _pictures(place: Place) -> str:
     lost = outside(place)
     note = f" {lost} estimated positions lie outside of the picture." if lost else ""
     hidden = " What hides the cameras from above is left out." if place.hidden else ""
-    legend = legend_html(
-        ("map photos", "mapping"), ("true positions", "true"), ("ok", "ok"), ("rejected", "rejected"), ("error", "failed")
-    )
+    mapped = [("map photos", "mapping")] if place.mapping_poses else []
+    legend = legend_html(*mapped, ("true positions", "true"), ("ok", "ok"), ("rejected", "rejected"), ("error", "failed"))
     caption = f"{legend}Red lines join true and estimated positions.{hidden}{note}"
     parts = ["<section><h2>The place</h2>", figure_html(top_picture(place), caption)]
     if len(place.points):

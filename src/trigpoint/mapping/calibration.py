@@ -15,6 +15,7 @@ class WrongPhotos:
         median_share: of their inlier shares.
         largest_share: of their inlier shares.
         bound: inlier share that 99 of 100 such photos stay below, if their shares are log-normal.
+        counted: False for mirrored photos of a place that looks the same in a mirror.
     """
 
     kind: str
@@ -22,6 +23,7 @@ class WrongPhotos:
     median_share: float
     largest_share: float
     bound: float
+    counted: bool = True
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trigpoint.core.errors import OutputError
 from trigpoint.evaluation.formatting import length
@@ -77,7 +78,7 @@ class Viewer:
                 self._chooser.value = NO_PHOTO if query is None else query.name
                 self._picture.visible = agreement is not None
                 if agreement is not None:
-                    self._picture.image = agreement.picture()
+                    self._picture.image = no_higher_than_wide(agreement.picture())
                 hint = "Choose a photo, or click on a camera of one."
                 self._numbers.content = hint_html(hint) if query is None else query_html(query, self.content.units)
                 self._goto.disabled = query is None or query.shown_pose is None
@@ -160,6 +161,14 @@ class Viewer:
             chosen = names.index(name) - 1 if name in names else -1
             if (chosen if chosen >= 0 else None) != self.selected:
                 self.select(chosen if chosen >= 0 else None)
+
+
+def no_higher_than_wide(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """An upright (h, w, 3) photo with white margins: as wide as the panel it would push all numbers out of sight."""
+    height, width = image.shape[:2]
+    left = max(0, height - width) // 2
+    right = max(0, height - width) - left
+    return np.pad(image, ((0, 0), (left, right), (0, 0)), constant_values=255)
 
 
 def viser_server() -> type[viser.ViserServer]:

@@ -71,8 +71,10 @@ class SuperGF:
             return torch.zeros(self.dim)
         photos = [photo_tokens(features, size, self.config)]
         with torch.inference_mode():
-            short = isinstance(self.model, SlotAggregator) and self.dim != self.config.dim
-            found = self.model.shortened(photos, self.dim) if short else self.model(photos).descriptors
+            if isinstance(self.model, SlotAggregator) and self.dim != self.config.dim:
+                found = self.model.shortened(photos, self.dim)
+            else:
+                found = self.model(photos).descriptors
             return found[0].float().cpu().clone()
 
     def state(self) -> dict[str, NDArray]:

@@ -45,7 +45,7 @@ def photo_tokens(features: PhotoFeatures, size: tuple[int, int], config: SuperGF
         raise MappingError(
             "TP-641",
             f"the local descriptors have length {features.descriptors.shape[1]}, the aggregator takes {config.input_dim}",
-            fix=f"Use the local encoder '{config.encoder}', or train an aggregator for this one.",
+            fix=f"Use the local encoder '{config.encoder}' without features.pca_dim, or train an aggregator for this one.",
         )
     if config.variant == "dense":
         order, grid = _grid_order(features.image_px)

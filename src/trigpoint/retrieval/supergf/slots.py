@@ -23,6 +23,9 @@ from trigpoint.retrieval.supergf.config import SuperGFConfig
 from trigpoint.retrieval.supergf.inputs import PhotoTokens
 from trigpoint.retrieval.supergf.whitening import Whitening
 
+# Weights of 1 for all keypoints, and a transformer that changes nothing.
+_START_AT_ZERO = ("codebook.weigh.2.weight", "mixer.drop.weight")
+
 
 class SlotAggregator(Aggregator):
     """``pooling`` ``"slots"``, of either variant: codebook, a transformer that corrects its tokens, whitening.
@@ -40,8 +43,9 @@ class SlotAggregator(Aggregator):
         self.mixer = SlotMixer(config, generator)
         self.whitening = Whitening(config.dim, config.whitening_rank)
         initialize(self, generator)
-        for last in (self.codebook.weigh[-1], self.mixer.drop):
-            nn.init.zeros_(last.weight)
+        for name, weight in self.named_parameters():
+            if name in _START_AT_ZERO:
+                nn.init.zeros_(weight)
         if self.convolution is not None:
             # One cell in four as it is; what surrounds it is learned.
             nn.init.dirac_(self.convolution.weight)

@@ -12,6 +12,7 @@ import sys
 import pytest
 from scene_files import edit, write_colmap, write_nerfstudio
 
+import trigpoint
 from trigpoint import TrigpointError
 from trigpoint.cli import main, run
 from trigpoint.commands import VERBS
@@ -82,6 +83,11 @@ def test_help_of_the_module(arguments):
     assert done.returncode == 0, done.stderr
     assert "usage: trigpoint" in done.stdout
     assert done.stderr == ""
+
+
+def test_version(capsys):
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"trigpoint {trigpoint.__version__}\n"
 
 
 def test_help_loads_no_network_library():

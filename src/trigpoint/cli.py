@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+import trigpoint
 from trigpoint.core.errors import TrigpointError
 from trigpoint.core.progress import error_console
 
@@ -26,12 +27,16 @@ def run(arguments: list[str]) -> int:
 
     from trigpoint.commands import VERBS
 
+    if arguments == ["--version"]:
+        print(f"trigpoint {trigpoint.__version__}")
+        return EXIT_OK
     debug = "--debug" in arguments
     try:
         return tyro.extras.subcommand_cli_from_dict(
             dict(VERBS),
             prog="trigpoint",
-            description="Learns a place from photos, then tells for any new photo where the camera stood.",
+            description="Learns a place from photos, then tells for any new photo where the camera stood. --version: which one "
+            "this is; --debug: after any verb, where in the program an error was raised.",
             args=[argument for argument in arguments if argument != "--debug"],
             config=(tyro.conf.OmitArgPrefixes,),
         )

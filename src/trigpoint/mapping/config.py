@@ -82,8 +82,8 @@ class GlobalConfig:
         kind: ``"none"`` (ACE), ``"descriptor"``: the retrieval descriptor with feature diffusion (GLACE), or ``"codes"``:
             codes of the covisibility graph with neighbour sampling (R-SCoRe).
         dim: length of the encoding.
-        descriptor: key in ``DESCRIPTORS``, or ``"supergf:FILE"``: the encoding itself, or what finds the mapping photos whose
-            codes are tried.
+        descriptor: key in ``DESCRIPTORS``, or ``"supergf:FILE"``: the encoding itself, or what finds the mapping photos
+            whose codes are tried.
         descriptor_dim: length of the descriptor, where it only finds photos.
         noise: standard deviation of the feature diffusion (GLACE, Eq. 5).
         neighbour_share: share of each batch that gets the code of a neighbour (R-SCoRe).

@@ -35,8 +35,8 @@ def run(arguments: list[str]) -> int:
         return tyro.extras.subcommand_cli_from_dict(
             dict(VERBS),
             prog="trigpoint",
-            description="Learns a place from photos, then tells for any new photo where the camera stood. --version tells which "
-            "one this is; --debug, after any verb, where in the program an error was raised.",
+            description="Learns a place from photos, then tells for any new photo where the camera stood. "
+            "--version tells which one this is; --debug, after any verb, where in the program an error was raised.",
             args=[argument for argument in arguments if argument != "--debug"],
             config=(tyro.conf.OmitArgPrefixes,),
         )

@@ -115,7 +115,6 @@ _ALL = (
         _COMPACT,
         preset="trig",
         photos_per_network=300,
-        optimizer=replace(_COMPACT.optimizer, steps=2000),
         global_encoding=GlobalConfig(
             kind="codes",
             dim=64,

@@ -101,3 +101,11 @@ def test_a_map_keeps_what_it_was_calibrated_with_and_info_says_it(room, tmp_path
     assert "8 mirrored photos" in said and "6 photographs of other places" in said
     document = json.loads((tmp_path / "info.json").read_text())["calibration"]
     assert [kind["kind"] for kind in document["wrong"]] == [MIRRORED, SCRAMBLED, SYNTHETIC, PHOTOGRAPHS]
+
+
+def test_a_few_photos_that_differ_widely_do_not_lock_everything_out():
+    few = [0.0, 0.0, 0.0, 0.013, 0.02, 0.06, 0.08]
+    found = calibration_of([0.2, 0.3], {"synthetic photos": few})
+    logs = np.log(np.maximum(few, 1e-3))
+    assert np.exp(logs.mean() + 2.5 * logs.std()) > 0.3
+    assert found.noise_share == pytest.approx(1.3 * 0.08, abs=1e-4)

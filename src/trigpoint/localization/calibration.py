@@ -33,6 +33,8 @@ SYNTHETIC, PHOTOGRAPHS = "synthetic photos", "photographs of other places"
 _PHOTOS = 24
 # Shares of wrong photos are about log-normal; this many standard deviations leave fewer than 1 % of them above.
 _DEVIATIONS = 2.5
+# A few photos that differ widely say little about how far others would reach: no further beyond the largest than this factor.
+_BEYOND = 1.3
 _SMALLEST_SHARE = 1e-3
 # Photos of other places reached 6 % of the typical share at most, held-out photos of the place 50 % and more.
 _SHARE_OF_TYPICAL = 0.1
@@ -86,7 +88,8 @@ def calibration_of(right: Sequence[float], wrong: dict[str, list[float]]) -> Cal
 
 def _kind(name: str, shares: Sequence[float]) -> WrongPhotos:
     logs = np.log(np.maximum(shares, _SMALLEST_SHARE))
-    bound = min(1.0, float(np.exp(logs.mean() + _DEVIATIONS * logs.std())))
+    largest = max(max(shares), _SMALLEST_SHARE)
+    bound = min(1.0, _BEYOND * largest, float(np.exp(logs.mean() + _DEVIATIONS * logs.std())))
     return WrongPhotos(name, len(shares), round(float(np.median(shares)), 4), round(max(shares), 4), round(bound, 4))
 
 

@@ -33,7 +33,7 @@ SYNTHETIC, PHOTOGRAPHS = "synthetic photos", "photographs of other places"
 _PHOTOS = 24
 # Shares of wrong photos are about log-normal; this many standard deviations leave fewer than 1 % of them above.
 _DEVIATIONS = 2.5
-# A few photos that differ widely say little about how far others would reach: no further beyond the largest than this factor.
+# A few photos that differ widely say little about how far others would reach: at most this factor beyond the largest.
 _BEYOND = 1.3
 _SMALLEST_SHARE = 1e-3
 # Photos of other places reached 6 % of the typical share at most, held-out photos of the place 50 % and more.

@@ -5,6 +5,7 @@ Their overlaps are exact, and their local descriptors are those of real things, 
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
@@ -30,13 +31,21 @@ SKLEARN = ("china.jpg", "flower.jpg")
 
 
 def photographs() -> list[Path]:
-    """The photographs, wherever the packages are installed."""
-    import skimage
-    import sklearn
+    """The photographs. scikit-image is only needed here: ``pip install scikit-image``.
 
-    of_skimage = Path(skimage.__file__).parent / "data"
-    of_sklearn = Path(sklearn.__file__).parent / "datasets" / "images"
+    Raises:
+        SystemExit: a package is missing.
+    """
+    of_skimage, of_sklearn = package("skimage") / "data", package("sklearn") / "datasets" / "images"
     return [*(of_skimage / name for name in SKIMAGE), *(of_sklearn / name for name in SKLEARN)]
+
+
+def package(name: str) -> Path:
+    """The folder of an installed package."""
+    found = find_spec(name)
+    if found is None or found.origin is None:
+        raise SystemExit(f"the package {name} is missing: pip install scikit-image scikit-learn")
+    return Path(found.origin).parent
 
 
 def write_views(folder: Path, photograph: Path, count: int, seed: int) -> tuple[list[Path], NDArray[np.float32]]:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from image_files import photo_pixels
 from tiny_place import CHEAP, settings, write_part
 
+from trigpoint.build_job import Job
 from trigpoint.cli import run
+from trigpoint.core.errors import ConfigError
 from trigpoint.core.image import Photo
-from trigpoint.localization.calibration import MIRRORED, PHOTOGRAPHS, SCRAMBLED, SYNTHETIC, calibration_of
+from trigpoint.core.pose import Pose
+from trigpoint.data.readers import open_scene
+from trigpoint.localization.calibration import MIRRORED, PHOTOGRAPHS, SCRAMBLED, SYNTHETIC, calibration_of, unseen_photos
 from trigpoint.localization.wrong_photos import TILES, mirrored, photographs, scrambled, synthetic_photos
+from trigpoint.mapping.calibration import Calibration, UnseenPhotos
+from trigpoint.mapping.config import fitted_to
+from trigpoint.mapping.parallel import ALONE
+from trigpoint.mapping.presets import preset_config
 from trigpoint.mapping.scene_map import load_map
 
 
@@ -109,3 +119,65 @@ def test_a_few_photos_that_differ_widely_do_not_lock_everything_out():
     logs = np.log(np.maximum(few, 1e-3))
     assert np.exp(logs.mean() + 2.5 * logs.std()) > 0.3
     assert found.noise_share == pytest.approx(1.3 * 0.08, abs=1e-4)
+
+
+def answer(shift, inliers, status="ok"):
+    pose = None if shift is None else Pose(np.eye(3), np.array([shift, 0.0, 0.0]))
+    return SimpleNamespace(cam_from_world=pose, inliers=inliers, points=1000, status=status)
+
+
+def test_photos_held_out_tell_how_accurate_the_map_is():
+    still = [Pose.identity()] * 5
+    answers = [
+        answer(0.01, 500),
+        answer(-0.02, 400),
+        answer(0.03, 300),
+        answer(9.0, 20, "rejected"),
+        answer(None, 0, "failed"),
+    ]
+    found = unseen_photos(answers, still)
+    assert found == UnseenPhotos(5, 3, 0.3, pytest.approx(0.016), pytest.approx(0.03), 0.0)
+    assert unseen_photos([answer(None, 0, "failed")] * 2, still[:2]).error is None
+
+
+def test_held_out_photos_that_are_hard_lower_what_settles_it():
+    easy, hard = (UnseenPhotos(8, 8, share, share, 0.01, 0.1) for share in (0.7, 0.2))
+    assert Calibration(0.05, 0.8).sure_share == 0.4
+    assert Calibration(0.05, 0.8, unseen=easy).sure_share == 0.4
+    assert Calibration(0.05, 0.8, unseen=hard).sure_share == 0.2
+
+
+def test_photos_are_held_out_where_there_are_enough():
+    config = preset_config("trig")
+    assert fitted_to(config, 99).calibration.held_out == 0
+    assert fitted_to(config, 100).calibration.held_out == config.calibration.held_out > 0
+    assert fitted_to(preset_config("hierarchical", ["calibration.held_out=8"]), 500).calibration.held_out == 0
+    with pytest.raises(ConfigError, match="half is for mapping"):
+        preset_config("trig", ["calibration.held_out=60"])
+
+
+def test_photos_held_out_are_spread_over_the_walk(room):
+    scene = open_scene(room)
+    frames = scene.for_mapping()
+    config = preset_config("trig", ["calibration.held_out=4", "calibration.min_photos=8"])
+    job = Job(scene, frames, fitted_to(config, len(frames)), None, 0, torch.device("cpu"), None, ALONE)
+    names = [frame.name for frame in frames]
+    apart = [names.index(name) for name in names if name not in {frame.name for frame in job.learned}]
+    assert len(apart) == 4 and len(job.learned) == len(frames) - 4
+    gaps = np.diff([-len(frames) / 8, *apart, len(frames) * 9 / 8])
+    assert gaps.min() >= len(frames) // 4 - 1
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("extra", [[], ["buffer.rounds=2"]])
+def test_a_map_is_checked_with_photos_that_it_did_not_learn(room, tmp_path, capsys, extra):
+    path = tmp_path / "room.trig"
+    corner = write_part(room, tmp_path / "corner", 8)
+    held = ["calibration.held_out=2", "calibration.min_photos=8", *extra]
+    assert run(["map", str(corner), "-o", str(path), "--quiet", *settings(CHEAP), *settings(held)]) == 0
+    assert "of 2 photos that it did not learn" in capsys.readouterr().out
+    made = load_map(path)
+    assert made.calibration.photos == 6 and made.calibration.unseen.photos == 2
+    assert made.built_from["photos"] == 8
+    assert run(["info", str(path)]) == 0
+    assert "of 2 photos that it did not learn" in capsys.readouterr().out

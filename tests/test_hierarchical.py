@@ -9,6 +9,7 @@ import pytest
 from trigpoint.cli import run
 from trigpoint.core.artifact import read_artifact, write_artifact
 from trigpoint.data.synthetic.scene import SyntheticConfig, write_synthetic_scene
+from trigpoint.mapping.scene_map import load_map
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -68,6 +69,11 @@ def test_info_counts_every_byte(landmark_map, tmp_path, capsys):
     document = json.loads((tmp_path / "info.json").read_text())
     assert sum(document["bytes"].values()) == document["total_bytes"] == landmark_map.stat().st_size
     assert not any(name.startswith("heads") for name in document["bytes"])
+
+
+def test_a_map_of_landmarks_is_checked_by_forgetting_photos(landmark_map):
+    found = load_map(landmark_map).calibration.unseen
+    assert found.photos == 24 and found.accepted >= 12 and found.error < 0.1
 
 
 def test_the_point_cloud_is_landmarks(room, landmark_map):

@@ -182,14 +182,17 @@ def test_the_refinement_is_tied_to_the_coarse_point():
     assert float(total_loss((coarse, fine), targets, LossConfig(norm=2), 0.25).loss.detach()) == pytest.approx(0, abs=1e-9)
 
 
-def test_known_points_replace_the_tie():
+def test_known_points_count_as_pixels_seen_from_the_side():
     coarse, fine = stages()
-    known = torch.tensor([[0.0, 0, 3], [math.nan] * 3], dtype=torch.float64)
-    config = LossConfig(norm=2, tie_share=0.5, supervision="depth")
+    known = torch.tensor([[0.0, 0, 2.1], [math.nan] * 3], dtype=torch.float64)
+    config = LossConfig(norm=2, supervision="landmarks", known_weight=0.5)
+    # Both outputs are seen where they should be; the known one is 0.1 and 0.05 too near, at a depth of 2.1.
     loss = total_loss((coarse, fine), targets_for([(0.0, 0.0)] * 2), config, 0.0, known).loss
-    assert float(loss.detach()) == pytest.approx((1.0 + 0.95) / 2, rel=1e-9)
+    off = [100 * distance / 2.1 for distance in (0.1, 0.05)]
+    assert float(loss.detach()) == pytest.approx(0.5 * sum(51 * math.tanh(value / 51) for value in off) / 2, rel=1e-9)
     loss.backward()
     assert torch.isfinite(coarse.grad).all() and torch.isfinite(fine.grad).all()
+    assert coarse.grad[0, 2] < 0 and (coarse.grad[1] == 0).all()
 
 
 def test_both_outputs_are_judged_by_their_own_terms():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from trigpoint.build_training import Stopwatch, TrainingRounds
 from trigpoint.core.artifact import sha256_of
 from trigpoint.core.config import to_json
 from trigpoint.core.interrupt import StopRequest
+from trigpoint.core.progress import console
 from trigpoint.core.scene import TEST, Frame, Scene
 from trigpoint.features.local import LocalEncoder
 from trigpoint.features.pca import Pca, fit_pca
@@ -25,16 +27,19 @@ from trigpoint.features.reduced import ReducedEncoder
 from trigpoint.localization.calibration import calibrate
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.encoding_build import build_encodings
-from trigpoint.mapping.landmark_build import build_landmarks
+from trigpoint.mapping.landmark_build import build_landmarks, build_tracks
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.parallel import Workers
 from trigpoint.mapping.photo_encodings import PhotoEncodings
 from trigpoint.mapping.place_encoding import PlaceEncoding
 from trigpoint.mapping.scene_map import FORMAT_VERSION, SceneMap
+from trigpoint.mapping.supervision import Supervision, landmark_supervision, supervision_of
 from trigpoint.retrieval.photos import SizedFeatures, ViewPolicy, photo_features
 
 # Enough photos to fit a PCA of at most a few hundred numbers.
 _PCA_PHOTOS = 200
+# Gives the local features of the photos that are learned, extracted once.
+Photos = Callable[[], Sequence[SizedFeatures]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,10 +100,14 @@ class Job:
         normalization = Normalization.of_cameras(self._centres, self.scene.metric)
         if self.config.method == "hierarchical":
             return self._hierarchical(encoder, pca, normalization, work, stop, watch), watch.laps
-        place, own = self._encodings(encoder, work) if self.config.global_encoding.kind != "none" else (None, None)
+        photos = functools.cache(lambda: self._photos(encoder, work / "features"))
+        place, own = self._encodings(photos, work) if self.config.global_encoding.kind != "none" else (None, None)
         watch.lap("encodings" if place is not None or pca is not None else "")
+        supervision = self._supervision(photos, normalization, work, stop)
+        watch.lap("landmarks" if supervision is not None else "")
+        photos.cache_clear()
         positions = normalization.to_normalized(self._centres)
-        rounds = TrainingRounds(self, encoder, own, normalization, positions, work, stop)
+        rounds = TrainingRounds(self, encoder, own, supervision, normalization, positions, work, stop)
         trainings, samples = rounds.run(watch)
         if place is not None and place.index is not None and self.config.ensemble > 1:
             place = replace(place, heads=torch.from_numpy(rounds.heads.astype(np.uint8)))
@@ -126,7 +135,7 @@ class Job:
             return None
         photos = self._photos(encoder, work / "features")
         watch.lap("features")
-        scene = self.scene.with_frames(self.frames)
+        scene = self.scene.with_frames(self.learned)
         config = self.config.landmarks
         landmarks = build_landmarks(scene, photos, config, normalization, seed=self.seed, folder=work, stop=stop)
         watch.lap("landmarks")
@@ -149,13 +158,29 @@ class Job:
         )
 
     def _calibrated(self, scene_map: SceneMap, encoder: LocalEncoder, watch: Stopwatch) -> SceneMap:
-        scene_map = replace(scene_map, calibration=calibrate(scene_map, encoder, self.frames))
+        scene_map = replace(scene_map, calibration=calibrate(scene_map, encoder, self.learned, self._held_out))
         watch.lap("calibration")
         return scene_map
 
     @cached_property
+    def learned(self) -> tuple[Frame, ...]:
+        """The mapping photos without those that are held out for the calibration."""
+        apart = set(self._apart)
+        return tuple(frame for index, frame in enumerate(self.frames) if index not in apart)
+
+    @property
+    def _held_out(self) -> list[Frame]:
+        return [self.frames[index] for index in self._apart]
+
+    @property
+    def _apart(self) -> list[int]:
+        """Indices of the photos held out, in the middle of as many equal parts of the walk."""
+        count = self.config.calibration.held_out
+        return [len(self.frames) * (2 * part + 1) // (2 * count) for part in range(count)]
+
+    @cached_property
     def _centres(self) -> np.ndarray:
-        return self.scene.with_frames(self.frames).centres()
+        return self.scene.with_frames(self.learned).centres()
 
     @property
     def _policy(self) -> ViewPolicy:
@@ -164,19 +189,42 @@ class Job:
     def _pca(self) -> Pca | None:
         if self.config.features.pca_dim == 0:
             return None
-        even = np.unique(np.linspace(0, len(self.frames) - 1, min(len(self.frames), _PCA_PHOTOS)).astype(int))
-        paths = [self.frames[index].image_path for index in even]
+        even = np.unique(np.linspace(0, len(self.learned) - 1, min(len(self.learned), _PCA_PHOTOS)).astype(int))
+        paths = [self.learned[index].image_path for index in even]
         found = photo_features(paths, self.encoder, self._policy, title="fitting the PCA")
         return fit_pca((features.descriptors for features, _ in found), self.config.features.pca_dim)
 
-    def _encodings(self, encoder: LocalEncoder, work: Path) -> tuple[PlaceEncoding, PhotoEncodings]:
+    def _encodings(self, photos: Photos, work: Path) -> tuple[PlaceEncoding, PhotoEncodings]:
         build = self.config.global_encoding
-        scene = self.scene.with_frames(self.frames)
+        scene = self.scene.with_frames(self.learned)
         if self.workers.first:
-            build_encodings(scene, lambda: self._photos(encoder), build, seed=self.seed, folder=work)
+            build_encodings(scene, photos, build, seed=self.seed, folder=work)
         self.workers.wait()
-        return build_encodings(scene, lambda: self._photos(encoder), build, seed=self.seed, folder=work)
+        return build_encodings(scene, photos, build, seed=self.seed, folder=work)
 
-    def _photos(self, encoder: LocalEncoder, cache: Path | None = None) -> Sequence[SizedFeatures]:
-        paths = [frame.image_path for frame in self.frames]
+    def _supervision(
+        self, photos: Photos, normalization: Normalization, work: Path, stop: StopRequest
+    ) -> Supervision | None:
+        kind = self.config.loss.supervision
+        if kind == "none":
+            return None
+        if kind != "landmarks":
+            return supervision_of(kind, self.scene)
+        scene, config = self.scene.with_frames(self.learned), self.config.landmarks
+        if not self.workers.first:
+            # The features and matches that the first process leaves in the work folder are used again.
+            self.workers.wait()
+        tracks = build_tracks(scene, photos(), config, normalization, seed=self.seed, folder=work, stop=stop)
+        if self.workers.first:
+            self.workers.wait()
+        found = landmark_supervision(tracks, sum(len(features) for features, _ in photos()))
+        if found is None:
+            console().print(
+                f"only {len(tracks.points)} keypoints could be triangulated: learning from reprojection errors alone. "
+                "'trigpoint info PLACE' checks whether poses and cameras fit the photos."
+            )
+        return found
+
+    def _photos(self, encoder: LocalEncoder, cache: Path) -> Sequence[SizedFeatures]:
+        paths = [frame.image_path for frame in self.learned]
         return photo_features(paths, encoder, self._policy, cache=cache, title="describing photos")

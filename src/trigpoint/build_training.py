@@ -20,7 +20,7 @@ from trigpoint.mapping.buffer import SampleBuffer, fill_buffer
 from trigpoint.mapping.clusters import cluster_centres, split_cameras
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.photo_encodings import PhotoEncodings
-from trigpoint.mapping.supervision import supervision_of
+from trigpoint.mapping.supervision import Supervision
 from trigpoint.mapping.training import Training, TrainingSet, train_head
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class TrainingRounds:
         job: the build.
         encoder: local encoder, after its PCA.
         encodings: global encodings of the photos, or None.
+        supervision: source of known points, or None.
         normalization: frame in which the networks work.
         positions: (F, 3) camera centres of the mapping photos in that frame.
         folder: work folder.
@@ -59,6 +60,7 @@ class TrainingRounds:
     job: Job
     encoder: LocalEncoder
     encodings: PhotoEncodings | None
+    supervision: Supervision | None
     normalization: Normalization
     positions: NDArray
     folder: Path
@@ -99,7 +101,7 @@ class TrainingRounds:
         folder = folder if workers.count == 1 else folder / f"worker{workers.rank}"
         folder.mkdir(exist_ok=True, parents=True)
         return fill_buffer(
-            job.frames,
+            job.learned,
             self.encoder,
             job.config.features,
             job.config.buffer,
@@ -107,8 +109,8 @@ class TrainingRounds:
             seed=job.seed,
             folder=folder,
             stop=self.stop,
-            shard=range(workers.rank, len(job.frames), workers.count),
-            supervision=supervision_of(job.config.loss.supervision, job.scene),
+            shard=range(workers.rank, len(job.learned), workers.count),
+            supervision=self.supervision,
             number=number,
         )
 

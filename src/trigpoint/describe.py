@@ -68,6 +68,7 @@ def map_report(path: Path) -> tuple[Lines, dict[str, Any], int]:
             + ("" if kind.counted else "; not counted, because the place looks the same in a mirror")
             for kind in scene_map.calibration.wrong
         ),
+        *_unseen(scene_map),
         *_doubts(scene_map),
         "",
         "bytes  part",
@@ -99,9 +100,23 @@ def build_report(result: Any) -> tuple[Lines, dict[str, Any]]:
         f"{result.path}: {_size(result.bytes)}, map {scene_map.map_id}, from {document['photos']} photos in "
         f"{document['seconds']['total']:.0f} s ({took})",
         _content(scene_map),
+        *_unseen(scene_map),
         *_doubts(scene_map),
     ]
     return lines, document
+
+
+def _unseen(scene_map: Any) -> Lines:
+    """What the map makes of photos that it did not learn."""
+    from trigpoint.evaluation.formatting import angle, length
+
+    found = scene_map.calibration.unseen
+    if found is None:
+        return []
+    error = "most got no pose"
+    if found.error is not None:
+        error = f"median error {length(found.error, scene_map.units)}, {angle(found.rotation_error_deg)}"
+    return [f"of {found.photos} photos that it did not learn it trusts {found.accepted}; {error}"]
 
 
 def _doubts(scene_map: Any) -> Lines:

@@ -1,7 +1,7 @@
 """Which reading of a photo is right: several global encodings or networks are tried, the one most keypoints agree with wins.
 
 Hypotheses go through the network in two batches, for a part of the keypoints. The trial ends early when one of them
-reaches what is typical for the map; the winner is then solved with all keypoints. So the time is bounded, and a photo of
+reaches what settles it in this map; the winner is then solved with all keypoints. So the time is bounded, and a photo of
 another place costs hardly more than one of this place.
 """
 
@@ -27,14 +27,13 @@ class TrialOptions:
     Attributes:
         keypoints: keypoints that are tried, evenly chosen.
         iterations: RANSAC iterations for each hypothesis.
-        enough: share of the map's typical inlier share at which the trial ends. Photos that were not mapped reach about half
-            of what is typical.
+        enough: share of the map's ``sure_share`` at which the trial ends.
         first: hypotheses in the first batch.
     """
 
     keypoints: int = 150
     iterations: int = 100
-    enough: float = 0.4
+    enough: float = 0.8
     first: int = 2
 
 
@@ -78,7 +77,7 @@ def choose_hypothesis(
     if len(hypotheses) > 1 and len(descriptors):
         some = np.unique(np.linspace(0, len(descriptors) - 1, min(len(descriptors), options.keypoints)).astype(int))
         trial = replace(pnp, max_iterations=options.iterations, refine_rounds=0)
-        enough = options.enough * scene_map.calibration.typical_share * len(some)
+        enough = options.enough * scene_map.calibration.sure_share * len(some)
         for index, points in _in_groups(scene_map, hypotheses, descriptors[some], options.first):
             count = solve_known(points_px[some], points, intrinsics, trial).count
             tried += options.iterations

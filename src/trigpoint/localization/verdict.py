@@ -27,14 +27,11 @@ class VerdictOptions:
 
     Attributes:
         false_alarms: expected number of poses from pure noise that pass, per photo.
-        full_confidence: the confidence reaches 99 % at this multiple of the inlier share that is typical for the mapping
-            photos; photos that were not mapped have about half of it.
         max_rotation_std_deg: largest standard deviation of the rotation.
         max_translation_std_share: largest standard deviation of the position, as share of the distance to the inliers.
     """
 
     false_alarms: float = 1e-3
-    full_confidence: float = 0.5
     max_rotation_std_deg: float = 3.0
     max_translation_std_share: float = 0.05
 
@@ -74,7 +71,7 @@ def judge(
     """Decide about one pose.
 
     The confidence is a logistic function of the logarithm of the inliers: one half where wrong photos can reach, 99 % at
-    half of what is typical for the mapping photos. How well it is calibrated is measured by ``trigpoint evaluate``.
+    the map's ``sure_share``. How well it is calibrated is measured by ``trigpoint evaluate``.
 
     Args:
         result: the pose with its inliers.
@@ -88,7 +85,7 @@ def judge(
         return Verdict(FAILED, result.reason, 0.0)
     points = len(result.inliers)
     needed = max(noise, round(calibration.noise_share * points))
-    enough = options.full_confidence * calibration.typical_share * points
+    enough = calibration.sure_share * points
     confidence = _confidence(result.count, needed, enough)
     counted = f"{result.count} of {points} keypoints agree"
     if result.count <= needed:

@@ -114,7 +114,7 @@ def fill_buffer(
     """
     repeats = views_per_photo(config, len(frames))
     shard = range(len(frames)) if shard is None else shard
-    files = _SampleFiles(folder, encoder.dim, supervision)
+    files = _SampleFiles(folder, encoder.dim, supervision, config.fewest_known)
     done = files.resume()
     largest = round(features.short_side_px * max(1.0, config.augmentation.scale_max))
     recorded = time.monotonic()
@@ -143,8 +143,9 @@ def fill_buffer(
 class _SampleFiles:
     """Append-only files of the samples, and the record of how much of them is complete."""
 
-    def __init__(self, folder: Path, dim: int, supervision: Supervision | None) -> None:
+    def __init__(self, folder: Path, dim: int, supervision: Supervision | None, fewest_known: int) -> None:
         self.supervision = supervision
+        self.fewest_known = fewest_known
         self.record_path = folder / "samples.json"
         self.dtypes = {"descriptors": np.dtype((np.float16, (dim,))), "rays": np.dtype((np.float32, (2,)))}
         self.dtypes |= {"view": np.dtype(np.int32), "scales": np.dtype(np.float64)}
@@ -172,18 +173,30 @@ class _SampleFiles:
 
     def append(self, frame: Frame, found: PhotoFeatures, view: int) -> None:
         rays = rays_of(frame.camera, found.image_px)
-        usable = np.isfinite(rays).all(axis=1)
+        usable: NDArray[np.bool_] = np.asarray(np.isfinite(rays).all(axis=1))
+        known = None
+        if self.supervision is not None:
+            known = self.supervision.points(frame, found.image_px)
+            usable &= self._wanted(np.asarray(np.isfinite(known).all(axis=1)), usable)
         columns: dict[str, NDArray] = {
             "descriptors": found.descriptors.numpy()[usable].astype(np.float16),
             "rays": rays[usable].astype(np.float32),
             "view": np.full(int(usable.sum()), view, dtype=np.int32),
             "scales": np.array([found.scale]),
         }
-        if self.supervision is not None:
-            columns["known"] = self.supervision.points(frame, found.image_px[usable])
+        if known is not None:
+            columns["known"] = known[usable]
         for name, values in columns.items():
             self.streams[name].write(np.ascontiguousarray(values).tobytes())
             self.rows[name] += len(values)
+
+    def _wanted(self, known: NDArray[np.bool_], usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """(N,) keypoints whose points are known, and the first of the others where those are too few."""
+        if self.fewest_known == 0:
+            return np.ones(len(known), dtype=bool)
+        missing = self.fewest_known - int((known & usable).sum())
+        others = usable & ~known
+        return known | (others & (np.cumsum(others) <= missing))
 
     def record(self, photos: int) -> None:
         for stream in self.streams.values():

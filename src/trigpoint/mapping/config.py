@@ -54,6 +54,8 @@ class BufferConfig:
         keypoints_per_view: samples of each view at most. Sparse encoders give their best, dense ones random cells.
         sampling: which cells of dense encoders: ``"uniform"``, or ``"score"`` for those that the detector prefers (GLACE).
         samples: total number of samples (ACE: 8,000,000): photos are visited in turn until it is reached. 0: not used.
+        fewest_known: where points of samples are known (``loss.supervision``), a view keeps those, and others to fill up to
+            this many; 0: it keeps all. A network that need not place what cannot be triangulated places the rest better.
         rounds: buffers that are used one after the other, each made of new views and trained on for as many steps. More than
             one bounds the disk that many samples take (GLACE refreshes its buffer while it trains).
         augmentation: how views differ from the photo.
@@ -63,6 +65,7 @@ class BufferConfig:
     keypoints_per_view: int = 1500
     sampling: str = "uniform"
     samples: int = 0
+    fewest_known: int = 0
     rounds: int = 1
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
 
@@ -71,6 +74,7 @@ class BufferConfig:
         require(self.keypoints_per_view >= 1, "buffer.keypoints_per_view", self.keypoints_per_view, "1 or more")
         require(self.sampling in ("uniform", "score"), "buffer.sampling", self.sampling, "uniform or score")
         require(self.samples >= 0, "buffer.samples", self.samples, "0 or more")
+        require(self.fewest_known >= 0, "buffer.fewest_known", self.fewest_known, "0 or more")
         require(self.rounds >= 1, "buffer.rounds", self.rounds, "1 or more")
 
 
@@ -125,6 +129,26 @@ class GlobalConfig:
 
 
 @dataclass(frozen=True)
+class CalibrationConfig:
+    """How a map finds out what its answers are worth.
+
+    Attributes:
+        held_out: mapping photos, evenly spread, that are not learned but localized when the map is made. Maps of landmarks
+            hold none out: they can forget a photo.
+        min_photos: places with fewer photos learn all of them.
+    """
+
+    held_out: int = 0
+    min_photos: int = 100
+
+    def __post_init__(self) -> None:
+        require(self.held_out >= 0, "calibration.held_out", self.held_out, "0 or more")
+        # What remains must still make a map.
+        least = max(4, 2 * self.held_out)
+        require(self.min_photos >= least, "calibration.min_photos", self.min_photos, f"{least} or more: half is for mapping")
+
+
+@dataclass(frozen=True)
 class MappingConfig:
     """A preset: one complete recipe.
 
@@ -147,6 +171,7 @@ class MappingConfig:
     loss: LossConfig = field(default_factory=LossConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     landmarks: LandmarkConfig = field(default_factory=LandmarkConfig)
+    calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
 
     def __post_init__(self) -> None:
         require(self.method in METHODS, "method", self.method, " or ".join(METHODS))
@@ -171,9 +196,10 @@ def hurried(config: MappingConfig) -> MappingConfig:
 def fitted_to(config: MappingConfig, photos: int) -> MappingConfig:
     """The recipe for a place with this many photos.
 
-    No global encoding below its ``min_photos``; as many networks, up to four, as ``photos_per_network`` asks for; no more
-    clusters than photos, and no more spectral code numbers than a quarter of them. The higher eigenvectors tell single
-    photos apart, and a network that knows which photo it looks at has no need to agree with the others.
+    No global encoding and no photos held out below their ``min_photos``; as many networks, up to four, as
+    ``photos_per_network`` asks for; no more clusters than photos, and no more spectral code numbers than a quarter of them.
+    The higher eigenvectors tell single photos apart, and a network that knows which photo it looks at has no need to agree
+    with the others.
     """
     encoding = config.global_encoding
     if photos < encoding.min_photos:
@@ -183,5 +209,8 @@ def fitted_to(config: MappingConfig, photos: int) -> MappingConfig:
     networks = config.ensemble
     if config.photos_per_network:
         networks = max(networks, min(_MOST_FITTED, -(-photos // config.photos_per_network)))
-    head = replace(config.head, clusters=min(config.head.clusters, photos))
-    return replace(config, ensemble=networks, global_encoding=encoding, head=head)
+    calibration = config.calibration
+    if photos < calibration.min_photos or config.method == "hierarchical":
+        calibration = replace(calibration, held_out=0)
+    head = replace(config.head, clusters=min(config.head.clusters, photos - calibration.held_out))
+    return replace(config, ensemble=networks, global_encoding=encoding, head=head, calibration=calibration)

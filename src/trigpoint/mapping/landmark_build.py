@@ -17,13 +17,14 @@ from trigpoint.core.errors import MappingError
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.core.scene import Scene
 from trigpoint.covisibility.graph import build_graph
+from trigpoint.data.colmap_tracks import Observations, Tracks
 from trigpoint.features.extract import PhotoFeatures
 from trigpoint.mapping.landmark_config import LandmarkConfig
 from trigpoint.mapping.landmarks import Landmarks, directions
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.photo_matching import match_photos, photo_pairs
 from trigpoint.mapping.sightings import PosedKeypoints, Sightings, join_tracks
-from trigpoint.mapping.triangulation import triangulate
+from trigpoint.mapping.triangulation import Triangulated, triangulate
 from trigpoint.retrieval.descriptor import describe_photos, fit_descriptor
 from trigpoint.retrieval.index import RetrievalIndex
 from trigpoint.retrieval.photos import SizedFeatures
@@ -58,24 +59,15 @@ def build_landmarks(
         MappingError: no keypoints to describe photos by (TP-632), or fewer than six landmarks (TP-651).
         Interrupted: stopped on request.
     """
-    features = [replace(found, descriptors=functional.normalize(found.descriptors, dim=1)) for found, _ in photos]
-    photos = [(found, size) for found, (_, size) in zip(features, photos, strict=True)]
+    photos = _normalized(photos)
+    features = [found for found, _ in photos]
     descriptor = fit_descriptor(config.descriptor, photos, config.descriptor_dim, seed)
     index = RetrievalIndex(describe_photos(descriptor, photos))
-    keypoints = PosedKeypoints.of(scene.frames, features, normalization)
-    matches = _matches(scene, photos, keypoints, config, seed, folder, stop)
-    tracks = join_tracks(matches, keypoints.photo)
-    found = triangulate(
-        keypoints,
-        tracks,
-        min_photos=config.min_photos,
-        max_error_px=config.max_error_px,
-        min_angle_deg=config.min_angle_deg,
-    )
+    found = _triangulated(scene, photos, config, normalization, seed, folder, stop)
     if len(found.points) < _FEWEST:
         raise MappingError(
             "TP-651",
-            f"only {len(found.points)} keypoints could be triangulated, from {len(matches)} matches between the photos",
+            f"only {len(found.points)} keypoints could be triangulated",
             where=scene.root,
             fix="Each thing must be seen from three places. Do poses and cameras fit the photos? See 'trigpoint info'.",
         )
@@ -91,6 +83,65 @@ def build_landmarks(
         descriptors=_descriptors(features, found.sightings, by_photo, config.kept),
         min_cosine=config.min_cosine,
         retrieved=config.retrieved,
+    )
+
+
+def build_tracks(
+    scene: Scene,
+    photos: Sequence[SizedFeatures],
+    config: LandmarkConfig,
+    normalization: Normalization,
+    *,
+    seed: int,
+    folder: Path,
+    stop: StopRequest,
+) -> Tracks:
+    """Triangulate keypoints as ``build_landmarks`` does, for networks to learn from.
+
+    Args:
+        scene: the mapping photos, all with poses.
+        photos: their local features, in the same order.
+        config: settings.
+        normalization: of the place.
+        seed: seed of the map.
+        folder: work folder, which keeps the matches.
+        stop: asks to stop.
+
+    Raises:
+        Interrupted: stopped on request.
+    """
+    found = _triangulated(scene, _normalized(photos), config, normalization, seed, folder, stop)
+    sightings, first = found.sightings, np.cumsum([0, *(len(features) for features, _ in photos)])
+    seen = {}
+    for index, frame in enumerate(scene.frames):
+        mine = sightings.photo == index
+        image_px = photos[index][0].image_px[sightings.keypoint[mine] - first[index]]
+        seen[frame.name] = Observations(sightings.track[mine], image_px)
+    unknown = np.full(len(found.points), np.nan)
+    return Tracks(normalization.to_world(found.points), unknown, seen)
+
+
+def _normalized(photos: Sequence[SizedFeatures]) -> list[SizedFeatures]:
+    return [(replace(found, descriptors=functional.normalize(found.descriptors, dim=1)), size) for found, size in photos]
+
+
+def _triangulated(
+    scene: Scene,
+    photos: Sequence[SizedFeatures],
+    config: LandmarkConfig,
+    normalization: Normalization,
+    seed: int,
+    folder: Path,
+    stop: StopRequest,
+) -> Triangulated:
+    keypoints = PosedKeypoints.of(scene.frames, [found for found, _ in photos], normalization)
+    matches = _matches(scene, photos, keypoints, config, seed, folder, stop)
+    return triangulate(
+        keypoints,
+        join_tracks(matches, keypoints.photo),
+        min_photos=config.min_photos,
+        max_error_px=config.max_error_px,
+        min_angle_deg=config.min_angle_deg,
     )
 
 

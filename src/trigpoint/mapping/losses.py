@@ -1,4 +1,4 @@
-"""The loss of all outputs of a network: reprojection, the tie of the refinement, known points."""
+"""The loss of all outputs of a network: reprojection, known points, the tie of the refinement."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from trigpoint.mapping.reprojection import LossTerms, Targets, reprojection_loss
-from trigpoint.mapping.training_config import LossConfig
+from trigpoint.mapping.reprojection import LossTerms, Targets, reprojection_loss, robust, soft_clamp_px
+from trigpoint.mapping.training_config import LossConfig, TermConfig
 
 
 def total_loss(
@@ -22,7 +22,7 @@ def total_loss(
         targets: where the points were seen.
         config: weights and clamps.
         progress: share of the training that is done, 0 to 1.
-        known: (B, 3) true points in the normalised world frame, NaN where unknown; used if ``config.supervision`` says so.
+        known: (B, 3) true points in the normalised world frame, NaN where unknown; None without supervision.
 
     Returns:
         The loss of all outputs, with the shares of the last.
@@ -32,12 +32,36 @@ def total_loss(
     if len(stages) > 1:
         loss = loss + reprojection_loss(stages[0], targets, config, progress, config.coarse).loss
     weight = tie_weight(progress, config.tie_share)
-    if config.supervision != "none" and known is not None:
-        for points in stages:
-            loss = loss + weight * _beyond(points, known, config.tie_tolerance)
-    elif len(stages) > 1 and weight > 0:
+    if known is not None:
+        for points, term in zip(stages[::-1], (config.final, config.coarse), strict=False):
+            loss = loss + config.known_weight * known_loss(points, known, targets, config, progress, term)
+    if len(stages) > 1 and weight > 0:
         loss = loss + weight * _beyond(stages[-1], stages[0], config.tie_tolerance)
     return replace(final, loss=loss)
+
+
+def known_loss(
+    points: Tensor, known: Tensor, targets: Targets, config: LossConfig, progress: float, term: TermConfig
+) -> Tensor:
+    """Robust distance to known points, summed, over the batch size. Unknown points (NaN) count nothing.
+
+    The distance is counted in px, as it would look from the side at the depth of the known point, so that it weighs as much
+    as a reprojection error and fades into the same clamp.
+
+    Args:
+        points: (B, 3) predicted points in the normalised world frame.
+        known: (B, 3) true points, NaN where unknown.
+        targets: where they were seen.
+        config: limits.
+        progress: share of the training that is done, 0 to 1.
+        term: robust loss of this output.
+    """
+    usable = torch.isfinite(known).all(dim=1)
+    aims = torch.where(usable[:, None], known, points.detach())
+    depth = (targets.cam_from_world[:, 2, :3] * aims).sum(dim=1) + targets.cam_from_world[:, 2, 3]
+    distance_px = (points - aims).norm(dim=1) * targets.focal_px[:, 0] / depth.clamp_min(config.depth_min)
+    error = robust(distance_px, soft_clamp_px(term, progress), term.robust)
+    return torch.where(usable, error, 0.0).sum() / len(points)
 
 
 def tie_weight(progress: float, share: float) -> float:
@@ -48,7 +72,6 @@ def tie_weight(progress: float, share: float) -> float:
 
 
 def _beyond(points: Tensor, others: Tensor, tolerance: float) -> Tensor:
-    """Distances above the tolerance, summed, over the batch size. Unknown points (NaN) count nothing."""
-    usable = torch.isfinite(others).all(dim=1)
-    distance = (points - torch.where(usable[:, None], others, points.detach())).norm(dim=1)
-    return torch.where(usable & (distance > tolerance), distance, 0.0).sum() / len(points)
+    """Distances above the tolerance, summed, over the batch size."""
+    distance = (points - others).norm(dim=1)
+    return torch.where(distance > tolerance, distance, 0.0).sum() / len(points)

@@ -10,7 +10,7 @@ from typing import Any
 from trigpoint.core.config import from_json, to_json
 from trigpoint.core.errors import ConfigError, did_you_mean
 from trigpoint.features.views import AugmentationConfig
-from trigpoint.mapping.config import BufferConfig, FeatureConfig, GlobalConfig, MappingConfig, hurried
+from trigpoint.mapping.config import BufferConfig, CalibrationConfig, FeatureConfig, GlobalConfig, MappingConfig, hurried
 from trigpoint.mapping.landmark_config import LandmarkConfig
 from trigpoint.mapping.training_config import HeadConfig, LossConfig, OptimizerConfig, TermConfig
 
@@ -60,6 +60,7 @@ _COMPACT = MappingConfig(
     head=HeadConfig(width=256, standardize=True),
     loss=LossConfig(norm=2, final=TermConfig(schedule="log-circle", tau_start_px=200.0, depth_sigma=1.0)),
     optimizer=OptimizerConfig(kind="muon", matrix_rate=0.04, warmup_share=0.04, steps=1500, batch=2048),
+    calibration=CalibrationConfig(held_out=8),
 )
 
 # The classical way, to compare with: keypoints triangulated from the known poses, retrieval, matching.
@@ -115,6 +116,8 @@ _ALL = (
         _COMPACT,
         preset="trig",
         photos_per_network=300,
+        buffer=replace(_COMPACT.buffer, fewest_known=200),
+        loss=replace(_COMPACT.loss, supervision="landmarks"),
         global_encoding=GlobalConfig(
             kind="codes",
             dim=64,

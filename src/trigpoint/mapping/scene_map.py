@@ -24,7 +24,7 @@ from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.place_encoding import PlaceEncoding
 
 FORMAT = "trigpoint-map"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 # These set coordinates: half precision there costs 6 cm at 100 m. The others only carry features.
 _FULL_PRECISION = ("output.weight", "output.bias", "choice.weight", "choice.bias", "centres", "mean", "deviation")
 

@@ -1,4 +1,4 @@
-"""True points for training samples, where a place has them: from depth images or from structure from motion."""
+"""Known points of training samples: from depth images, from structure from motion, or triangulated for the purpose."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ Array = NDArray[np.float64]
 # A keypoint is taken for the triangulated one within this share of the photo's longer side.
 _SAME_KEYPOINT = 0.002
 _NOTHING = (0, 65535)
+# With fewer triangulated keypoints a photo, poses, cameras or photos have something that only a robust loss can live with.
+_FEWEST_LANDMARKS = 0.05
 
 
 class Supervision(Protocol):
@@ -53,7 +55,7 @@ class DepthImages:
 
 
 class TriangulatedPoints:
-    """Points of a structure-from-motion model, at the keypoints that it observed."""
+    """Triangulated points, at the keypoints that see them."""
 
     def __init__(self, tracks: Tracks) -> None:
         self.tracks = tracks
@@ -70,14 +72,27 @@ class TriangulatedPoints:
         return result
 
 
-def supervision_of(kind: str, scene: Scene) -> Supervision | None:
-    """The source of known points that ``LossConfig.supervision`` names, or None for ``"none"``.
+def landmark_supervision(tracks: Tracks, keypoints: int) -> TriangulatedPoints | None:
+    """The triangulated keypoints of a place as supervision; None if there are too few of them to learn from.
+
+    Args:
+        tracks: as ``build_tracks`` makes them.
+        keypoints: number of keypoints in all photos.
+    """
+    seen = sum(len(each.point) for each in tracks.photos.values())
+    return TriangulatedPoints(tracks) if seen > _FEWEST_LANDMARKS * keypoints else None
+
+
+def supervision_of(kind: str, scene: Scene) -> Supervision:
+    """The source of known points that comes with a place.
+
+    Args:
+        kind: ``"depth"`` or ``"points"``, as in ``LossConfig.supervision``.
+        scene: the place.
 
     Raises:
         MappingError: the scene has nothing of the kind (TP-663).
     """
-    if kind == "none":
-        return None
     if kind == "depth" and any(frame.depth_path for frame in scene.frames):
         return DepthImages()
     tracks = read_tracks(scene) if kind == "points" else None

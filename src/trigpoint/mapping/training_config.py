@@ -11,7 +11,7 @@ from trigpoint.core.errors import ConfigError, did_you_mean
 OPTIMIZERS = ("adamw", "muon")
 SCHEDULES = ("circle", "blend", "log-circle")
 ROBUST = ("tanh", "geman-mcclure")
-SUPERVISION = ("none", "depth", "points")
+SUPERVISION = ("none", "depth", "points", "landmarks")
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,10 @@ class LossConfig:
         tie_share: the refinement may move points by more than ``tie_tolerance`` only at a cost that fades out over this
             share of the training (R-SCoRe's coordinate tie); 0: no tie.
         tie_tolerance: free movement.
-        supervision: known points replace the tie: ``"depth"`` images or the ``"points"`` of a structure-from-motion model,
-            where the place has them.
+        supervision: where points of samples are known from, whose distance to the output counts beside the reprojection
+            error: ``"depth"`` images or the ``"points"`` of a structure-from-motion model, where the place has them, or
+            ``"landmarks"``: keypoints that are triangulated from the known poses when the map is made.
+        known_weight: weight of that distance.
         depth_min: closest valid depth.
         depth_max: furthest valid depth.
         depth_target: depth towards which points without a valid reprojection are pulled.
@@ -110,6 +112,7 @@ class LossConfig:
     tie_share: float = 0.0
     tie_tolerance: float = 0.1
     supervision: str = "none"
+    known_weight: float = 1.0
     depth_min: float = 0.1
     depth_max: float = 1000.0
     depth_target: float = 10.0
@@ -122,6 +125,7 @@ class LossConfig:
             require(0 < value < math.inf, f"loss.{name}", value, "positive")
         require(0 <= self.tie_share <= 1, "loss.tie_share", self.tie_share, "0 to 1")
         require(0 <= self.tie_tolerance < math.inf, "loss.tie_tolerance", self.tie_tolerance, "0 or more")
+        require(0 <= self.known_weight < math.inf, "loss.known_weight", self.known_weight, "0 or more")
         require(self.supervision in SUPERVISION, "loss.supervision", self.supervision, " or ".join(SUPERVISION))
         require(self.depth_max > self.depth_min, "loss.depth_max", self.depth_max, "more than loss.depth_min")
 

@@ -1,0 +1,162 @@
+"""Known points of training samples: where they come from, which samples they are for, and what a map learns from them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from tiny_place import CHEAP, WORKING, settings
+
+from trigpoint.cli import run
+from trigpoint.core.errors import MappingError
+from trigpoint.core.interrupt import StopRequest
+from trigpoint.data.colmap_tracks import Observations, Tracks
+from trigpoint.data.readers import open_scene
+from trigpoint.data.synthetic.scene import SyntheticConfig, write_synthetic_scene
+from trigpoint.features.encoders import load_encoder
+from trigpoint.mapping.buffer import fill_buffer
+from trigpoint.mapping.config import BufferConfig, FeatureConfig
+from trigpoint.mapping.landmark_build import build_tracks
+from trigpoint.mapping.landmark_config import LandmarkConfig
+from trigpoint.mapping.normalization import Normalization
+from trigpoint.mapping.supervision import TriangulatedPoints, landmark_supervision, supervision_of
+from trigpoint.retrieval.photos import ViewPolicy, photo_features
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+FEATURES = FeatureConfig(short_side_px=240)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A room with a depth image for each photo."""
+    folder = tmp_path_factory.mktemp("place")
+    write_synthetic_scene(folder, SyntheticConfig(width=320, height=240, n_train=16, n_test=1, write_depth=True))
+    return open_scene(folder)
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return load_encoder("xfeat", torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def tracks(place, encoder, tmp_path_factory):
+    frames = place.for_mapping()
+    photos = photo_features([frame.image_path for frame in frames], encoder, ViewPolicy(240, 700))
+    scene = place.with_frames(frames)
+    normalization = Normalization.of_cameras(scene.centres(), metric=True)
+    folder = tmp_path_factory.mktemp("work")
+    return build_tracks(scene, photos, LandmarkConfig(), normalization, seed=0, folder=folder, stop=StopRequest())
+
+
+def test_depth_images_give_the_points_that_are_seen(place):
+    frame = place.for_mapping()[3]
+    supervision = supervision_of("depth", place)
+    pixels = np.random.default_rng(0).uniform((0, 0), (frame.camera.width, frame.camera.height), (200, 2))
+    points = supervision.points(frame, pixels)
+    known = np.isfinite(points).all(axis=1)
+    assert known.sum() > 150
+    np.testing.assert_allclose(frame.camera.project(frame.pose().apply(points[known])), pixels[known], atol=1e-6)
+    assert np.isnan(supervision.points(replace(frame, depth_path=None), pixels)).all()
+
+
+def test_holes_of_depth_images_are_unknown_and_damaged_ones_are_named(place, tmp_path):
+    frame = replace(place.for_mapping()[0], depth_path=tmp_path / "depth.png")
+    depth = np.full((240, 320), 2000, dtype=np.uint16)
+    depth[:, :100], depth[:, 100:200] = 0, 65535
+    cv2.imwrite(str(frame.depth_path), depth)
+    points = supervision_of("depth", place).points(frame, np.array([[50.0, 100], [150, 100], [250, 100]]))
+    assert np.isfinite(points).all(axis=1).tolist() == [False, False, True]
+    assert frame.pose().apply(points[2:])[0, 2] == pytest.approx(2.0)
+    frame.depth_path.write_bytes(b"no image")
+    with pytest.raises(MappingError, match=r"TP-662.*depth\.png"):
+        supervision_of("depth", place).points(frame, np.array([[50.0, 100]]))
+
+
+def test_triangulated_points_are_for_keypoints_at_the_same_spot(place):
+    frame = place.for_mapping()[0]
+    xyz = np.array([[1.0, 2, 3], [4, 5, 6]])
+    seen = {frame.name: Observations(np.array([0, 1]), np.array([[100.0, 100], [200, 100]]))}
+    supervision = TriangulatedPoints(Tracks(xyz, np.full(2, np.nan), seen))
+    found = supervision.points(frame, np.array([[200.3, 100.4], [100, 102], [100, 100]]))
+    assert found[0].tolist() == [4, 5, 6] and np.isnan(found[1]).all() and found[2].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("kind", ["points", "depth"])
+def test_places_without_known_points_say_so(room, kind):
+    with pytest.raises(MappingError, match="TP-663"):
+        supervision_of(kind, open_scene(room))
+
+
+def test_keypoints_are_triangulated_onto_the_surfaces(place, tracks):
+    """Against the depth images of the synthetic room."""
+    depth, off = supervision_of("depth", place), []
+    for frame in place.for_mapping():
+        seen = tracks.photos[frame.name]
+        assert (np.diff(seen.point) > 0).all(), "each point once"
+        off.append(np.linalg.norm(depth.points(frame, seen.image_px) - tracks.points[seen.point], axis=1))
+    distances = np.concatenate(off)
+    assert len(distances) > 150
+    assert np.nanmedian(distances) < 0.03 and np.nanquantile(distances, 0.8) < 0.15
+
+
+def test_too_few_landmarks_are_no_supervision(tracks):
+    seen = sum(len(each.point) for each in tracks.photos.values())
+    assert isinstance(landmark_supervision(tracks, 10 * seen), TriangulatedPoints)
+    assert landmark_supervision(tracks, 30 * seen) is None
+
+
+@pytest.mark.parametrize("fewest", [0, 40, 10_000])
+def test_views_keep_known_samples_and_fill_up_with_others(place, encoder, tmp_path, fewest):
+    """A supervision that knows the points of the left fifth of each photo, wherever a view shows it."""
+
+    class LeftFifth:
+        def points(self, frame, image_px):
+            left = image_px[:, :1] < frame.camera.width / 5
+            return np.where(left, 1.0, np.nan) * np.ones(3)
+
+    frames = place.for_mapping()[:3]
+    config = BufferConfig(views_per_photo=2, keypoints_per_view=300, fewest_known=fewest)
+    normalization = Normalization(np.zeros(3), 1.0)
+    options = {"seed": 0, "folder": tmp_path, "stop": StopRequest()}
+    buffer = fill_buffer(frames, encoder, FEATURES, config, normalization, supervision=LeftFifth(), **options)
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    everything = fill_buffer(frames, encoder, FEATURES, config, normalization, **options | {"folder": plain})
+    known = torch.isfinite(buffer.known).all(dim=1)
+    for view in range(6):
+        mine, found = known[buffer.view == view], int((everything.view == view).sum())
+        of_known = int(mine.sum())
+        assert of_known > 0
+        wanted = found if fewest == 0 else min(found, max(fewest, of_known))
+        assert len(mine) == wanted
+    assert (known.sum() < len(known)) or fewest == 40
+
+
+def test_a_map_that_learns_from_landmarks_is_more_accurate(room, tmp_path):
+    errors = {}
+    for kind in ("none", "landmarks"):
+        path = tmp_path / f"{kind}.trig"
+        chosen = (*WORKING, f"loss.supervision={kind}", "buffer.fewest_known=250")
+        assert run(["map", str(room), "-o", str(path), "--quiet", *settings(chosen)]) == 0
+        assert run(["evaluate", str(path), str(room), "--quiet", "--json", str(tmp_path / "numbers.json")]) == 0
+        errors[kind] = json.loads((tmp_path / "numbers.json").read_text())["median_rotation_deg"]
+    assert errors["landmarks"] < 0.7 * errors["none"], errors
+
+
+def test_where_nothing_can_be_triangulated_reprojection_errors_are_all(tmp_path, capsys):
+    """Each photo has the pose of another one."""
+    place = tmp_path / "wrong"
+    write_synthetic_scene(place, SyntheticConfig(width=160, height=120, n_train=8, n_test=1))
+    document = json.loads((place / "transforms.json").read_text())
+    poses = [entry["transform_matrix"] for entry in document["frames"]]
+    for entry, pose in zip(document["frames"], poses[3:] + poses[:3], strict=True):
+        entry["transform_matrix"] = pose
+    (place / "transforms.json").write_text(json.dumps(document))
+    assert run(["map", str(place), "-o", str(tmp_path / "wrong.trig"), *settings(CHEAP)]) == 0
+    assert "learning from reprojection errors alone" in capsys.readouterr().err

@@ -32,6 +32,8 @@ VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "rscore without depth adjustment": ("rscore-compact", ("loss.coarse.depth_sigma=0",)),
     "rscore without refiner": ("rscore-compact", ("head.refiner_blocks=0",)),
     "trig": ("trig", ()),
+    "trig without landmarks": ("trig", ("loss.supervision=none",)),
+    "trig with all keypoints": ("trig", ("buffer.enough=0",)),
     "trig without codes": ("trig", ("global_encoding.kind=none",)),
     "trig without neighbour sampling": ("trig", ("global_encoding.neighbour_share=0",)),
     "trig without depth adjustment": ("trig", ("loss.final.depth_sigma=0",)),

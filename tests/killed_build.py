@@ -18,6 +18,7 @@ from trigpoint import pipeline
 from trigpoint.cli import main
 from trigpoint.mapping import buffer, training
 
+LANDMARKS = "while the landmarks are written"
 ROUNDS = ("in the second of three rounds", "between two rounds")
 # At which call of what the process dies; of Path.replace and Path.mkdir only calls for this name count.
 MOMENTS = {
@@ -27,6 +28,7 @@ MOMENTS = {
     "before the map gets its name": (Path, "replace", 1, "kitchen.trig"),
     "in the second of three rounds": (training, "_train_step", 29, ""),
     "between two rounds": (Path, "mkdir", 1, "round2"),
+    LANDMARKS: (Path, "replace", 1, "tracks.safetensors"),
     "while the work is removed": (pipeline.shutil, "rmtree", 1, ""),
 }
 

@@ -136,15 +136,22 @@ def test_photos_held_out_tell_how_accurate_the_map_is():
         answer(None, 0, "failed"),
     ]
     found = unseen_photos(answers, still)
-    assert found == UnseenPhotos(5, 3, 0.3, pytest.approx(0.016), pytest.approx(0.03), 0.0)
-    assert unseen_photos([answer(None, 0, "failed")] * 2, still[:2]).error is None
+    # Four in five of the three trusted reach what lies between 0.3 and 0.4.
+    assert found == UnseenPhotos(5, 3, 0.3, pytest.approx(0.34), pytest.approx(0.03), 0.0)
+    nothing = unseen_photos([answer(None, 0, "failed")] * 2, still[:2])
+    assert nothing.error is None and nothing.accepted == 0 and nothing.low_share == 0
 
 
-def test_held_out_photos_that_are_hard_lower_what_settles_it():
-    easy, hard = (UnseenPhotos(8, 8, share, share, 0.01, 0.1) for share in (0.7, 0.2))
+def test_held_out_photos_that_are_hard_lower_what_settles_it_but_not_to_noise():
+    easy, hard, hardest, none = (
+        UnseenPhotos(8, count, share, share, 0.01, 0.1) for share, count in ((0.7, 8), (0.2, 8), (0.06, 2), (0.0, 0))
+    )
     assert Calibration(0.05, 0.8).sure_share == 0.4
     assert Calibration(0.05, 0.8, unseen=easy).sure_share == 0.4
     assert Calibration(0.05, 0.8, unseen=hard).sure_share == 0.2
+    assert Calibration(0.05, 0.8, unseen=hardest).sure_share == 0.1
+    assert Calibration(0.05, 0.8, unseen=none).sure_share == 0.4
+    assert Calibration(0.3, 0.4, unseen=hard).sure_share == 0.2
 
 
 def test_photos_are_held_out_where_there_are_enough():
@@ -159,7 +166,7 @@ def test_photos_are_held_out_where_there_are_enough():
 def test_photos_held_out_are_spread_over_the_walk(room):
     scene = open_scene(room)
     frames = scene.for_mapping()
-    config = preset_config("trig", ["calibration.held_out=4", "calibration.min_photos=8"])
+    config = preset_config("trig", ["calibration.held_out=4", "calibration.min_photos=9"])
     job = Job(scene, frames, fitted_to(config, len(frames)), None, 0, torch.device("cpu"), None, ALONE)
     names = [frame.name for frame in frames]
     apart = [names.index(name) for name in names if name not in {frame.name for frame in job.learned}]
@@ -174,8 +181,10 @@ def test_a_map_is_checked_with_photos_that_it_did_not_learn(room, tmp_path, caps
     path = tmp_path / "room.trig"
     corner = write_part(room, tmp_path / "corner", 8)
     held = ["calibration.held_out=2", "calibration.min_photos=8", *extra]
-    assert run(["map", str(corner), "-o", str(path), "--quiet", *settings(CHEAP), *settings(held)]) == 0
+    numbers = tmp_path / "numbers.json"
+    assert run(["map", str(corner), "-o", str(path), "--quiet", "--json", str(numbers), *settings((*CHEAP, *held))]) == 0
     assert "of 2 photos that it did not learn" in capsys.readouterr().out
+    assert json.loads(numbers.read_text())["unseen"]["photos"] == 2
     made = load_map(path)
     assert made.calibration.photos == 6 and made.calibration.unseen.photos == 2
     assert made.built_from["photos"] == 8

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from killed_build import MOMENTS, ROUNDS
+from killed_build import LANDMARKS, MOMENTS, ROUNDS
 from tiny_place import CHEAP, settings, write_part
 
 from trigpoint.cli import run
@@ -96,7 +96,7 @@ def test_other_settings_give_other_bytes(change, corner, reference, tmp_path):
     assert digest(tmp_path / "kitchen.trig") != reference
 
 
-@pytest.mark.parametrize("moment", [moment for moment in MOMENTS if moment not in ROUNDS])
+@pytest.mark.parametrize("moment", [moment for moment in MOMENTS if moment not in (*ROUNDS, LANDMARKS)])
 def test_a_killed_build_ends_in_the_same_bytes(moment, corner, reference, tmp_path, capsys):
     output = tmp_path / "kitchen.trig"
     process = start(moment, map_command(corner, output))
@@ -130,6 +130,31 @@ def test_a_build_in_rounds_killed_ends_in_the_same_bytes(moment, corner, referen
     assert len(list(work_of(output).glob("round*/descriptors.bin"))) == 1
     assert run([*command, "--quiet"]) == 0
     assert digest(output) == in_rounds != reference
+
+
+# Enough photos for landmarks, and two of them held out.
+TAUGHT = settings((*CHEAP, "calibration.held_out=2", "calibration.min_photos=8", "buffer.enough=2000"))
+
+
+@pytest.fixture(scope="module")
+def taught(room, one_thread, tmp_path_factory):
+    """SHA-256 of a map of the whole room that learned from landmarks, made without interruption."""
+    output = tmp_path_factory.mktemp("taught") / "kitchen.trig"
+    assert run(["map", str(room), "-o", str(output), "--quiet", *TAUGHT]) == 0
+    return digest(output)
+
+
+@pytest.mark.parametrize("moment", [LANDMARKS, "between two views of a photo", "in the middle of the training"])
+def test_a_build_with_landmarks_killed_ends_in_the_same_bytes(moment, room, taught, tmp_path, capsys):
+    output = tmp_path / "kitchen.trig"
+    command = ["map", str(room), "-o", str(output), *TAUGHT]
+    process = start(moment, command)
+    process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGKILL
+    assert run(command) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "continuing an interrupted build" in said and "errors alone" not in said
+    assert digest(output) == taught
 
 
 def test_a_build_killed_twice_ends_in_the_same_bytes(corner, reference, tmp_path):
@@ -188,6 +213,18 @@ def test_two_builds_of_one_map_at_once(corner, reference, tmp_path, capsys):
     assert process.returncode == 0
     assert digest(output) == reference
     assert not work_of(output).exists()
+
+
+def test_a_broken_photo_that_is_held_out_is_named_before_the_work(corner, tmp_path, capsys):
+    place = tmp_path / "place"
+    shutil.copytree(corner, place)
+    # The middle of the first half of eight photos.
+    photo = place / "images" / "walk" / "0002.jpg"
+    photo.write_bytes(photo.read_bytes()[:2500])
+    held = settings((*CHEAP, "calibration.held_out=2", "calibration.min_photos=8"))
+    assert run(["map", str(place), "-o", str(tmp_path / "kitchen.trig"), "--quiet", *held]) == 2
+    assert str(photo) in capsys.readouterr().err
+    assert not (work_of(tmp_path / "kitchen.trig") / "samples.json").exists()
 
 
 @pytest.mark.parametrize("old", [b"", b"an earlier map"])

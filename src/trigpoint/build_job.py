@@ -18,7 +18,8 @@ import trigpoint
 from trigpoint.build_training import Stopwatch, TrainingRounds
 from trigpoint.core.artifact import sha256_of
 from trigpoint.core.config import to_json
-from trigpoint.core.interrupt import StopRequest
+from trigpoint.core.image import read_photo
+from trigpoint.core.interrupt import Interrupted, StopRequest
 from trigpoint.core.progress import console
 from trigpoint.core.scene import TEST, Frame, Scene
 from trigpoint.features.local import LocalEncoder
@@ -27,7 +28,8 @@ from trigpoint.features.reduced import ReducedEncoder
 from trigpoint.localization.calibration import calibrate
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.encoding_build import build_encodings
-from trigpoint.mapping.landmark_build import build_landmarks, build_tracks
+from trigpoint.mapping.landmark_build import build_landmarks
+from trigpoint.mapping.landmark_tracks import landmark_tracks
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.parallel import Workers
 from trigpoint.mapping.photo_encodings import PhotoEncodings
@@ -95,6 +97,9 @@ class Job:
         Of several processes only the first gets the map.
         """
         watch = Stopwatch()
+        for frame in self._held_out:
+            # They are used at the very end: a photo that cannot be used must not cost a whole training.
+            read_photo(frame.image_path)
         pca = self._pca()
         encoder = self.encoder if pca is None else ReducedEncoder(self.encoder, pca)
         normalization = Normalization.of_cameras(self._centres, self.scene.metric)
@@ -104,7 +109,7 @@ class Job:
         place, own = self._encodings(photos, work) if self.config.global_encoding.kind != "none" else (None, None)
         watch.lap("encodings" if place is not None or pca is not None else "")
         supervision = self._supervision(photos, normalization, work, stop)
-        watch.lap("landmarks" if supervision is not None else "")
+        watch.lap("landmarks" if self.config.loss.supervision == "landmarks" else "")
         photos.cache_clear()
         positions = normalization.to_normalized(self._centres)
         rounds = TrainingRounds(self, encoder, own, supervision, normalization, positions, work, stop)
@@ -210,18 +215,30 @@ class Job:
             return None
         if kind != "landmarks":
             return supervision_of(kind, self.scene)
-        scene, config = self.scene.with_frames(self.learned), self.config.landmarks
-        if not self.workers.first:
-            # The features and matches that the first process leaves in the work folder are used again.
-            self.workers.wait()
-        tracks = build_tracks(scene, photos(), config, normalization, seed=self.seed, folder=work, stop=stop)
+        make = functools.partial(
+            landmark_tracks,
+            self.scene.with_frames(self.learned),
+            photos,
+            self.config.landmarks,
+            normalization,
+            seed=self.seed,
+            folder=work,
+            stop=stop,
+        )
+        stopped = False
         if self.workers.first:
-            self.workers.wait()
-        found = landmark_supervision(tracks, sum(len(features) for features, _ in photos()))
+            try:
+                make()
+            except Interrupted:
+                stopped = True
+        if self.workers.any(stopped):
+            raise Interrupted
+        landmarks = make()
+        found = landmark_supervision(landmarks)
         if found is None:
             console().print(
-                f"only {len(tracks.points)} keypoints could be triangulated: learning from reprojection errors alone. "
-                "'trigpoint info PLACE' checks whether poses and cameras fit the photos."
+                f"only {landmarks.share:.1%} of the keypoints are landmarks: learning from reprojection errors alone; "
+                "'trigpoint info PLACE' checks whether poses and cameras fit the photos"
             )
         return found
 

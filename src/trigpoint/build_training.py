@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,7 +104,7 @@ class TrainingRounds:
             job.learned,
             self.encoder,
             job.config.features,
-            job.config.buffer,
+            job.config.buffer if job.config.loss.supervision == "landmarks" else replace(job.config.buffer, enough=0),
             self.normalization,
             seed=job.seed,
             folder=folder,

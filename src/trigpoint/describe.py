@@ -56,8 +56,8 @@ def map_report(path: Path) -> tuple[Lines, dict[str, Any], int]:
     lines = [
         f"map {path.name}, id {scene_map.map_id}, {_size(total)}",
         f"preset {scene_map.config.preset}, local features {scene_map.config.features.encoder}",
-        f"made from {built['photos']} photos of '{built['place']}' ({built['format']}), {built['held_out']} held out"
-        + (f" by {built['holdout']}" if built["holdout"] else ""),
+        f"made from {built['photos']} photos of '{built['place']}' ({built['format']}), "
+        f"{built['held_out']} more are held out" + (f" by {built['holdout']}" if built["holdout"] else ""),
         "positions are in metres" if scene_map.metric else "positions are in units of unknown length",
         _content(scene_map),
         f"photos are trusted above {scene_map.calibration.noise_share:.1%} agreeing keypoints; "
@@ -92,6 +92,7 @@ def build_report(result: Any) -> tuple[Lines, dict[str, Any]]:
         "samples": scene_map.built_from["samples"],
         "seconds": {**seconds, "total": sum(seconds.values())},
         "resumed": result.resumed,
+        "unseen": to_json(scene_map.calibration)["unseen"],
         "inlier_share": last["inlier_share"],
         "loss": last["loss"],
     }
@@ -116,7 +117,8 @@ def _unseen(scene_map: Any) -> Lines:
     error = "most got no pose"
     if found.error is not None:
         error = f"median error {length(found.error, scene_map.units)}, {angle(found.rotation_error_deg)}"
-    return [f"of {found.photos} photos that it did not learn it trusts {found.accepted}; {error}"]
+    kind = "photos that it did not learn" if scene_map.landmarks is None else "its own photos, each hidden from the search,"
+    return [f"of {found.photos} {kind} it trusts {found.accepted}; {error}"]
 
 
 def _doubts(scene_map: Any) -> Lines:

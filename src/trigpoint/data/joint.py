@@ -233,7 +233,8 @@ def _moved(frame: Frame, place: str, scale: float, offset: Array) -> Frame:
     if pose is not None:
         pose = Pose(pose.rotation, scale * pose.translation - pose.rotation @ offset)
     sequence = f"{place}/{frame.sequence}" if frame.sequence else place
-    return replace(frame, name=f"{place}/{frame.name}", cam_from_world=pose, sequence=sequence)
+    name, unit = f"{place}/{frame.name}", scale * frame.depth_unit
+    return replace(frame, name=name, cam_from_world=pose, sequence=sequence, depth_unit=unit)
 
 
 READER = Reader("joint", sniff, read, "a file NAME.joint.json that lists places")

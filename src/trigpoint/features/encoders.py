@@ -28,6 +28,8 @@ ENCODERS: dict[str, Callable[[torch.device], LocalEncoder]] = {
     "loftr": Loftr,
     "ace": Ace,
 }
+# These describe every cell of a grid, and no spot that would be found again in another photo to the pixel.
+DENSE = ("xfeat-dense", "dense-sift", "loftr", "ace")
 
 
 def load_encoder(name: str, device: torch.device) -> LocalEncoder:

@@ -111,6 +111,7 @@ def unseen_photos(answers: Sequence[Localization], poses: Sequence[Pose]) -> Uns
         poses: their true poses.
     """
     shares = [_share(answer) for answer in answers]
+    trusted = [_share(answer) for answer in answers if answer.status == OK]
     found = [
         (centre_distance(answer.cam_from_world, pose), rotation_angle_deg(answer.cam_from_world, pose))
         if answer.cam_from_world is not None
@@ -121,11 +122,11 @@ def unseen_photos(answers: Sequence[Localization], poses: Sequence[Pose]) -> Uns
     known = bool(np.isfinite(error))
     return UnseenPhotos(
         photos=len(answers),
-        accepted=sum(answer.status == OK for answer in answers),
+        accepted=len(trusted),
         median_share=round(float(np.median(shares)), 4),
-        low_share=round(float(np.quantile(shares, _LOW)), 4),
-        error=error if known else None,
-        rotation_error_deg=angle if known else None,
+        low_share=round(float(np.quantile(trusted, _LOW)), 4) if trusted else 0.0,
+        error=float(f"{error:.4g}") if known else None,
+        rotation_error_deg=float(f"{angle:.4g}") if known else None,
     )
 
 

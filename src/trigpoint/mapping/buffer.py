@@ -7,6 +7,7 @@ than memory, and an interrupted fill continues behind the last photo that was re
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -114,7 +115,8 @@ def fill_buffer(
     """
     repeats = views_per_photo(config, len(frames))
     shard = range(len(frames)) if shard is None else shard
-    files = _SampleFiles(folder, encoder.dim, supervision, config.fewest_known)
+    fewest = math.ceil(config.enough / (repeats * len(frames)))
+    files = _SampleFiles(folder, encoder.dim, supervision, fewest)
     done = files.resume()
     largest = round(features.short_side_px * max(1.0, config.augmentation.scale_max))
     recorded = time.monotonic()
@@ -143,9 +145,9 @@ def fill_buffer(
 class _SampleFiles:
     """Append-only files of the samples, and the record of how much of them is complete."""
 
-    def __init__(self, folder: Path, dim: int, supervision: Supervision | None, fewest_known: int) -> None:
+    def __init__(self, folder: Path, dim: int, supervision: Supervision | None, fewest: int) -> None:
         self.supervision = supervision
-        self.fewest_known = fewest_known
+        self.fewest = fewest
         self.record_path = folder / "samples.json"
         self.dtypes = {"descriptors": np.dtype((np.float16, (dim,))), "rays": np.dtype((np.float32, (2,)))}
         self.dtypes |= {"view": np.dtype(np.int32), "scales": np.dtype(np.float64)}
@@ -191,12 +193,14 @@ class _SampleFiles:
             self.rows[name] += len(values)
 
     def _wanted(self, known: NDArray[np.bool_], usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """(N,) keypoints whose points are known, and the first of the others where those are too few."""
-        if self.fewest_known == 0:
+        """(N,) keypoints whose points are known, and an even choice of the others where those are too few."""
+        if self.fewest == 0:
             return np.ones(len(known), dtype=bool)
-        missing = self.fewest_known - int((known & usable).sum())
-        others = usable & ~known
-        return known | (others & (np.cumsum(others) <= missing))
+        others = np.flatnonzero(usable & ~known)
+        missing = min(max(self.fewest - int((known & usable).sum()), 0), len(others))
+        wanted = known.copy()
+        wanted[others[np.linspace(0, len(others) - 1, missing).round().astype(int)]] = True
+        return wanted
 
     def record(self, photos: int) -> None:
         for stream in self.streams.values():

@@ -30,11 +30,13 @@ class WrongPhotos:
 class UnseenPhotos:
     """How photos of the place are localized that the map has not learned.
 
+    A map of landmarks has seen them; they are only never found when they are looked for themselves.
+
     Attributes:
         photos: how many.
         accepted: how many of them the map trusts.
         median_share: of their inlier shares.
-        low_share: inlier share that four in five of them reach.
+        low_share: inlier share that four in five of those that it trusts reach; 0 if it trusts none.
         error: median distance to their poses, in the unit of the place; None if most have no pose.
         rotation_error_deg: median angle to their poses.
     """
@@ -56,7 +58,7 @@ class Calibration:
         typical_share: median inlier share of the mapping photos themselves.
         photos: number of mapping photos that it was measured with.
         wrong: what was found for each kind of wrong photos.
-        unseen: what was found for photos of the place that were held out, or None.
+        unseen: what was found for photos of the place that were held out or forgotten, or None.
     """
 
     noise_share: float
@@ -67,9 +69,12 @@ class Calibration:
 
     @property
     def sure_share(self) -> float:
-        """Inlier share that settles it: what four in five held-out photos reach, half of what is typical at most.
+        """Inlier share that settles it: half of what is typical, or what four in five trusted held-out photos reach, if that
+        is less, but at least twice what wrong photos reach.
 
         Photos of another walk or another day reach less than those held out of the same walk, hence the half.
         """
         half = self.typical_share / 2
-        return half if self.unseen is None else min(half, self.unseen.low_share)
+        if self.unseen is None or self.unseen.accepted == 0:
+            return half
+        return min(half, max(self.unseen.low_share, 2 * self.noise_share))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from trigpoint.core.config import require
 from trigpoint.core.image import MIN_SIDE_PX
+from trigpoint.features.encoders import DENSE
 from trigpoint.features.views import AugmentationConfig
 from trigpoint.mapping.landmark_config import LandmarkConfig
 from trigpoint.mapping.training_config import HeadConfig, LossConfig, OptimizerConfig
@@ -19,6 +20,7 @@ PHOTOS_PER_CODE_NUMBER = 4
 MAX_ENSEMBLE = 64
 # Photos are no measure of a place that was filmed: a long video of one room needs no more networks than a short one.
 _MOST_FITTED = 4
+_FEWEST_LEARNED = 5
 OVERLAPS = ("published", "frustum", "tracks")
 
 
@@ -29,7 +31,7 @@ class FeatureConfig:
     Attributes:
         encoder: key in ``ENCODERS``.
         short_side_px: shorter side of the view without augmentation.
-        query_keypoints: keypoints of a query at most (sparse encoders).
+        query_keypoints: keypoints at most (sparse encoders) of a query, and of a mapping photo where landmarks are made.
         pca_dim: length to which descriptors are reduced, by a PCA of the mapping photos; 0: as the encoder gives them.
     """
 
@@ -54,8 +56,9 @@ class BufferConfig:
         keypoints_per_view: samples of each view at most. Sparse encoders give their best, dense ones random cells.
         sampling: which cells of dense encoders: ``"uniform"``, or ``"score"`` for those that the detector prefers (GLACE).
         samples: total number of samples (ACE: 8,000,000): photos are visited in turn until it is reached. 0: not used.
-        fewest_known: where points of samples are known (``loss.supervision``), a view keeps those, and others to fill up to
-            this many; 0: it keeps all. A network that need not place what cannot be triangulated places the rest better.
+        enough: with landmarks (``loss.supervision``) views keep samples whose points are known, and others only until so
+            many samples come together; 0: all. A network that need not place what cannot be triangulated places the rest
+            better, but learns too few samples by heart.
         rounds: buffers that are used one after the other, each made of new views and trained on for as many steps. More than
             one bounds the disk that many samples take (GLACE refreshes its buffer while it trains).
         augmentation: how views differ from the photo.
@@ -65,7 +68,7 @@ class BufferConfig:
     keypoints_per_view: int = 1500
     sampling: str = "uniform"
     samples: int = 0
-    fewest_known: int = 0
+    enough: int = 0
     rounds: int = 1
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
 
@@ -74,7 +77,7 @@ class BufferConfig:
         require(self.keypoints_per_view >= 1, "buffer.keypoints_per_view", self.keypoints_per_view, "1 or more")
         require(self.sampling in ("uniform", "score"), "buffer.sampling", self.sampling, "uniform or score")
         require(self.samples >= 0, "buffer.samples", self.samples, "0 or more")
-        require(self.fewest_known >= 0, "buffer.fewest_known", self.fewest_known, "0 or more")
+        require(self.enough >= 0, "buffer.enough", self.enough, "0 or more")
         require(self.rounds >= 1, "buffer.rounds", self.rounds, "1 or more")
 
 
@@ -144,7 +147,7 @@ class CalibrationConfig:
     def __post_init__(self) -> None:
         require(self.held_out >= 0, "calibration.held_out", self.held_out, "0 or more")
         # What remains must still make a map.
-        least = max(4, 2 * self.held_out)
+        least = max(2 * self.held_out, self.held_out + _FEWEST_LEARNED)
         require(self.min_photos >= least, "calibration.min_photos", self.min_photos, f"{least} or more: half is for mapping")
 
 
@@ -186,7 +189,8 @@ def hurried(config: MappingConfig) -> MappingConfig:
     RedKitchen.
     """
     buffer, optimizer = config.buffer, config.optimizer
-    buffer = replace(buffer, views_per_photo=max(1, buffer.views_per_photo // 4), samples=buffer.samples // 4)
+    views = max(1, buffer.views_per_photo // 4)
+    buffer = replace(buffer, views_per_photo=views, samples=buffer.samples // 4, enough=buffer.enough // 4)
     batch = max(1, optimizer.batch // optimizer.parts // 2) * optimizer.parts
     optimizer = replace(optimizer, steps=max(1, optimizer.steps // 2), batch=batch)
     landmarks = replace(config.landmarks, neighbours=max(1, config.landmarks.neighbours // 2))
@@ -199,7 +203,7 @@ def fitted_to(config: MappingConfig, photos: int) -> MappingConfig:
     No global encoding and no photos held out below their ``min_photos``; as many networks, up to four, as
     ``photos_per_network`` asks for; no more clusters than photos, and no more spectral code numbers than a quarter of them.
     The higher eigenvectors tell single photos apart, and a network that knows which photo it looks at has no need to agree
-    with the others.
+    with the others. No landmarks of dense encoders: cells of a grid are not found again to the pixel.
     """
     encoding = config.global_encoding
     if photos < encoding.min_photos:
@@ -212,5 +216,8 @@ def fitted_to(config: MappingConfig, photos: int) -> MappingConfig:
     calibration = config.calibration
     if photos < calibration.min_photos or config.method == "hierarchical":
         calibration = replace(calibration, held_out=0)
+    loss = config.loss
+    if loss.supervision == "landmarks" and config.features.encoder in DENSE:
+        loss = replace(loss, supervision="none")
     head = replace(config.head, clusters=min(config.head.clusters, photos - calibration.held_out))
-    return replace(config, ensemble=networks, global_encoding=encoding, head=head, calibration=calibration)
+    return replace(config, ensemble=networks, global_encoding=encoding, head=head, loss=loss, calibration=calibration)

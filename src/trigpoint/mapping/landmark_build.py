@@ -17,7 +17,6 @@ from trigpoint.core.errors import MappingError
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.core.scene import Scene
 from trigpoint.covisibility.graph import build_graph
-from trigpoint.data.colmap_tracks import Observations, Tracks
 from trigpoint.features.extract import PhotoFeatures
 from trigpoint.mapping.landmark_config import LandmarkConfig
 from trigpoint.mapping.landmarks import Landmarks, directions
@@ -63,7 +62,7 @@ def build_landmarks(
     features = [found for found, _ in photos]
     descriptor = fit_descriptor(config.descriptor, photos, config.descriptor_dim, seed)
     index = RetrievalIndex(describe_photos(descriptor, photos))
-    found = _triangulated(scene, photos, config, normalization, seed, folder, stop)
+    found = triangulate_photos(scene, photos, config, normalization, seed=seed, folder=folder, stop=stop)
     if len(found.points) < _FEWEST:
         raise MappingError(
             "TP-651",
@@ -86,7 +85,7 @@ def build_landmarks(
     )
 
 
-def build_tracks(
+def triangulate_photos(
     scene: Scene,
     photos: Sequence[SizedFeatures],
     config: LandmarkConfig,
@@ -95,45 +94,13 @@ def build_tracks(
     seed: int,
     folder: Path,
     stop: StopRequest,
-) -> Tracks:
-    """Triangulate keypoints as ``build_landmarks`` does, for networks to learn from.
-
-    Args:
-        scene: the mapping photos, all with poses.
-        photos: their local features, in the same order.
-        config: settings.
-        normalization: of the place.
-        seed: seed of the map.
-        folder: work folder, which keeps the matches.
-        stop: asks to stop.
+) -> Triangulated:
+    """Match photos, join the matches, triangulate. Arguments as for ``build_landmarks``.
 
     Raises:
         Interrupted: stopped on request.
     """
-    found = _triangulated(scene, _normalized(photos), config, normalization, seed, folder, stop)
-    sightings, first = found.sightings, np.cumsum([0, *(len(features) for features, _ in photos)])
-    seen = {}
-    for index, frame in enumerate(scene.frames):
-        mine = sightings.photo == index
-        image_px = photos[index][0].image_px[sightings.keypoint[mine] - first[index]]
-        seen[frame.name] = Observations(sightings.track[mine], image_px)
-    unknown = np.full(len(found.points), np.nan)
-    return Tracks(normalization.to_world(found.points), unknown, seen)
-
-
-def _normalized(photos: Sequence[SizedFeatures]) -> list[SizedFeatures]:
-    return [(replace(found, descriptors=functional.normalize(found.descriptors, dim=1)), size) for found, size in photos]
-
-
-def _triangulated(
-    scene: Scene,
-    photos: Sequence[SizedFeatures],
-    config: LandmarkConfig,
-    normalization: Normalization,
-    seed: int,
-    folder: Path,
-    stop: StopRequest,
-) -> Triangulated:
+    photos = _normalized(photos)
     keypoints = PosedKeypoints.of(scene.frames, [found for found, _ in photos], normalization)
     matches = _matches(scene, photos, keypoints, config, seed, folder, stop)
     return triangulate(
@@ -143,6 +110,10 @@ def _triangulated(
         max_error_px=config.max_error_px,
         min_angle_deg=config.min_angle_deg,
     )
+
+
+def _normalized(photos: Sequence[SizedFeatures]) -> list[SizedFeatures]:
+    return [(replace(found, descriptors=functional.normalize(found.descriptors, dim=1)), size) for found, size in photos]
 
 
 def _matches(
@@ -156,10 +127,20 @@ def _matches(
 ) -> NDArray[np.int64]:
     path = folder / _MATCHES
     if not path.exists():
-        graph = build_graph(scene, method="frustum", threshold=config.min_overlap, seed=seed)
-        pairs = photo_pairs(graph, config.neighbours)
+        pairs = _pairs(scene, config, seed)
         write_artifact(path, {"matches": match_photos(photos, keypoints, pairs, config, stop)}, {})
     return read_artifact(path).tensors["matches"]
+
+
+def _pairs(scene: Scene, config: LandmarkConfig, seed: int) -> NDArray[np.int64]:
+    """Photos to match; none where no two photos overlap."""
+    try:
+        graph = build_graph(scene, method="frustum", threshold=config.min_overlap, seed=seed)
+    except MappingError as error:
+        if error.code != "TP-625":
+            raise
+        return np.zeros((0, 2), dtype=np.int64)
+    return photo_pairs(graph, config.neighbours)
 
 
 def _descriptors(features: Sequence[PhotoFeatures], sightings: Sightings, by_photo: NDArray[np.int64], kept: str) -> Tensor:

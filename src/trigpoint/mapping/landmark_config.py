@@ -13,7 +13,10 @@ MATCHERS = ("nearest", "lighterglue")
 
 @dataclass(frozen=True)
 class LandmarkConfig:
-    """How keypoints become landmarks, and how a query finds them. Only for ``method="hierarchical"``.
+    """How keypoints become landmarks, and how a query finds them.
+
+    Networks that learn from landmarks (``loss.supervision``) use what concerns matching and triangulation. ``descriptor``,
+    ``descriptor_dim``, ``kept`` and ``retrieved`` are for ``method="hierarchical"`` only.
 
     Attributes:
         descriptor: key in ``DESCRIPTORS``: what finds mapping photos that look like a query.

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import Tensor, nn
+
+# The others wait while the first process describes and matches the photos of a large place.
+_PATIENCE = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
@@ -84,5 +88,5 @@ def join_workers() -> Workers:
     if not torch.distributed.is_initialized():
         # gloo for messages between CPUs; with GPUs each kind of tensor takes its own way.
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-        torch.distributed.init_process_group(backend)
+        torch.distributed.init_process_group(backend, timeout=_PATIENCE)
     return Workers(torch.distributed.get_rank(), torch.distributed.get_world_size())

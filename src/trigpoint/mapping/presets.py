@@ -116,8 +116,9 @@ _ALL = (
         _COMPACT,
         preset="trig",
         photos_per_network=300,
-        buffer=replace(_COMPACT.buffer, fewest_known=200),
+        buffer=replace(_COMPACT.buffer, enough=150_000),
         loss=replace(_COMPACT.loss, supervision="landmarks"),
+        optimizer=replace(_COMPACT.optimizer, steps=1000),
         global_encoding=GlobalConfig(
             kind="codes",
             dim=64,

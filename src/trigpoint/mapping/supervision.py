@@ -13,6 +13,7 @@ from trigpoint.core.errors import MappingError
 from trigpoint.core.scene import Frame, Scene
 from trigpoint.data.colmap_tracks import Tracks, read_tracks
 from trigpoint.features.extract import rays_of
+from trigpoint.mapping.landmark_tracks import LandmarkTracks
 
 Array = NDArray[np.float64]
 
@@ -72,15 +73,9 @@ class TriangulatedPoints:
         return result
 
 
-def landmark_supervision(tracks: Tracks, keypoints: int) -> TriangulatedPoints | None:
-    """The triangulated keypoints of a place as supervision; None if there are too few of them to learn from.
-
-    Args:
-        tracks: as ``build_tracks`` makes them.
-        keypoints: number of keypoints in all photos.
-    """
-    seen = sum(len(each.point) for each in tracks.photos.values())
-    return TriangulatedPoints(tracks) if seen > _FEWEST_LANDMARKS * keypoints else None
+def landmark_supervision(landmarks: LandmarkTracks) -> TriangulatedPoints | None:
+    """The triangulated keypoints of a place as supervision; None if there are too few of them to learn from."""
+    return TriangulatedPoints(landmarks.tracks) if landmarks.share > _FEWEST_LANDMARKS else None
 
 
 def supervision_of(kind: str, scene: Scene) -> Supervision:

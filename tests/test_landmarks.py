@@ -16,6 +16,7 @@ from trigpoint.core.scene import Frame
 from trigpoint.features.extract import PhotoFeatures
 from trigpoint.localization.hypotheses import solve_known
 from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions, solve_pnp
+from trigpoint.mapping import sightings
 from trigpoint.mapping.landmark_config import LandmarkConfig
 from trigpoint.mapping.landmarks import Landmarks, directions
 from trigpoint.mapping.normalization import Normalization
@@ -97,6 +98,17 @@ def test_a_wrong_match_does_not_join_two_things():
     tracks = join_tracks(matches, np.array([0, 0, 1, 1, 2, 2]))
     assert tracks.track.tolist() == [0, 0, 0, 1, 1, 1]
     assert sorted(map(sorted, tracks.keypoint.reshape(2, 3).tolist())) == [[0, 2, 4], [1, 3, 5]]
+
+
+@pytest.mark.parametrize("block", [1, 7, 1000])
+def test_support_is_counted_alike_in_blocks(block, monkeypatch):
+    generator = np.random.default_rng(0)
+    matches = np.unique(np.sort(generator.integers(0, 60, (300, 2)), axis=1), axis=0)
+    matches = matches[matches[:, 0] != matches[:, 1]]
+    monkeypatch.setattr(sightings, "_BLOCK", block)
+    partners = [{*matches[matches[:, 0] == key, 1], *matches[matches[:, 1] == key, 0]} for key in range(60)]
+    expected = [len(partners[one] & partners[other]) for one, other in matches]
+    assert sightings._support(matches, 60).tolist() == expected
 
 
 def test_no_matches_are_no_tracks():

@@ -15,6 +15,8 @@ from trigpoint.mapping.normalization import Normalization
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
+# Keypoints whose common matches are counted at a time.
+_BLOCK = 50_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,11 +143,17 @@ def join_tracks(matches: Indices, photo: Indices) -> Sightings:
 
 def _support(matches: Indices, count: int) -> Indices:
     """(M,) number of third keypoints that match both sides of each match."""
-    if len(matches) == 0:
-        return np.zeros(0, dtype=np.int64)
+    support = np.zeros(len(matches), dtype=np.int64)
     joined = sparse.coo_array((np.ones(len(matches), dtype=np.int32), (matches[:, 0], matches[:, 1])), shape=(count, count))
     both = (joined + joined.T).tocsr()
-    return np.asarray((both @ both)[matches[:, 0], matches[:, 1]], dtype=np.int64).ravel()
+    order = np.argsort(matches[:, 0], kind="stable")
+    for start in range(0, count, _BLOCK):
+        # In blocks of rows: the whole product does not fit into memory for thousands of photos.
+        mine = order[slice(*np.searchsorted(matches[order, 0], (start, start + _BLOCK)))]
+        if len(mine):
+            product = (both[start : start + _BLOCK] @ both).tocsr()
+            support[mine] = np.asarray(product[matches[mine, 0] - start, matches[mine, 1]]).ravel()
+    return support
 
 
 def _root(parent: list[int], keypoint: int) -> int:

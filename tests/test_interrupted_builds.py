@@ -79,9 +79,11 @@ def evaluated(place, map_path, folder, *more):
     return json.loads(output.read_text())
 
 
-def test_the_holdout_of_the_map_is_used_in_evaluation(corner, reference, tmp_path):
+def test_the_holdout_of_the_map_is_used_in_evaluation(corner, reference, tmp_path, capsys):
     output = tmp_path / "kitchen.trig"
     assert run(map_command(corner, output, "--quiet")) == 0
+    assert run(["info", str(output)]) == 0
+    assert "made from 6 photos of 'corner' (nerfstudio); 2 more were held out by every:4:1" in capsys.readouterr().out
     numbers = evaluated(corner, output, tmp_path)
     # every:4:1 of eight photos.
     assert [frame["name"] for frame in numbers["frames"]] == ["images/walk/0001.jpg", "images/walk/0005.jpg"]

@@ -56,8 +56,7 @@ def map_report(path: Path) -> tuple[Lines, dict[str, Any], int]:
     lines = [
         f"map {path.name}, id {scene_map.map_id}, {_size(total)}",
         f"preset {scene_map.config.preset}, local features {scene_map.config.features.encoder}",
-        f"made from {built['photos']} photos of '{built['place']}' ({built['format']}), "
-        f"{built['held_out']} more are held out" + (f" by {built['holdout']}" if built["holdout"] else ""),
+        f"made from {built['photos']} photos of '{built['place']}' ({built['format']})" + _held_out(built),
         "positions are in metres" if scene_map.metric else "positions are in units of unknown length",
         _content(scene_map),
         f"photos are trusted above {scene_map.calibration.noise_share:.1%} agreeing keypoints; "
@@ -76,6 +75,11 @@ def map_report(path: Path) -> tuple[Lines, dict[str, Any], int]:
         f"{sum(sizes.values()):>9,}  in total (the file has {total:,})",
     ]
     return lines, document, 0
+
+
+def _held_out(built: dict[str, Any]) -> str:
+    rule = f" by {built['holdout']}" if built["holdout"] else ""
+    return f"; {built['held_out']} more were held out{rule}" if built["held_out"] else ""
 
 
 def build_report(result: Any) -> tuple[Lines, dict[str, Any]]:

@@ -58,7 +58,7 @@ def build_landmarks(
         MappingError: no keypoints to describe photos by (TP-632), or fewer than six landmarks (TP-651).
         Interrupted: stopped on request.
     """
-    photos = _normalized(photos)
+    photos = unit_length(photos)
     features = [found for found, _ in photos]
     descriptor = fit_descriptor(config.descriptor, photos, config.descriptor_dim, seed)
     index = RetrievalIndex(describe_photos(descriptor, photos))
@@ -95,12 +95,11 @@ def triangulate_photos(
     folder: Path,
     stop: StopRequest,
 ) -> Triangulated:
-    """Match photos, join the matches, triangulate. Arguments as for ``build_landmarks``.
+    """Match photos, join the matches, triangulate. Arguments as for ``build_landmarks``, with descriptors of unit length.
 
     Raises:
         Interrupted: stopped on request.
     """
-    photos = _normalized(photos)
     keypoints = PosedKeypoints.of(scene.frames, [found for found, _ in photos], normalization)
     matches = _matches(scene, photos, keypoints, config, seed, folder, stop)
     return triangulate(
@@ -112,7 +111,8 @@ def triangulate_photos(
     )
 
 
-def _normalized(photos: Sequence[SizedFeatures]) -> list[SizedFeatures]:
+def unit_length(photos: Sequence[SizedFeatures]) -> list[SizedFeatures]:
+    """The features with descriptors of length 1, as matching by cosine needs them."""
     return [(replace(found, descriptors=functional.normalize(found.descriptors, dim=1)), size) for found, size in photos]
 
 

@@ -12,7 +12,7 @@ from trigpoint.core.artifact import Artifact, read_artifact, write_artifact
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.core.scene import Scene
 from trigpoint.data.colmap_tracks import Observations, Tracks
-from trigpoint.mapping.landmark_build import triangulate_photos
+from trigpoint.mapping.landmark_build import triangulate_photos, unit_length
 from trigpoint.mapping.landmark_config import LandmarkConfig
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.retrieval.photos import SizedFeatures
@@ -65,7 +65,7 @@ def landmark_tracks(
     """
     path = folder / _TRACKS
     if not path.exists():
-        features = photos()
+        features = unit_length(photos())
         found = triangulate_photos(scene, features, config, normalization, seed=seed, folder=folder, stop=stop)
         sightings, first = found.sightings, np.cumsum([0, *(len(each) for each, _ in features)])
         # By photo, and by landmark within each.

@@ -19,7 +19,7 @@ from trigpoint.build_training import Stopwatch, TrainingRounds
 from trigpoint.core.artifact import sha256_of
 from trigpoint.core.config import to_json
 from trigpoint.core.image import read_photo
-from trigpoint.core.interrupt import Interrupted, StopRequest
+from trigpoint.core.interrupt import StopRequest
 from trigpoint.core.progress import console
 from trigpoint.core.scene import TEST, Frame, Scene
 from trigpoint.features.local import LocalEncoder
@@ -28,7 +28,7 @@ from trigpoint.features.reduced import ReducedEncoder
 from trigpoint.localization.calibration import calibrate
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.encoding_build import build_encodings
-from trigpoint.mapping.landmark_build import build_landmarks
+from trigpoint.mapping.landmark_build import build_landmarks, triangulate_photos, unit_length
 from trigpoint.mapping.landmark_tracks import landmark_tracks
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.parallel import Workers
@@ -138,11 +138,12 @@ class Job:
         """The map of landmarks. Further processes have nothing to do: matching takes a minute."""
         if not self.workers.first:
             return None
-        photos = self._photos(encoder, work / "features")
+        photos = unit_length(self._photos(encoder, work / "features"))
         watch.lap("features")
         scene = self.scene.with_frames(self.learned)
         config = self.config.landmarks
-        landmarks = build_landmarks(scene, photos, config, normalization, seed=self.seed, folder=work, stop=stop)
+        found = triangulate_photos(scene, photos, config, normalization, seed=self.seed, folder=work, stop=stop)
+        landmarks = build_landmarks(photos, found, config, seed=self.seed, place=scene.root)
         watch.lap("landmarks")
         samples = len(landmarks.seen)
         scene_map = replace(self._empty_map(encoder, normalization, pca, samples), landmarks=landmarks)
@@ -200,12 +201,9 @@ class Job:
         return fit_pca((features.descriptors for features, _ in found), self.config.features.pca_dim)
 
     def _encodings(self, photos: Photos, work: Path) -> tuple[PlaceEncoding, PhotoEncodings]:
-        build = self.config.global_encoding
         scene = self.scene.with_frames(self.learned)
-        if self.workers.first:
-            build_encodings(scene, photos, build, seed=self.seed, folder=work)
-        self.workers.wait()
-        return build_encodings(scene, photos, build, seed=self.seed, folder=work)
+        make = functools.partial(build_encodings, scene, photos, self.config.global_encoding, seed=self.seed, folder=work)
+        return self.workers.first_then_all(make)
 
     def _supervision(
         self, photos: Photos, normalization: Normalization, work: Path, stop: StopRequest
@@ -225,15 +223,7 @@ class Job:
             folder=work,
             stop=stop,
         )
-        stopped = False
-        if self.workers.first:
-            try:
-                make()
-            except Interrupted:
-                stopped = True
-        if self.workers.any(stopped):
-            raise Interrupted
-        landmarks = make()
+        landmarks = self.workers.first_then_all(make)
         found = landmark_supervision(landmarks)
         if found is None:
             console().print(

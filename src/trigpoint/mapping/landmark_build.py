@@ -33,56 +33,9 @@ _MATCHES = "matches.safetensors"
 _FEWEST = 6
 
 
-def build_landmarks(
-    scene: Scene,
-    photos: Sequence[SizedFeatures],
-    config: LandmarkConfig,
-    normalization: Normalization,
-    *,
-    seed: int,
-    folder: Path,
-    stop: StopRequest,
-) -> Landmarks:
-    """Make the landmarks of a place.
-
-    Args:
-        scene: the mapping photos, all with poses.
-        photos: their local features, in the same order.
-        config: settings.
-        normalization: of the place.
-        seed: seed of the map.
-        folder: work folder, which keeps the matches.
-        stop: asks to stop.
-
-    Raises:
-        MappingError: no keypoints to describe photos by (TP-632), or fewer than six landmarks (TP-651).
-        Interrupted: stopped on request.
-    """
-    photos = unit_length(photos)
-    features = [found for found, _ in photos]
-    descriptor = fit_descriptor(config.descriptor, photos, config.descriptor_dim, seed)
-    index = RetrievalIndex(describe_photos(descriptor, photos))
-    found = triangulate_photos(scene, photos, config, normalization, seed=seed, folder=folder, stop=stop)
-    if len(found.points) < _FEWEST:
-        raise MappingError(
-            "TP-651",
-            f"only {len(found.points)} keypoints could be triangulated",
-            where=scene.root,
-            fix="Each thing must be seen from three places. Do poses and cameras fit the photos? See 'trigpoint info'.",
-        )
-    by_photo = np.argsort(found.sightings.keypoint)
-    seen = found.sightings.track[by_photo]
-    first = np.searchsorted(found.sightings.photo[by_photo], np.arange(len(photos) + 1))
-    return Landmarks(
-        descriptor=descriptor,
-        index=index,
-        points=torch.from_numpy(found.points.astype(np.float32)),
-        first=torch.from_numpy(first.astype(np.int32)),
-        seen=torch.from_numpy(seen.astype(np.int32)),
-        descriptors=_descriptors(features, found.sightings, by_photo, config.kept),
-        min_cosine=config.min_cosine,
-        retrieved=config.retrieved,
-    )
+def unit_length(photos: Sequence[SizedFeatures]) -> list[SizedFeatures]:
+    """The features with descriptors of length 1, as matching by cosine needs them."""
+    return [(replace(found, descriptors=functional.normalize(found.descriptors, dim=1)), size) for found, size in photos]
 
 
 def triangulate_photos(
@@ -95,7 +48,16 @@ def triangulate_photos(
     folder: Path,
     stop: StopRequest,
 ) -> Triangulated:
-    """Match photos, join the matches, triangulate. Arguments as for ``build_landmarks``, with descriptors of unit length.
+    """Match photos, join the matches, triangulate.
+
+    Args:
+        scene: the mapping photos, all with poses.
+        photos: their local features, in the same order, with descriptors of unit length.
+        config: settings.
+        normalization: of the place.
+        seed: seed of the map.
+        folder: work folder, which keeps the matches.
+        stop: asks to stop.
 
     Raises:
         Interrupted: stopped on request.
@@ -111,9 +73,42 @@ def triangulate_photos(
     )
 
 
-def unit_length(photos: Sequence[SizedFeatures]) -> list[SizedFeatures]:
-    """The features with descriptors of length 1, as matching by cosine needs them."""
-    return [(replace(found, descriptors=functional.normalize(found.descriptors, dim=1)), size) for found, size in photos]
+def build_landmarks(
+    photos: Sequence[SizedFeatures], found: Triangulated, config: LandmarkConfig, *, seed: int, place: Path
+) -> Landmarks:
+    """Make the landmarks of a place from its triangulated keypoints.
+
+    Args:
+        photos: local features of the mapping photos, with descriptors of unit length.
+        found: which of their keypoints see which point, from ``triangulate_photos``.
+        config: settings.
+        seed: seed of the map.
+        place: named by errors.
+
+    Raises:
+        MappingError: no keypoints to describe photos by (TP-632), or fewer than six landmarks (TP-651).
+    """
+    descriptor = fit_descriptor(config.descriptor, photos, config.descriptor_dim, seed)
+    if len(found.points) < _FEWEST:
+        raise MappingError(
+            "TP-651",
+            f"only {len(found.points)} keypoints could be triangulated",
+            where=place,
+            fix="Each thing must be seen from three places. Do poses and cameras fit the photos? See 'trigpoint info'.",
+        )
+    by_photo = np.argsort(found.sightings.keypoint)
+    seen = found.sightings.track[by_photo]
+    first = np.searchsorted(found.sightings.photo[by_photo], np.arange(len(photos) + 1))
+    return Landmarks(
+        descriptor=descriptor,
+        index=RetrievalIndex(describe_photos(descriptor, photos)),
+        points=torch.from_numpy(found.points.astype(np.float32)),
+        first=torch.from_numpy(first.astype(np.int32)),
+        seen=torch.from_numpy(seen.astype(np.int32)),
+        descriptors=_descriptors([each for each, _ in photos], found.sightings, by_photo, config.kept),
+        min_cosine=config.min_cosine,
+        retrieved=config.retrieved,
+    )
 
 
 def _matches(

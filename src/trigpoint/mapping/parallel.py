@@ -7,11 +7,17 @@ step sees N times the configured batch. Alone, nothing here does anything.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+
+from trigpoint.core.interrupt import Interrupted
+
+T = TypeVar("T")
 
 # The others wait while the first process describes and matches the photos of a large place.
 _PATIENCE = timedelta(hours=24)
@@ -70,6 +76,24 @@ class Workers:
         if self.count > 1:
             torch.distributed.all_reduce(values)
         return int(values.item())
+
+    def first_then_all(self, make: Callable[[], T]) -> T:
+        """What ``make`` gives, called by the first process alone and then by all: the others read the files it has left.
+
+        Raises:
+            Interrupted: the first process was asked to stop, and all do.
+        """
+        if self.count == 1:
+            return make()
+        stopped = False
+        if self.first:
+            try:
+                make()
+            except Interrupted:
+                stopped = True
+        if self.any(stopped):
+            raise Interrupted
+        return make()
 
     def wait(self) -> None:
         """Until all processes are here."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from trigpoint.core.config import from_json, to_json
 from trigpoint.core.errors import ConfigError
 from trigpoint.features.encoders import ENCODERS
+from trigpoint.features.views import NO_AUGMENTATION
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.presets import DEFAULT_PRESET, PRESETS, preset_config
 
@@ -157,12 +158,15 @@ def test_unknown_presets_get_a_suggestion():
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_a_quarter_of_the_samples_in_a_hurry(name):
+def test_a_narrower_network_and_half_of_the_samples_in_a_hurry(name):
     whole, part = preset_config(name), preset_config(name, fast=True)
     if whole.method == "hierarchical":
         assert part.landmarks.neighbours == 5
     drawn = part.optimizer.steps * part.optimizer.batch / (whole.optimizer.steps * whole.optimizer.batch)
-    assert 0.24 < drawn < 0.26
+    assert 0.44 < drawn < 0.46
+    assert part.head.width == whole.head.width * 3 // 4
+    # Views that are all alike would say nothing new.
+    assert part.buffer.augmentation != NO_AUGMENTATION or part.buffer.views_per_photo == 1
     assert part.optimizer.batch % part.optimizer.parts == 0
     # What is asked for in so many words comes after that.
     assert preset_config(name, ["optimizer.steps=70"], fast=True).optimizer.steps == 70

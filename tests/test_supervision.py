@@ -21,13 +21,18 @@ from trigpoint.data.colmap_tracks import Observations, Tracks
 from trigpoint.data.readers import open_scene
 from trigpoint.data.synthetic.scene import SyntheticConfig, write_synthetic_scene
 from trigpoint.features.encoders import DENSE, load_encoder
+from trigpoint.features.extract import rays_of
+from trigpoint.features.views import NO_AUGMENTATION
+from trigpoint.features.xfeat import XFeatSparse
 from trigpoint.mapping.buffer import fill_buffer
+from trigpoint.mapping.calibration import Calibration
 from trigpoint.mapping.config import BufferConfig, FeatureConfig, fitted_to
 from trigpoint.mapping.landmark_config import LandmarkConfig
 from trigpoint.mapping.landmark_tracks import LandmarkTracks, landmark_tracks
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.presets import preset_config
 from trigpoint.mapping.supervision import TriangulatedPoints, landmark_supervision, supervision_of
+from trigpoint.pipeline import build_map
 from trigpoint.retrieval.photos import ViewPolicy, photo_features
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -168,6 +173,36 @@ def test_views_keep_known_samples_and_fill_up_with_others(place, encoder, tmp_pa
         wanted = found if fewest == 0 else min(found, max(fewest, of_known))
         assert len(mine) == wanted
     assert (known.sum() < len(known)) or fewest == 40
+
+
+def test_photos_as_they_are_need_not_be_looked_at_twice(place, encoder, tmp_path):
+    frames = place.for_mapping()[:3]
+    described = tmp_path / "features"
+    policy = ViewPolicy(FEATURES.short_side_px, FEATURES.query_keypoints)
+    photos = photo_features([frame.image_path for frame in frames], encoder, policy, cache=described)
+    options = {"seed": 0, "folder": tmp_path, "stop": StopRequest(), "described": described}
+
+    class Blind:
+        name, dim, weights_sha256 = encoder.name, encoder.dim, encoder.weights_sha256
+
+    config = BufferConfig(views_per_photo=1, keypoints_per_view=policy.max_keypoints, augmentation=NO_AUGMENTATION)
+    buffer = fill_buffer(frames, Blind(), FEATURES, config, Normalization(np.zeros(3), 1.0), **options)
+    for photo, ((found, _), frame) in enumerate(zip(photos, frames, strict=True)):
+        mine = buffer.view == photo
+        assert torch.equal(buffer.descriptors[mine], found.descriptors.half())
+        np.testing.assert_allclose(buffer.rays[mine], rays_of(frame.camera, found.image_px), atol=1e-6)
+        expected = np.array(frame.camera.pinhole_params()[:2]) * found.scale
+        np.testing.assert_allclose(buffer.focal_px[photo], expected, rtol=1e-6)
+
+
+def test_in_a_hurry_photos_are_described_once(room, tmp_path, monkeypatch):
+    seen = []
+    encode = XFeatSparse.encode
+    monkeypatch.setattr(XFeatSparse, "encode", lambda *arguments: seen.append(1) or encode(*arguments))
+    monkeypatch.setattr("trigpoint.build_job.calibrate", lambda *_: Calibration(0.0, 1.0))
+    built = build_map(open_scene(room), tmp_path / "fast.trig", fast=True, overrides=["optimizer.steps=2"], seed=0)
+    assert len(seen) == built.map.built_from["photos"] == 24
+    assert built.map.config.head.width == 192
 
 
 def test_a_map_that_learns_from_landmarks_is_more_accurate(room, tmp_path):

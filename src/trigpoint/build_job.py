@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 import trigpoint
-from trigpoint.build_training import Stopwatch, TrainingRounds
+from trigpoint.build_training import DESCRIBED, Stopwatch, TrainingRounds
 from trigpoint.core.artifact import sha256_of
 from trigpoint.core.config import to_json
 from trigpoint.core.image import read_photo
@@ -105,7 +105,7 @@ class Job:
         normalization = Normalization.of_cameras(self._centres, self.scene.metric)
         if self.config.method == "hierarchical":
             return self._hierarchical(encoder, pca, normalization, work, stop, watch), watch.laps
-        photos = functools.cache(lambda: self._photos(encoder, work / "features"))
+        photos = functools.cache(lambda: self._photos(encoder, work / DESCRIBED))
         place, own = self._encodings(photos, work) if self.config.global_encoding.kind != "none" else (None, None)
         watch.lap("encodings" if place is not None or pca is not None else "")
         supervision = self._supervision(photos, normalization, work, stop)
@@ -138,7 +138,7 @@ class Job:
         """The map of landmarks. Further processes have nothing to do: matching takes a minute."""
         if not self.workers.first:
             return None
-        photos = unit_length(self._photos(encoder, work / "features"))
+        photos = unit_length(self._photos(encoder, work / DESCRIBED))
         watch.lap("features")
         scene = self.scene.with_frames(self.learned)
         config = self.config.landmarks

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trigpoint.core.interrupt import StopRequest
+from trigpoint.features.encoders import DENSE
 from trigpoint.features.local import LocalEncoder
+from trigpoint.features.views import NO_AUGMENTATION
 from trigpoint.mapping.buffer import SampleBuffer, fill_buffer
 from trigpoint.mapping.clusters import cluster_centres, split_cameras
 from trigpoint.mapping.normalization import Normalization
@@ -25,6 +27,9 @@ from trigpoint.mapping.training import Training, TrainingSet, train_head
 
 if TYPE_CHECKING:
     from trigpoint.build_job import Job
+
+# Folder in the work folder with the local features of the photos as they are.
+DESCRIBED = "features"
 
 
 class Stopwatch:
@@ -112,7 +117,15 @@ class TrainingRounds:
             shard=range(workers.rank, len(job.learned), workers.count),
             supervision=self.supervision,
             number=number,
+            described=self._described,
         )
+
+    @property
+    def _described(self) -> Path | None:
+        """Where the features of the photos as they are lie, if the samples can be taken from there."""
+        folder, config = self.folder / DESCRIBED, self.job.config
+        plain = config.buffer.augmentation == NO_AUGMENTATION and config.features.encoder not in DENSE
+        return folder if plain and folder.exists() else None
 
     def _train(self, buffer: SampleBuffer, until: int) -> list[Training]:
         job = self.job

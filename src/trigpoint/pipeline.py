@@ -62,7 +62,7 @@ def build_map(
         scene: photos with poses; those of the test split are left out.
         output: the map file to write.
         preset: key in ``PRESETS``.
-        fast: a less accurate map in a third of the time.
+        fast: a less accurate map in less than half of the time.
         overrides: changed settings, ``"section.setting=value"`` each.
         holdout: which photos to leave out for evaluation, such as ``"every:5:2"``; None: the scene's own split.
         seed: seed of every random number.

@@ -34,7 +34,7 @@ def map_place(
         place: folder of posed photos in any format of docs/formats.md, or a .joint.json; found out by looking.
         output: map file to write, such as kitchen.trig.
         preset: recipe; see docs/presets.md. The default is sized for two CPU cores.
-        fast: train with a quarter of the samples, for a first look: less accurate.
+        fast: a narrower network, trained with half of the samples: less accurate, in less than half of the time.
         set: change one setting of the recipe, such as optimizer.steps=500; may be repeated.
         holdout: photos held out for evaluation: every:N:K, blocks:A-B,... or sequence:NAME. Kept in the map.
         seed: seed of every random number.

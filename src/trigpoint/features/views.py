@@ -48,6 +48,9 @@ class AugmentationConfig:
         require(1 <= self.gamma <= 10, "augmentation.gamma", self.gamma, "1 to 10")
 
 
+NO_AUGMENTATION = AugmentationConfig(scale_min=1.0, scale_max=1.0, rotation_deg=0.0, brightness=0.0, contrast=0.0)
+
+
 @dataclass(frozen=True, eq=False)
 class View:
     """One way to look at a photo.

@@ -10,8 +10,9 @@ import json
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ from trigpoint.features.views import augmented_view
 from trigpoint.mapping.config import BufferConfig, FeatureConfig
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.supervision import Supervision
+from trigpoint.retrieval.photos import ViewPolicy, features_of_photo
 
 _RECORD_INTERVAL_S = 10.0
 
@@ -92,6 +94,7 @@ def fill_buffer(
     shard: Sequence[int] | None = None,
     supervision: Supervision | None = None,
     number: int = 0,
+    described: Path | None = None,
 ) -> SampleBuffer:
     """Make the training samples, or continue an interrupted fill in ``folder``.
 
@@ -107,6 +110,8 @@ def fill_buffer(
         shard: indices of the frames that this process is for; None for all.
         supervision: source of known points, or None.
         number: of the buffer, where several are used one after the other: each has views of its own.
+        described: folder with the local features of the photos as they are, which become the samples without augmentation;
+            None: the photos are looked at.
 
     Raises:
         ImageError: a photo cannot be used.
@@ -118,21 +123,20 @@ def fill_buffer(
     fewest = math.ceil(config.enough / (repeats * len(frames)))
     files = _SampleFiles(folder, encoder.dim, supervision, fewest)
     done = files.resume()
-    largest = round(features.short_side_px * max(1.0, config.augmentation.scale_max))
     recorded = time.monotonic()
     with files, progress("reading photos", len(shard), start=done) as advance:
         for place in range(done, len(shard)):
             index = shard[place]
             frame = frames[index]
-            photo = read_photo(frame.image_path, short_side_px=largest)
-            for repeat in range(repeats):
-                generator = numpy_generator(seed, "view", index, number * repeats + repeat)
-                view = augmented_view(
-                    photo.width, photo.height, features.short_side_px, encoder.size_multiple, config.augmentation, generator
-                )
-                found = extract_features(encoder, photo, view, config.keypoints_per_view)
+            generators = [numpy_generator(seed, "view", index, number * repeats + view) for view in range(repeats)]
+            if described is None:
+                views: Iterable[PhotoFeatures] = _augmented(frame, encoder, features, config, generators)
+            else:
+                policy = ViewPolicy(features.short_side_px, features.query_keypoints)
+                views = repeat(features_of_photo(frame.image_path, encoder, policy, described)[0], repeats)
+            for view, (found, generator) in enumerate(zip(views, generators, strict=True), start=place * repeats):
                 chosen = sample_features(found, config.keypoints_per_view, config.sampling, generator)
-                files.append(frame, chosen, place * repeats + repeat)
+                files.append(frame, chosen, view)
             advance()
             if stop or time.monotonic() - recorded > _RECORD_INTERVAL_S or place + 1 == len(shard):
                 files.record(place + 1)
@@ -140,6 +144,23 @@ def fill_buffer(
             if stop:
                 raise Interrupted
     return _open_buffer(files, [frames[index] for index in shard], shard, repeats, normalization)
+
+
+def _augmented(
+    frame: Frame,
+    encoder: LocalEncoder,
+    features: FeatureConfig,
+    config: BufferConfig,
+    generators: Sequence[np.random.Generator],
+) -> Iterator[PhotoFeatures]:
+    """The features of one random view of a photo for each generator."""
+    largest = round(features.short_side_px * max(1.0, config.augmentation.scale_max))
+    photo = read_photo(frame.image_path, short_side_px=largest)
+    for generator in generators:
+        view = augmented_view(
+            photo.width, photo.height, features.short_side_px, encoder.size_multiple, config.augmentation, generator
+        )
+        yield extract_features(encoder, photo, view, config.keypoints_per_view)
 
 
 class _SampleFiles:

@@ -58,12 +58,13 @@ def photo_features(
     found: list[SizedFeatures] = []
     with progress(title, len(paths)) as advance:
         for path in paths:
-            found.append(_one(path, encoder, policy, cache))
+            found.append(features_of_photo(path, encoder, policy, cache))
             advance()
     return found
 
 
-def _one(path: Path, encoder: LocalEncoder, policy: ViewPolicy, cache: Path | None) -> SizedFeatures:
+def features_of_photo(path: Path, encoder: LocalEncoder, policy: ViewPolicy, cache: Path | None = None) -> SizedFeatures:
+    """Local features of one photo; arguments and errors as for ``photo_features``."""
     # Checked before the cache is asked, so that a missing photo is the same error with and without one.
     size = image_size(path)
     kept = None if cache is None else cache / f"{_key(path, encoder, policy)}.features"

@@ -33,7 +33,7 @@ from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.presets import preset_config
 from trigpoint.mapping.supervision import TriangulatedPoints, landmark_supervision, supervision_of
 from trigpoint.pipeline import build_map
-from trigpoint.retrieval.photos import ViewPolicy, photo_features
+from trigpoint.retrieval.photos import ViewPolicy, features_of_photo, photo_features
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -180,11 +180,14 @@ def test_photos_as_they_are_need_not_be_looked_at_twice(place, encoder, tmp_path
     described = tmp_path / "features"
     policy = ViewPolicy(FEATURES.short_side_px, FEATURES.query_keypoints)
     photos = photo_features([frame.image_path for frame in frames], encoder, policy, cache=described)
-    options = {"seed": 0, "folder": tmp_path, "stop": StopRequest(), "described": described}
 
     class Blind:
         name, dim, weights_sha256 = encoder.name, encoder.dim, encoder.weights_sha256
 
+    def known(path):
+        return features_of_photo(path, Blind(), policy, described)[0]
+
+    options = {"seed": 0, "folder": tmp_path, "stop": StopRequest(), "described": known}
     config = BufferConfig(views_per_photo=1, keypoints_per_view=policy.max_keypoints, augmentation=NO_AUGMENTATION)
     buffer = fill_buffer(frames, Blind(), FEATURES, config, Normalization(np.zeros(3), 1.0), **options)
     for photo, ((found, _), frame) in enumerate(zip(photos, frames, strict=True)):

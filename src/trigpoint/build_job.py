@@ -189,7 +189,8 @@ class Job:
         return self.scene.with_frames(self.learned).centres()
 
     @property
-    def _policy(self) -> ViewPolicy:
+    def policy(self) -> ViewPolicy:
+        """How photos are looked at as they are."""
         return ViewPolicy(self.config.features.short_side_px, self.config.features.query_keypoints)
 
     def _pca(self) -> Pca | None:
@@ -197,7 +198,7 @@ class Job:
             return None
         even = np.unique(np.linspace(0, len(self.learned) - 1, min(len(self.learned), _PCA_PHOTOS)).astype(int))
         paths = [self.learned[index].image_path for index in even]
-        found = photo_features(paths, self.encoder, self._policy, title="fitting the PCA")
+        found = photo_features(paths, self.encoder, self.policy, title="fitting the PCA")
         return fit_pca((features.descriptors for features, _ in found), self.config.features.pca_dim)
 
     def _encodings(self, photos: Photos, work: Path) -> tuple[PlaceEncoding, PhotoEncodings]:
@@ -234,4 +235,4 @@ class Job:
 
     def _photos(self, encoder: LocalEncoder, cache: Path) -> Sequence[SizedFeatures]:
         paths = [frame.image_path for frame in self.learned]
-        return photo_features(paths, encoder, self._policy, cache=cache, title="describing photos")
+        return photo_features(paths, encoder, self.policy, cache=cache, title="describing photos")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.features.encoders import DENSE
+from trigpoint.features.extract import PhotoFeatures
 from trigpoint.features.local import LocalEncoder
 from trigpoint.features.views import NO_AUGMENTATION
 from trigpoint.mapping.buffer import SampleBuffer, fill_buffer
@@ -24,6 +26,7 @@ from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.photo_encodings import PhotoEncodings
 from trigpoint.mapping.supervision import Supervision
 from trigpoint.mapping.training import Training, TrainingSet, train_head
+from trigpoint.retrieval.photos import features_of_photo
 
 if TYPE_CHECKING:
     from trigpoint.build_job import Job
@@ -121,11 +124,13 @@ class TrainingRounds:
         )
 
     @property
-    def _described(self) -> Path | None:
-        """Where the features of the photos as they are lie, if the samples can be taken from there."""
+    def _described(self) -> Callable[[Path], PhotoFeatures] | None:
+        """Gives the features of a photo as it is, if the samples are those, and codes or landmarks have left them."""
         folder, config = self.folder / DESCRIBED, self.job.config
         plain = config.buffer.augmentation == NO_AUGMENTATION and config.features.encoder not in DENSE
-        return folder if plain and folder.exists() else None
+        if not plain or not folder.exists():
+            return None
+        return lambda photo: features_of_photo(photo, self.encoder, self.job.policy, folder)[0]
 
     def _train(self, buffer: SampleBuffer, until: int) -> list[Training]:
         job = self.job

@@ -10,7 +10,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
@@ -34,7 +34,6 @@ from trigpoint.features.views import augmented_view
 from trigpoint.mapping.config import BufferConfig, FeatureConfig
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.supervision import Supervision
-from trigpoint.retrieval.photos import ViewPolicy, features_of_photo
 
 _RECORD_INTERVAL_S = 10.0
 
@@ -94,7 +93,7 @@ def fill_buffer(
     shard: Sequence[int] | None = None,
     supervision: Supervision | None = None,
     number: int = 0,
-    described: Path | None = None,
+    described: Callable[[Path], PhotoFeatures] | None = None,
 ) -> SampleBuffer:
     """Make the training samples, or continue an interrupted fill in ``folder``.
 
@@ -110,8 +109,7 @@ def fill_buffer(
         shard: indices of the frames that this process is for; None for all.
         supervision: source of known points, or None.
         number: of the buffer, where several are used one after the other: each has views of its own.
-        described: folder with the local features of the photos as they are, which become the samples without augmentation;
-            None: the photos are looked at.
+        described: gives the local features of a photo as it is, which become its samples; None: views are made of it.
 
     Raises:
         ImageError: a photo cannot be used.
@@ -132,8 +130,7 @@ def fill_buffer(
             if described is None:
                 views: Iterable[PhotoFeatures] = _augmented(frame, encoder, features, config, generators)
             else:
-                policy = ViewPolicy(features.short_side_px, features.query_keypoints)
-                views = repeat(features_of_photo(frame.image_path, encoder, policy, described)[0], repeats)
+                views = repeat(described(frame.image_path), repeats)
             for view, (found, generator) in enumerate(zip(views, generators, strict=True), start=place * repeats):
                 chosen = sample_features(found, config.keypoints_per_view, config.sampling, generator)
                 files.append(frame, chosen, view)

@@ -195,10 +195,9 @@ def hurried(config: MappingConfig) -> MappingConfig:
     if views == 1 and buffer.samples == 0:
         keypoints = max(buffer.keypoints_per_view, config.features.query_keypoints)
         buffer = replace(buffer, augmentation=NO_AUGMENTATION, keypoints_per_view=keypoints)
-    batch = max(1, optimizer.batch // optimizer.parts // 2) * optimizer.parts
+    optimizer = replace(optimizer, batch=max(1, optimizer.batch // optimizer.parts // 2) * optimizer.parts)
     head = replace(config.head, width=config.head.width * 3 // 4)
     landmarks = replace(config.landmarks, neighbours=max(1, config.landmarks.neighbours // 2))
-    optimizer = replace(optimizer, batch=batch)
     return replace(config, buffer=buffer, head=head, optimizer=optimizer, landmarks=landmarks)
 
 

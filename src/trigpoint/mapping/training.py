@@ -117,18 +117,17 @@ def train_head(
         Interrupted: stopped on request, after a checkpoint.
     """
     head = make_head(data.dim, config.head, torch_generator(seed, f"{data.name} head"), data.centres)
-    path = folder / f"{data.name}.safetensors"
-    # A checkpoint brings the mean and deviation that its training began with.
-    if config.head.standardize and not path.exists():
-        inputs, _ = data.draw(_STANDARDIZED_ON, torch_generator(seed, f"{data.name} standardize"))
-        # All processes must start alike: the first one's samples count.
-        head.standardize(workers.from_first(inputs))
     head.to(device)
     optimizer = Optimizer(head, config.optimizer)
-    checkpoint = _Checkpoint(path, head, optimizer)
+    checkpoint = _Checkpoint(folder / f"{data.name}.safetensors", head, optimizer)
     history = checkpoint.load()
     start, steps = checkpoint.step, config.optimizer.steps
     end = steps if until is None else until
+    # A checkpoint brings the mean and deviation that its training began with.
+    if config.head.standardize and start == 0:
+        inputs, _ = data.draw(_STANDARDIZED_ON, torch_generator(seed, f"{data.name} standardize"))
+        # All processes must start alike: the first one's samples count.
+        head.standardize(workers.from_first(inputs))
     tables = (data.buffer.cam_from_world.to(device), data.buffer.focal_px.to(device))
     every = max(1, steps // _HISTORY_POINTS)
     saved = time.monotonic()

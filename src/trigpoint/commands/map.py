@@ -48,6 +48,7 @@ def map_place(
     """
     from trigpoint import describe
     from trigpoint.data.readers import open_scene
+    from trigpoint.mapping.parallel import join_workers
     from trigpoint.mapping.presets import DEFAULT_PRESET
     from trigpoint.pipeline import build_map
 
@@ -66,6 +67,8 @@ def map_place(
         device=device,
         fresh=fresh,
     )
+    if not join_workers().first:
+        return 0
     lines, document = describe.build_report(result)
     print("\n".join(lines))
     write_document(json, document)

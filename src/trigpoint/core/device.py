@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from trigpoint.core.errors import ConfigError
@@ -11,7 +12,9 @@ if TYPE_CHECKING:
 
 
 def pick_device(name: str | None = None) -> torch.device:
-    """The device to compute on: ``name``, or the first CUDA device if there is one, or the CPU.
+    """The device to compute on: ``name``, or a CUDA device if there is one, or the CPU.
+
+    Of several processes that ``torchrun`` started on one machine each takes a GPU of its own: NCCL refuses two on one.
 
     Raises:
         ConfigError: a device that does not exist (TP-703).
@@ -19,10 +22,14 @@ def pick_device(name: str | None = None) -> torch.device:
     import torch
 
     if name is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and "LOCAL_RANK" in os.environ:
+        name = f"cuda:{int(os.environ['LOCAL_RANK'])}"
     try:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ConfigError("TP-703", f"the device '{name}' cannot be used", fix="Try --device cpu.") from error
+        raise ConfigError(
+            "TP-703", f"the device '{name}' cannot be used", fix="Try --device cpu, or fewer processes."
+        ) from error
     return device

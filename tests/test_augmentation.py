@@ -140,3 +140,17 @@ def test_contrast_keeps_middle_gray():
     for seed in range(10):
         gain, gamma, offset = augmented_view(640, 480, 240, 32, config, np.random.default_rng(seed)).tone
         assert gamma == 1 and gain * 0.5 + offset == pytest.approx(0.5)
+
+
+@given(
+    st.integers(40, 3000),
+    st.integers(40, 3000),
+    st.integers(32, 1000),
+    st.integers(0, 2**32 - 1),
+)
+def test_scales_are_relative_to_the_view_of_a_query(width, height, short_side_px, seed):
+    """Of small photos, too, which queries do not enlarge."""
+    config = AugmentationConfig(scale_min=0.75, scale_max=4 / 3)
+    plain = plain_view(width, height, short_side_px, 8)
+    view = augmented_view(width, height, short_side_px, 8, config, np.random.default_rng(seed))
+    assert 0.75 - 1e-9 <= view.scale / plain.scale <= 4 / 3 + 1e-9

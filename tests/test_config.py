@@ -144,12 +144,26 @@ def test_overrides_change_one_setting_each():
         ("head.width=0", "TP-702", "1 or more"),
         ("loss.norm=3", "TP-702", "1 or 2"),
         ("features.short_side_px=1", "TP-702", "32 or more"),
+        ("head.hidden_ratio=0.0001", "TP-702", "1 / 512"),
+        ("global_encoding.walks=slow", "TP-702", "quick or published"),
+        ("global_encoding.depth_near=0.1", "TP-702", "depth_far"),
+        ("global_encoding.depth_far=8", "TP-702", "depth_near"),
     ],
 )
 def test_wrong_overrides_are_refused(override, code, words):
     with pytest.raises(ConfigError) as caught:
         preset_config("ace", [override])
     assert caught.value.code == code and words in str(caught.value)
+
+
+@pytest.mark.parametrize("schedule", ["circle", "blend", "log-circle"])
+def test_only_a_circle_may_begin_at_zero(schedule):
+    changes = [f"loss.final.schedule={schedule}", "loss.final.tau_start_px=0"]
+    if schedule == "circle":
+        assert preset_config("ace", changes).loss.final.tau_start_px == 0
+    else:
+        with pytest.raises(ConfigError, match=f"TP-702.*positive for {schedule}"):
+            preset_config("ace", changes)
 
 
 def test_unknown_presets_get_a_suggestion():

@@ -254,3 +254,19 @@ def test_too_few_matches_are_no_pose():
     result = solve_known(seen, points, camera, PnpOptions())
     assert result.cam_from_world is None and "only 5 of 40 keypoints" in result.reason
     assert len(result.inliers) == 40
+
+
+def test_photos_are_looked_up_by_the_directions_of_descriptors():
+    """Descriptors after a PCA are of any length; mapping photos were described with descriptors of length 1."""
+
+    class First:
+        name, dim = "first", 2
+
+        def describe(self, features, size):
+            return features.descriptors.mean(dim=0)
+
+    found = PhotoFeatures(np.zeros((2, 2)), torch.tensor([[30.0, 0.0], [0.0, 0.5]]), torch.zeros(2), 1.0)
+    index = RetrievalIndex(torch.tensor([[1.0, 0.0], [0.7, 0.7]]))
+    empty = torch.zeros(3, dtype=torch.int32), torch.zeros(0, dtype=torch.int32)
+    landmarks = Landmarks(First(), index, torch.zeros(0, 3), *empty, torch.zeros(0, 2, dtype=torch.int8), 0.8, 1)
+    assert landmarks.photos(found, (10, 10)).tolist() == [1]

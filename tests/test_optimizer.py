@@ -117,3 +117,18 @@ def test_adamw_alone_is_torchs():
 def test_unknown_optimizers_are_refused():
     with pytest.raises(ConfigError, match="TP-712"):
         Optimizer(small_head(), OptimizerConfig(kind="sgd"))
+
+
+@pytest.mark.parametrize("config", [ADAMW, MUON], ids=["adamw", "muon"])
+def test_a_checkpoint_is_loaded_onto_the_device_of_the_network(config):
+    """Checkpoints are read on the CPU. 'meta' stands in for a GPU: it refuses to compute with tensors of the CPU, too."""
+    head = small_head()
+    optimizer = Optimizer(head, config)
+    train(head, optimizer, 0, 2)
+    state = optimizer.state()
+    elsewhere = small_head().to("meta")
+    other = Optimizer(elsewhere, config)
+    other.load(state)
+    moments = [value for values in other.adamw.state.values() for name, value in values.items() if name != "step"]
+    assert len(moments) == 2 * len(other.adamw_parameters)
+    assert all(value.device.type == "meta" for value in moments)

@@ -18,10 +18,12 @@ import trigpoint
 from trigpoint.build_training import DESCRIBED, Stopwatch, TrainingRounds
 from trigpoint.core.artifact import sha256_of
 from trigpoint.core.config import to_json
+from trigpoint.core.errors import ImageError
 from trigpoint.core.image import read_photo
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.core.progress import console
 from trigpoint.core.scene import TEST, Frame, Scene
+from trigpoint.data.colmap_tracks import tracks_files
 from trigpoint.features.local import LocalEncoder
 from trigpoint.features.pca import Pca, fit_pca
 from trigpoint.features.reduced import ReducedEncoder
@@ -36,6 +38,7 @@ from trigpoint.mapping.photo_encodings import PhotoEncodings
 from trigpoint.mapping.place_encoding import PlaceEncoding
 from trigpoint.mapping.scene_map import FORMAT_VERSION, SceneMap
 from trigpoint.mapping.supervision import Supervision, landmark_supervision, supervision_of
+from trigpoint.retrieval.descriptor import AGGREGATOR
 from trigpoint.retrieval.photos import SizedFeatures, ViewPolicy, photo_features
 
 # Enough photos to fit a PCA of at most a few hundred numbers.
@@ -80,7 +83,8 @@ class Job:
         digest = hashlib.sha256()
         for frame in self.frames:
             digest.update(json.dumps([frame.name, frame.camera.to_json(), frame.pose().matrix().tolist()]).encode())
-            digest.update(sha256_of(frame.image_path).encode())
+            digest.update(_content(frame.image_path).encode())
+        digest.update(self._digest_of_extras().encode())
         return {
             "place": self.scene.root.resolve().name,
             "format": self.scene.format,
@@ -91,6 +95,22 @@ class Job:
             "digest": digest.hexdigest(),
         }
 
+    def _digest_of_extras(self) -> str:
+        """What the map depends on beside photos and poses: the unit, and the files that its recipe reads."""
+        config, scene = self.config, self.scene
+        files = []
+        if config.loss.supervision == "depth":
+            files = [frame.depth_path for frame in self.frames if frame.depth_path]
+        elif config.method == "hierarchical" or config.loss.supervision != "none" or config.global_encoding.kind == "codes":
+            # The range of depths comes from its points, too.
+            files = tracks_files(scene)
+        descriptor = config.landmarks.descriptor if config.method == "hierarchical" else config.global_encoding.descriptor
+        if descriptor.startswith(AGGREGATOR):
+            files.append(Path(descriptor.removeprefix(AGGREGATOR)))
+        units = [frame.depth_unit for frame in self.frames]
+        # What is missing is reported, better than here, by the stage that needs it.
+        return json.dumps([scene.metric, units, [_content(path) for path in files if path.is_file()]])
+
     def run(self, work: Path, stop: StopRequest) -> tuple[SceneMap | None, dict[str, float]]:
         """Make the map, or finish it from what is in the work folder; with the seconds that each stage took.
 
@@ -100,12 +120,12 @@ class Job:
         for frame in self._held_out:
             # They are used at the very end: a photo that cannot be used must not cost a whole training.
             read_photo(frame.image_path)
-        pca = self._pca()
+        pca = self._pca(stop)
         encoder = self.encoder if pca is None else ReducedEncoder(self.encoder, pca)
         normalization = Normalization.of_cameras(self._centres, self.scene.metric)
         if self.config.method == "hierarchical":
             return self._hierarchical(encoder, pca, normalization, work, stop, watch), watch.laps
-        photos = functools.cache(lambda: self._photos(encoder, work / DESCRIBED))
+        photos = functools.cache(lambda: self._photos(encoder, work / DESCRIBED, stop))
         place, own = self._encodings(photos, work) if self.config.global_encoding.kind != "none" else (None, None)
         watch.lap("encodings" if place is not None or pca is not None else "")
         supervision = self._supervision(photos, normalization, work, stop)
@@ -138,7 +158,7 @@ class Job:
         """The map of landmarks. Further processes have nothing to do: matching takes a minute."""
         if not self.workers.first:
             return None
-        photos = unit_length(self._photos(encoder, work / DESCRIBED))
+        photos = unit_length(self._photos(encoder, work / DESCRIBED, stop))
         watch.lap("features")
         scene = self.scene.with_frames(self.learned)
         config = self.config.landmarks
@@ -193,17 +213,18 @@ class Job:
         """How photos are looked at as they are."""
         return ViewPolicy(self.config.features.short_side_px, self.config.features.query_keypoints)
 
-    def _pca(self) -> Pca | None:
+    def _pca(self, stop: StopRequest) -> Pca | None:
         if self.config.features.pca_dim == 0:
             return None
         even = np.unique(np.linspace(0, len(self.learned) - 1, min(len(self.learned), _PCA_PHOTOS)).astype(int))
         paths = [self.learned[index].image_path for index in even]
-        found = photo_features(paths, self.encoder, self.policy, title="fitting the PCA")
+        found = photo_features(paths, self.encoder, self.policy, title="fitting the PCA", stop=stop)
         return fit_pca((features.descriptors for features, _ in found), self.config.features.pca_dim)
 
     def _encodings(self, photos: Photos, work: Path) -> tuple[PlaceEncoding, PhotoEncodings]:
         scene = self.scene.with_frames(self.learned)
-        make = functools.partial(build_encodings, scene, photos, self.config.global_encoding, seed=self.seed, folder=work)
+        config = self.config.global_encoding
+        make = functools.partial(build_encodings, scene, photos, config, seed=self.seed, folder=work, device=self.device)
         return self.workers.first_then_all(make)
 
     def _supervision(
@@ -233,6 +254,14 @@ class Job:
             )
         return found
 
-    def _photos(self, encoder: LocalEncoder, cache: Path) -> Sequence[SizedFeatures]:
+    def _photos(self, encoder: LocalEncoder, cache: Path, stop: StopRequest) -> Sequence[SizedFeatures]:
         paths = [frame.image_path for frame in self.learned]
-        return photo_features(paths, encoder, self.policy, cache=cache, title="describing photos")
+        return photo_features(paths, encoder, self.policy, cache=cache, title="describing photos", stop=stop)
+
+
+def _content(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        what = f"the file cannot be read ({error.strerror})"
+        raise ImageError("TP-101", what, where=path, fix="Check that it is there, and its permissions.") from error

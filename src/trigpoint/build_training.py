@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trigpoint.core.errors import MappingError
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.features.encoders import DENSE
 from trigpoint.features.extract import PhotoFeatures
@@ -93,8 +94,8 @@ class TrainingRounds:
         for number in range(first, rounds):
             buffer = self._buffer(folders[number], number)
             watch.lap("samples")
-            trainings = self._train(buffer, steps * (number + 1) // rounds)
             samples = workers.total(len(buffer))
+            trainings = self._train(self._parts(buffer, samples), steps * (number + 1) // rounds)
             del buffer
             watch.lap("training")
             workers.wait()
@@ -128,11 +129,13 @@ class TrainingRounds:
         """Gives the features of a photo as it is, if the samples are those, and codes or landmarks have left them."""
         folder, config = self.folder / DESCRIBED, self.job.config
         plain = config.buffer.augmentation == NO_AUGMENTATION and config.features.encoder not in DENSE
-        if not plain or not folder.exists():
+        # With another number of keypoints a photo's samples would not be its best.
+        same = config.buffer.sampling == "uniform" and config.buffer.keypoints_per_view == config.features.query_keypoints
+        if not (plain and same and folder.exists()):
             return None
         return lambda photo: features_of_photo(photo, self.encoder, self.job.policy, folder)[0]
 
-    def _train(self, buffer: SampleBuffer, until: int) -> list[Training]:
+    def _train(self, parts: list[TrainingSet], until: int) -> list[Training]:
         job = self.job
         return [
             train_head(
@@ -145,11 +148,39 @@ class TrainingRounds:
                 workers=job.workers,
                 until=until,
             )
-            for part in self._parts(buffer)
+            for part in parts
         ]
 
-    def _parts(self, buffer: SampleBuffer) -> list[TrainingSet]:
-        """What each network is trained on: everything, or one part of the place each, around the centre of its cameras."""
+    def _parts(self, buffer: SampleBuffer, samples: int) -> list[TrainingSet]:
+        """What each network is trained on: everything, or one part of the place each, around the centre of its cameras.
+
+        Args:
+            buffer: samples of this process.
+            samples: number of them in all processes.
+
+        Raises:
+            MappingError: no photo has any keypoint (TP-603), or none of a part in some process (TP-664).
+        """
+        if samples == 0:
+            raise MappingError(
+                "TP-603",
+                f"the local encoder found no keypoint in any of {len(self.job.learned)} photos",
+                where=self.job.scene.root,
+                fix="Are the photos black, blank or out of focus?",
+            )
+        parts = self._split(buffer)
+        empty = sum(len(part) == 0 for part in parts)
+        # All processes must stop, or some would wait for the others.
+        if self.job.workers.any(empty > 0):
+            raise MappingError(
+                "TP-664",
+                f"{empty} of {len(parts)} networks have nothing to learn from in this process",
+                where=self.job.scene.root,
+                fix="Use fewer processes or a smaller ensemble. Some photos may be black, blank or out of focus.",
+            )
+        return parts
+
+    def _split(self, buffer: SampleBuffer) -> list[TrainingSet]:
         config, seed = self.job.config, self.job.seed
         if config.ensemble == 1:
             centres = cluster_centres(self.positions, config.head.clusters, seed) if config.head.clusters > 1 else None

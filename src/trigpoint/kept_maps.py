@@ -16,11 +16,11 @@ from trigpoint.core.progress import console
 from trigpoint.core.scene import Scene
 from trigpoint.data.splits import apply_holdout, parse_holdout
 from trigpoint.features.encoders import load_encoder
-from trigpoint.mapping.config import MappingConfig, fitted_to
+from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.parallel import join_workers
 from trigpoint.mapping.presets import preset_config
 from trigpoint.mapping.scene_map import SceneMap, load_map
-from trigpoint.pipeline import build_map, mapping_frames
+from trigpoint.pipeline import build_map, mapping_frames, recipe_for
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,8 @@ def _same_map(path: Path, scene: Scene, config: MappingConfig, holdout: str | No
         scene = apply_holdout(scene, parse_holdout(holdout))
     frames = mapping_frames(scene)
     encoder = load_encoder(config.features.encoder, pick_device("cpu"))
-    wanted = Job(scene, frames, config, holdout, seed, pick_device("cpu"), encoder, join_workers()).record()
-    fitted = fitted_to(config, len(frames))
+    fitted = recipe_for(config, frames)
+    wanted = Job(scene, frames, fitted, holdout, seed, pick_device("cpu"), encoder, join_workers()).record()
     built_from = {key: found.built_from.get(key) for key in wanted["built_from"]}
     same = found.config == fitted and built_from == wanted["built_from"] and found.weights_sha256 == encoder.weights_sha256
     return found if same else None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from trigpoint.build_job import Job
 from trigpoint.core.device import pick_device
@@ -13,11 +14,11 @@ from trigpoint.core.errors import MappingError, OutputError
 from trigpoint.core.interrupt import stop_request
 from trigpoint.core.progress import console, set_quiet
 from trigpoint.core.scene import Frame, Scene
-from trigpoint.core.work import JOB, continues, work_folder, work_path
+from trigpoint.core.work import continues, work_folder, work_path
 from trigpoint.data.inspect import MIN_POSED
 from trigpoint.data.splits import apply_holdout, parse_holdout
 from trigpoint.features.encoders import load_encoder
-from trigpoint.mapping.config import fitted_to
+from trigpoint.mapping.config import MappingConfig, fitted_to
 from trigpoint.mapping.parallel import join_workers
 from trigpoint.mapping.presets import DEFAULT_PRESET, preset_config
 from trigpoint.mapping.scene_map import SceneMap, load_map, save_map
@@ -81,7 +82,14 @@ def build_map(
     workers = join_workers()
     frames = mapping_frames(scene)
     encoder = load_encoder(config.features.encoder, chosen)
-    job = Job(scene, frames, fitted_to(config, len(frames)), holdout, seed, chosen, encoder, workers)
+    job = Job(scene, frames, recipe_for(config, frames), holdout, seed, chosen, encoder, workers)
+    if workers.count > len(job.learned):
+        raise MappingError(
+            "TP-664",
+            f"{workers.count} processes for {len(job.learned)} photos",
+            where=scene.root,
+            fix="Use fewer processes.",
+        )
     if not workers.first:
         return _assist(job, output)
     if output.is_dir():
@@ -100,9 +108,6 @@ def build_map(
         save_map(scene_map, work / "finished.trig")
         (work / "finished.trig").replace(output)
         workers.wait()
-        # First of all files, so that what a kill leaves of the others is never taken for the beginnings of a build.
-        (work / JOB).unlink()
-    shutil.rmtree(work)
     return BuildResult(load_map(output), output, output.stat().st_size, seconds, resumed)
 
 
@@ -114,6 +119,12 @@ def _assist(job: Job, output: Path) -> BuildResult:
         _, seconds = job.run(work_path(output), stop)
     job.workers.wait()
     return BuildResult(load_map(output), output, output.stat().st_size, seconds, False)
+
+
+def recipe_for(config: MappingConfig, frames: Sequence[Frame]) -> MappingConfig:
+    """The recipe, fitted to the photos that are mapped."""
+    spots = len(np.unique([frame.pose().centre() for frame in frames], axis=0))
+    return fitted_to(config, len(frames), spots)
 
 
 def mapping_frames(scene: Scene) -> tuple[Frame, ...]:
@@ -131,7 +142,8 @@ def mapping_frames(scene: Scene) -> tuple[Frame, ...]:
             fix="See 'trigpoint info' for what was found.",
         )
     centres = scene.with_frames(frames).centres()
-    if float(centres.std(axis=0).max()) < 1e-9:
+    # Relative, as coordinates may be those of the whole earth, whose last digits are noise.
+    if float(centres.std(axis=0).max()) < 1e-9 * max(1.0, float(np.abs(centres).max())):
         raise MappingError(
             "TP-607",
             "all photos were taken from the same spot, so distances cannot be learned",

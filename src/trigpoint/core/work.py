@@ -25,7 +25,7 @@ def work_path(output: Path) -> Path:
 
 @contextmanager
 def work_folder(output: Path, busy: TrigpointError) -> Iterator[Path]:
-    """The folder ``OUTPUT.work``, locked against a second run with the same output.
+    """The folder ``OUTPUT.work``, locked against a second run with the same output, and removed when the run succeeds.
 
     Args:
         output: file or folder that the run makes.
@@ -47,6 +47,9 @@ def work_folder(output: Path, busy: TrigpointError) -> Iterator[Path]:
         ) from error
     try:
         yield work
+        # Under the lock, and the mark first: what a kill leaves of the others is never taken for the beginnings of a run.
+        (work / JOB).unlink(missing_ok=True)
+        shutil.rmtree(work)
     finally:
         lock.release()
 
@@ -64,6 +67,7 @@ def continues(work: Path, job: dict[str, Any], fresh: bool) -> bool:
         return True
     if path.exists():
         console().print(f"Discarding the work of an interrupted run with other photos or settings in {work}", soft_wrap=True)
+        path.unlink()
     for item in work.iterdir():
         if item.is_dir() and not item.is_symlink():
             shutil.rmtree(item)

@@ -59,7 +59,12 @@ class Node2VecParams:
 
 
 def node2vec_codes(
-    graph: CovisibilityGraph, dim: int, seed: int, params: Node2VecParams | None = None
+    graph: CovisibilityGraph,
+    dim: int,
+    seed: int,
+    params: Node2VecParams | None = None,
+    *,
+    device: torch.device | str = "cpu",
 ) -> NDArray[np.float32]:
     """Learn one code for every photo; isolated photos keep one of their own, apart from all others.
 
@@ -68,6 +73,7 @@ def node2vec_codes(
         dim: length of a code. R-SCoRe: 256.
         seed: names the first codes and the walks.
         params: settings; None: ``quick_params(N)``, which fits a CPU.
+        device: of the codes while they are learned. Walks are drawn on the CPU.
 
     Returns:
         (N, dim) codes, not normalised.
@@ -75,7 +81,7 @@ def node2vec_codes(
     params = params or quick_params(len(graph))
     walker = Walker.on(graph, params.p, params.q)
     first = torch.randn((len(graph), dim), generator=torch_generator(seed, "node2vec", "first codes"))
-    codes = torch.nn.Parameter(params.spread * first)
+    codes = torch.nn.Parameter((params.spread * first).to(device))
     optimizer = torch.optim.Adam([codes], lr=params.learning_rate, fused=True)
     starts = start_nodes(len(graph), params.batch, seed)
     with progress("Photo codes", params.steps) as advance:
@@ -85,11 +91,12 @@ def node2vec_codes(
             positive = walker.walks(start, params.walk_length, generator)
             negative = random_nodes(np.tile(start, params.negatives), params.walk_length, len(graph), generator)
             optimizer.zero_grad(set_to_none=True)
-            loss = window_loss(codes, torch.from_numpy(positive), torch.from_numpy(negative), params.context)
+            walks = (torch.from_numpy(nodes).to(device) for nodes in (positive, negative))
+            loss = window_loss(codes, *walks, params.context)
             loss.backward()
             optimizer.step()
             advance(note=f"loss {float(loss.detach()):.3f}")
-    return codes.detach().numpy()
+    return codes.detach().cpu().numpy()
 
 
 def quick_params(photos: int) -> Node2VecParams:
@@ -126,7 +133,8 @@ def window_loss(codes: Tensor, positive: Tensor, negative: Tensor, context: int)
         context: nodes of a window, at most L.
     """
     length = positive.shape[1]
-    first, second = torch.arange(length)[:, None], torch.arange(length)
+    place = torch.arange(length, device=codes.device)
+    first, second = place[:, None], place
     paired = (first <= length - context) & (second > first) & (second < first + context)
     # All products within each walk at once: most are of some window, and picking them one by one costs more than the rest.
     together, apart = (torch.sigmoid(_products(codes, walks)) for walks in (positive, negative))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,14 @@ class Tracks:
     points: Array
     error_px: Array
     photos: Mapping[str, Observations]
+
+
+def tracks_files(scene: Scene) -> list[Path]:
+    """The files that ``read_tracks`` reads; none if it is not a COLMAP scene."""
+    models = find_models(scene.root) if scene.format == "colmap" else []
+    if not models:
+        return []
+    return sorted(path for path in max(models, key=count_images).iterdir() if path.suffix in (".bin", ".txt"))
 
 
 def read_tracks(scene: Scene) -> Tracks | None:

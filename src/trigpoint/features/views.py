@@ -80,8 +80,7 @@ class View:
 
 def plain_view(width: int, height: int, short_side_px: int, size_multiple: int) -> View:
     """The view used for localization: the photo with its shorter side scaled to ``short_side_px``, never enlarged."""
-    scale = min(1.0, short_side_px / min(width, height))
-    return _centred_view(width, height, scale, 0.0, size_multiple, (1.0, 1.0, 0.0))
+    return _centred_view(width, height, _plain_scale(width, height, short_side_px), 0.0, size_multiple, (1.0, 1.0, 0.0))
 
 
 def augmented_view(
@@ -93,7 +92,7 @@ def augmented_view(
     generator: np.random.Generator,
 ) -> View:
     """A random training view: scale, roll and tone are drawn uniformly (GLACE supplementary, ACE: train_ace options)."""
-    scale = short_side_px / min(width, height) * generator.uniform(config.scale_min, config.scale_max)
+    scale = _plain_scale(width, height, short_side_px) * generator.uniform(config.scale_min, config.scale_max)
     roll = generator.uniform(-config.rotation_deg, config.rotation_deg)
     gamma = config.gamma ** generator.uniform(-1, 1)
     contrast = 1 + generator.uniform(-config.contrast, config.contrast)
@@ -101,6 +100,10 @@ def augmented_view(
     # Contrast is about middle gray, brightness multiplies.
     tone = (brightness * contrast, gamma, brightness * 0.5 * (1 - contrast))
     return _centred_view(width, height, scale, np.deg2rad(roll), size_multiple, tone)
+
+
+def _plain_scale(width: int, height: int, short_side_px: int) -> float:
+    return min(1.0, short_side_px / min(width, height))
 
 
 def _centred_view(

@@ -15,7 +15,7 @@ from trigpoint.localization.intrinsics import parse_camera
 from trigpoint.localization.localizer import Localizer
 
 # Errors of --camera itself; a camera of another size (TP-612) is the matter of one photo.
-_WRONG_FOR_ALL = ("TP-611", "TP-613")
+_WRONG_FOR_ALL = ("TP-311", "TP-312", "TP-611", "TP-613", "TP-701", "TP-702")
 
 
 def photo_files(arguments: Sequence[str]) -> list[Path]:

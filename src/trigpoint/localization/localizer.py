@@ -119,12 +119,10 @@ class Localizer:
         )
         clock.lap("coordinates")
         if camera is None:
-            camera = self._estimated_camera(
-                photo, found, self.map.points(found.descriptors, [hypotheses[chosen.hypothesis]])[0]
-            )
+            # The guessed camera has no distortion either, so the points are those of all keypoints.
+            camera = self._estimated_camera(photo, found, chosen.points)
             query = _Query(found, camera)
-        points = chosen.points if camera is first else self.map.points(query.descriptors, [hypotheses[chosen.hypothesis]])[0]
-        solution = self._solve(camera, query, points, chosen.tried)
+        solution = self._solve(camera, query, chosen.points, chosen.tried)
         clock.lap("pose")
         return Localization(
             name=name,

@@ -11,6 +11,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trigpoint.core.artifact import write_json
-from trigpoint.core.errors import MappingError
+from trigpoint.core.errors import OutputError
 from trigpoint.core.image import read_photo
 from trigpoint.core.interrupt import Interrupted, StopRequest
 from trigpoint.core.progress import progress
@@ -36,6 +37,8 @@ from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.supervision import Supervision
 
 _RECORD_INTERVAL_S = 10.0
+# Keypoints of sparse encoders that samples are drawn from by their scores, for each sample.
+_POOL = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +116,7 @@ def fill_buffer(
 
     Raises:
         ImageError: a photo cannot be used.
-        MappingError: no photo has any keypoint (TP-603).
+        OutputError: the samples cannot be written (TP-801).
         Interrupted: stopped on request; what is done is recorded.
     """
     repeats = views_per_photo(config, len(frames))
@@ -133,14 +136,29 @@ def fill_buffer(
                 views = repeat(described(frame.image_path), repeats)
             for view, (found, generator) in enumerate(zip(views, generators, strict=True), start=place * repeats):
                 chosen = sample_features(found, config.keypoints_per_view, config.sampling, generator)
-                files.append(frame, chosen, view)
+                with _writing(folder):
+                    files.append(frame, chosen, view)
             advance()
             if stop or time.monotonic() - recorded > _RECORD_INTERVAL_S or place + 1 == len(shard):
-                files.record(place + 1)
+                with _writing(folder):
+                    files.record(place + 1)
                 recorded = time.monotonic()
             if stop:
                 raise Interrupted
     return _open_buffer(files, [frames[index] for index in shard], shard, repeats, normalization)
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            "TP-801",
+            f"the training samples cannot be written ({error.strerror})",
+            where=folder,
+            fix="Free some space; the same command continues. buffer.rounds makes fewer samples at a time.",
+        ) from error
 
 
 def _augmented(
@@ -157,7 +175,9 @@ def _augmented(
         view = augmented_view(
             photo.width, photo.height, features.short_side_px, encoder.size_multiple, config.augmentation, generator
         )
-        yield extract_features(encoder, photo, view, config.keypoints_per_view)
+        yield extract_features(
+            encoder, photo, view, config.keypoints_per_view * (_POOL if config.sampling == "score" else 1)
+        )
 
 
 class _SampleFiles:
@@ -176,12 +196,17 @@ class _SampleFiles:
 
     def resume(self) -> int:
         """Number of photos that are complete; cuts off what was written after the last record."""
-        record = json.loads(self.record_path.read_text()) if self.record_path.exists() else {"photos": 0, "rows": self.rows}
-        self.rows = record["rows"]
+        photos = 0
+        if self.record_path.exists():
+            record = json.loads(self.record_path.read_text())
+            sizes = {name: record["rows"][name] * dtype.itemsize for name, dtype in self.dtypes.items()}
+            # Truncating would fill up with zeros what somebody has cut or deleted.
+            if all(path.exists() and path.stat().st_size >= sizes[name] for name, path in self.paths.items()):
+                photos, self.rows = record["photos"], record["rows"]
         for name, path in self.paths.items():
             path.touch()
             os.truncate(path, self.rows[name] * self.dtypes[name].itemsize)
-        return record["photos"]
+        return photos
 
     def __enter__(self) -> _SampleFiles:
         self.streams = {name: path.open("ab") for name, path in self.paths.items()}
@@ -230,19 +255,14 @@ class _SampleFiles:
         dtype = self.dtypes[name]
         # Copy-on-write: torch wants writable memory, the file must not change.
         shape = (self.rows[name], *dtype.shape)
+        if 0 in shape:
+            return np.zeros(shape, dtype=dtype.base)
         return np.memmap(self.paths[name], dtype=dtype.base, mode="c", shape=shape)
 
 
 def _open_buffer(
     files: _SampleFiles, frames: Sequence[Frame], shard: Sequence[int], repeats: int, normalization: Normalization
 ) -> SampleBuffer:
-    if files.rows["view"] == 0:
-        raise MappingError(
-            "TP-603",
-            f"the local encoder found no keypoint in any of {len(frames)} photos",
-            where=frames[0].image_path.parent,
-            fix="Are the photos black, blank or out of focus?",
-        )
     poses = np.stack([normalization.cam_from_normalized(frame.pose()) for frame in frames])
     focals = np.array([frame.camera.pinhole_params()[:2] for frame in frames])
     scales = np.asarray(files.load("scales"))

@@ -29,11 +29,12 @@ def split_cameras(positions: Array, count: int, seed: int) -> NDArray[np.int64]:
         MappingError: fewer different positions than groups (TP-661).
     """
     group = np.zeros(len(positions), dtype=np.int64)
-    if len(np.unique(positions, axis=0)) < count:
+    spots = len(np.unique(positions, axis=0))
+    if spots < count:
         raise MappingError(
             "TP-661",
-            f"{len(positions)} photos cannot be split into {count} parts",
-            fix=f"Use a smaller ensemble: --set ensemble={max(1, len(positions) // 10)}.",
+            f"{len(positions)} photos from {spots} spots cannot be split into {count} parts",
+            fix=f"Use a smaller ensemble: --set ensemble={spots}.",
         )
     for number in range(1, count):
         # Photos from one and the same spot cannot be told apart.

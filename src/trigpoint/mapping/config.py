@@ -15,6 +15,7 @@ from trigpoint.mapping.training_config import HeadConfig, LossConfig, OptimizerC
 METHODS = ("regression", "hierarchical")
 ENCODINGS = ("none", "descriptor", "codes")
 CODES = ("node2vec", "spectral")
+WALKS = ("quick", "published")
 PHOTOS_PER_CODE_NUMBER = 4
 # More networks than this take longer to try than a query may.
 MAX_ENSEMBLE = 64
@@ -53,8 +54,9 @@ class BufferConfig:
 
     Attributes:
         views_per_photo: augmented views of each photo; used as it is when ``samples`` is 0.
-        keypoints_per_view: samples of each view at most. Sparse encoders give their best, dense ones random cells.
-        sampling: which cells of dense encoders: ``"uniform"``, or ``"score"`` for those that the detector prefers (GLACE).
+        keypoints_per_view: samples of each view at most.
+        sampling: which: ``"uniform"`` takes the best of sparse encoders and any cells of dense ones, ``"score"`` draws from
+            more, often what the detector trusts (GLACE with SuperPoint).
         samples: total number of samples (ACE: 8,000,000): photos are visited in turn until it is reached. 0: not used.
         enough: with landmarks (``loss.supervision``) views keep samples whose points are known, and others only until so
             many samples come together; 0: all. A network that need not place what cannot be triangulated places the rest
@@ -95,11 +97,15 @@ class GlobalConfig:
         noise: standard deviation of the feature diffusion (GLACE, Eq. 5).
         neighbour_share: share of each batch that gets the code of a neighbour (R-SCoRe).
         codes: ``"node2vec"`` or ``"spectral"``.
+        walks: of node2vec: ``"quick"``, which converge on a CPU, or ``"published"``: R-SCoRe's, hundreds of times as many.
         overlap: ``"published"``, ``"frustum"`` or ``"tracks"``: how covisibility is measured.
         direction_weight: whether overlap from poses is multiplied by the cosine between the viewing directions.
         min_overlap: photos with at least this overlap are neighbours. Where that gives photos fewer than ``min_neighbours``
             on average it is halved, several times if need be.
-        min_neighbours: see above; 0 keeps ``min_overlap``.
+        min_neighbours: see above; 0 keeps ``min_overlap`` unless no two photos overlap that much.
+        depth_near: depth from which photos see something, for overlap from poses, in the unit of the place; 0: both depths
+            from the data.
+        depth_far: depth up to which they do (R-SCoRe: 8 m in rooms, 50 m outdoors).
         hypotheses: codes that are tried for a query.
         min_photos: places with fewer photos are mapped without a global encoding.
     """
@@ -111,16 +117,20 @@ class GlobalConfig:
     noise: float = 0.1
     neighbour_share: float = 0.5
     codes: str = "node2vec"
+    walks: str = "quick"
     overlap: str = "published"
     direction_weight: bool = False
     min_overlap: float = 0.2
     min_neighbours: float = 0.0
+    depth_near: float = 0.0
+    depth_far: float = 0.0
     hypotheses: int = 10
     min_photos: int = 0
 
     def __post_init__(self) -> None:
         require(self.kind in ENCODINGS, "global_encoding.kind", self.kind, " or ".join(ENCODINGS))
         require(self.codes in CODES, "global_encoding.codes", self.codes, " or ".join(CODES))
+        require(self.walks in WALKS, "global_encoding.walks", self.walks, " or ".join(WALKS))
         require(self.overlap in OVERLAPS, "global_encoding.overlap", self.overlap, " or ".join(OVERLAPS))
         require(self.min_photos >= 0, "global_encoding.min_photos", self.min_photos, "0 or more")
         for name in ("dim", "descriptor_dim", "hypotheses"):
@@ -129,6 +139,14 @@ class GlobalConfig:
         require(0 <= self.neighbour_share <= 1, "global_encoding.neighbour_share", self.neighbour_share, "0 to 1")
         require(0 <= self.min_neighbours < math.inf, "global_encoding.min_neighbours", self.min_neighbours, "0 or more")
         require(0 < self.min_overlap <= 1, "global_encoding.min_overlap", self.min_overlap, "more than 0, up to 1")
+        near, far = self.depth_near, self.depth_far
+        require(
+            0 <= near < math.inf and (near > 0) == (far > 0),
+            "global_encoding.depth_near",
+            near,
+            "0, or given with depth_far",
+        )
+        require(far == 0 or near < far < math.inf, "global_encoding.depth_far", far, "more than global_encoding.depth_near")
 
 
 @dataclass(frozen=True)
@@ -193,21 +211,20 @@ def hurried(config: MappingConfig) -> MappingConfig:
     views = max(1, buffer.views_per_photo // 4)
     buffer = replace(buffer, views_per_photo=views, samples=buffer.samples // 4, enough=buffer.enough // 4)
     if views == 1 and buffer.samples == 0:
-        keypoints = max(buffer.keypoints_per_view, config.features.query_keypoints)
-        buffer = replace(buffer, augmentation=NO_AUGMENTATION, keypoints_per_view=keypoints)
+        buffer = replace(buffer, augmentation=NO_AUGMENTATION, keypoints_per_view=config.features.query_keypoints)
     optimizer = replace(optimizer, batch=max(1, optimizer.batch // optimizer.parts // 2) * optimizer.parts)
     head = replace(config.head, width=config.head.width * 3 // 4)
     landmarks = replace(config.landmarks, neighbours=max(1, config.landmarks.neighbours // 2))
     return replace(config, buffer=buffer, head=head, optimizer=optimizer, landmarks=landmarks)
 
 
-def fitted_to(config: MappingConfig, photos: int) -> MappingConfig:
-    """The recipe for a place with this many photos.
+def fitted_to(config: MappingConfig, photos: int, spots: int | None = None) -> MappingConfig:
+    """The recipe for a place with this many photos, taken from as many spots if not said otherwise.
 
-    No global encoding and no photos held out below their ``min_photos``; as many networks, up to four, as
-    ``photos_per_network`` asks for; no more clusters than photos, and no more spectral code numbers than a quarter of them.
-    The higher eigenvectors tell single photos apart, and a network that knows which photo it looks at has no need to agree
-    with the others. No landmarks of dense encoders: cells of a grid are not found again to the pixel.
+    No global encoding and no photos held out below their ``min_photos``; as many networks, up to four and one for each spot,
+    as ``photos_per_network`` asks for; no more clusters than photos, and no more spectral code numbers than a quarter of
+    them. The higher eigenvectors tell single photos apart, and a network that knows which photo it looks at has no need to
+    agree with the others. No landmarks of dense encoders: cells of a grid are not found again to the pixel.
     """
     encoding = config.global_encoding
     if photos < encoding.min_photos:
@@ -216,7 +233,8 @@ def fitted_to(config: MappingConfig, photos: int) -> MappingConfig:
         encoding = replace(encoding, dim=max(1, min(encoding.dim, photos // PHOTOS_PER_CODE_NUMBER)))
     networks = config.ensemble
     if config.photos_per_network:
-        networks = max(networks, min(_MOST_FITTED, -(-photos // config.photos_per_network)))
+        wanted = -(-photos // config.photos_per_network)
+        networks = max(networks, min(_MOST_FITTED, photos if spots is None else spots, wanted))
     calibration = config.calibration
     if photos < calibration.min_photos or config.method == "hierarchical":
         calibration = replace(calibration, held_out=0)

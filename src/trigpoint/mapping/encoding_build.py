@@ -12,6 +12,7 @@ from trigpoint.core.artifact import read_artifact, write_artifact
 from trigpoint.core.errors import MappingError
 from trigpoint.core.progress import console
 from trigpoint.core.scene import Scene
+from trigpoint.covisibility.depth_range import DepthRange
 from trigpoint.covisibility.graph import CovisibilityGraph, NeighbourTable, build_graph
 from trigpoint.covisibility.spectral import spectral_codes
 from trigpoint.mapping.config import GlobalConfig
@@ -22,11 +23,18 @@ from trigpoint.retrieval.index import RetrievalIndex
 from trigpoint.retrieval.photos import SizedFeatures
 
 _FILE = "encodings.safetensors"
+# Below this it is not halved again.
 _NO_OVERLAP, _LOWEST_OVERLAP = "TP-625", 0.05
 
 
 def build_encodings(
-    scene: Scene, photos: Callable[[], Sequence[SizedFeatures]], config: GlobalConfig, *, seed: int, folder: Path
+    scene: Scene,
+    photos: Callable[[], Sequence[SizedFeatures]],
+    config: GlobalConfig,
+    *,
+    seed: int,
+    folder: Path,
+    device: torch.device | str = "cpu",
 ) -> tuple[PlaceEncoding, PhotoEncodings]:
     """Make the global encodings of a place, or read them from the work folder.
 
@@ -36,10 +44,11 @@ def build_encodings(
         config: of a kind other than ``"none"``.
         seed: seed of the map.
         folder: work folder.
+        device: where codes are learned.
     """
     path = folder / _FILE
     if not path.exists():
-        _write(path, scene, photos(), config, seed)
+        _write(path, scene, photos(), config, seed, device)
     tensors = read_artifact(path).tensors
     table = None
     if "indptr" in tensors:
@@ -54,7 +63,9 @@ def build_encodings(
     return PlaceEncoding.from_tensors(place, config), own
 
 
-def _write(path: Path, scene: Scene, photos: Sequence[SizedFeatures], config: GlobalConfig, seed: int) -> None:
+def _write(
+    path: Path, scene: Scene, photos: Sequence[SizedFeatures], config: GlobalConfig, seed: int, device: torch.device | str
+) -> None:
     wanted = config.dim if config.kind == "descriptor" else config.descriptor_dim
     descriptor = fit_descriptor(config.descriptor, photos, wanted, seed)
     vectors = describe_photos(descriptor, photos)
@@ -66,7 +77,7 @@ def _write(path: Path, scene: Scene, photos: Sequence[SizedFeatures], config: Gl
         return
     graph = _graph(scene, config, seed)
     # Rounded as the map keeps them, so that training sees what a query will get.
-    codes = torch.from_numpy(_codes(graph, config, seed)).half()
+    codes = torch.from_numpy(_codes(graph, config, seed, device)).half()
     place = PlaceEncoding(descriptor, RetrievalIndex(vectors.half()), codes)
     table = graph.neighbour_table()
     tensors = {"own": codes.float().numpy(), "indptr": table.indptr.numpy(), "indices": table.indices.numpy()}
@@ -80,7 +91,12 @@ def _graph(scene: Scene, config: GlobalConfig, seed: int) -> CovisibilityGraph:
         last = threshold < _LOWEST_OVERLAP
         try:
             graph = build_graph(
-                scene, method=config.overlap, threshold=threshold, direction_weight=config.direction_weight, seed=seed
+                scene,
+                method=config.overlap,
+                threshold=threshold,
+                seed=seed,
+                depths=DepthRange(config.depth_near, config.depth_far) if config.depth_far else None,
+                direction_weight=config.direction_weight,
             )
             if last or graph.degrees().mean() >= min(config.min_neighbours, (len(graph) - 1) / 2):
                 break
@@ -95,9 +111,10 @@ def _graph(scene: Scene, config: GlobalConfig, seed: int) -> CovisibilityGraph:
     return graph
 
 
-def _codes(graph: CovisibilityGraph, config: GlobalConfig, seed: int) -> np.ndarray:
+def _codes(graph: CovisibilityGraph, config: GlobalConfig, seed: int, device: torch.device | str) -> np.ndarray:
     if config.codes == "spectral":
         return spectral_codes(graph, config.dim)
-    from trigpoint.covisibility.node2vec import node2vec_codes
+    from trigpoint.covisibility.node2vec import Node2VecParams, node2vec_codes
 
-    return node2vec_codes(graph, config.dim, seed)
+    params = Node2VecParams() if config.walks == "published" else None
+    return node2vec_codes(graph, config.dim, seed, params, device=device)

@@ -56,6 +56,8 @@ class Landmarks:
             found: local features of the query.
             size: width and height of the upright photo, px.
         """
+        # As the mapping photos were described.
+        found = replace(found, descriptors=functional.normalize(found.descriptors, dim=1))
         photos, _ = self.index.search(self.descriptor.describe(found, size), self.retrieved + (self.left_out >= 0))
         return photos[photos != self.left_out][: self.retrieved]
 

@@ -26,7 +26,7 @@ def one_cycle(step: int, steps: int, warmup_share: float) -> float:
 
 
 class Optimizer:
-    """AdamW on everything, or Muon on the inner matrices and AdamW on the input, output and biases."""
+    """AdamW on everything, or Muon on all matrices but those of the outputs and AdamW on the rest."""
 
     def __init__(self, head: Head, config: OptimizerConfig) -> None:
         self.config = config
@@ -64,7 +64,10 @@ class Optimizer:
         for index, parameter in enumerate(self.adamw_parameters):
             prefix = f"adamw.{index}."
             self.adamw.state[parameter] = {
-                name.removeprefix(prefix): value.clone() for name, value in tensors.items() if name.startswith(prefix)
+                # The count of steps stays on the CPU, as AdamW keeps it.
+                name.removeprefix(prefix): value.clone() if name.endswith(".step") else value.to(parameter.device, copy=True)
+                for name, value in tensors.items()
+                if name.startswith(prefix)
             }
 
 

@@ -36,7 +36,7 @@ _RSCORE = MappingConfig(
     preset="rscore",
     features=FeatureConfig(encoder="dedode", query_keypoints=5000, pca_dim=128),
     buffer=BufferConfig(keypoints_per_view=5000, samples=32_000_000),
-    global_encoding=GlobalConfig(kind="codes"),
+    global_encoding=GlobalConfig(kind="codes", walks="published"),
     head=HeadConfig(width=768, blocks=3, hidden_ratio=2.0, clusters=50, refiner_blocks=2, pad_input=True),
     loss=LossConfig(
         norm=2,

@@ -71,6 +71,9 @@ class TrainingSet:
     samples: Tensor | None = None
     name: str = "training"
 
+    def __len__(self) -> int:
+        return len(self.buffer) if self.samples is None else len(self.samples)
+
     @property
     def dim(self) -> int:
         """Length of the network's input."""
@@ -78,10 +81,9 @@ class TrainingSet:
 
     def draw(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Inputs (B, C) of a random batch and the (B,) indices of its samples. The global encoding comes first (GLACE)."""
-        if self.samples is None:
-            index = torch.randint(len(self.buffer), (count,), generator=generator)
-        else:
-            index = self.samples[torch.randint(len(self.samples), (count,), generator=generator)]
+        index = torch.randint(len(self), (count,), generator=generator)
+        if self.samples is not None:
+            index = self.samples[index]
         local = self.buffer.descriptors[index].float()
         if self.encodings is None:
             return local, index

@@ -50,6 +50,8 @@ class HeadConfig:
             require(getattr(self, name) >= 0, f"head.{name}", getattr(self, name), "0 or more")
         for name in ("hidden_ratio", "fourier_period"):
             require(0 < getattr(self, name) < math.inf, f"head.{name}", getattr(self, name), "positive")
+        hidden = round(self.width * self.hidden_ratio)
+        require(hidden >= 1, "head.hidden_ratio", self.hidden_ratio, f"at least 1 / {self.width}, the inverse of the width")
         require(0 <= self.fourier_octaves < 64, "head.fourier_octaves", self.fourier_octaves, "0 to 64")
         if self.refiner_blocks:
             codes = 6 * self.fourier_bands
@@ -81,6 +83,9 @@ class TermConfig:
         require(self.robust in ROBUST, "loss.robust", self.robust, " or ".join(ROBUST))
         require(self.schedule in SCHEDULES, "loss.schedule", self.schedule, " or ".join(SCHEDULES))
         require(0 <= self.tau_start_px < math.inf, "loss.tau_start_px", self.tau_start_px, "0 or more")
+        # The other schedules begin at it, and residuals are divided by the clamp.
+        positive = self.schedule == "circle" or self.tau_start_px > 0
+        require(positive, "loss.tau_start_px", self.tau_start_px, f"positive for {self.schedule}")
         require(0 < self.tau_end_px < math.inf, "loss.tau_end_px", self.tau_end_px, "positive")
         require(0 <= self.depth_sigma < math.inf, "loss.depth_sigma", self.depth_sigma, "0 or more")
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from trigpoint.core.artifact import Artifact, read_artifact, sha256_of, write_artifact
 from trigpoint.core.errors import MapFileError, MappingError
 from trigpoint.core.image import image_size, read_photo
+from trigpoint.core.interrupt import Interrupted, StopRequest
 from trigpoint.core.progress import progress
 from trigpoint.features.extract import PhotoFeatures, extract_features
 from trigpoint.features.local import LocalEncoder
@@ -37,7 +38,13 @@ class ViewPolicy:
 
 
 def photo_features(
-    paths: Sequence[Path], encoder: LocalEncoder, policy: ViewPolicy, *, cache: Path | None = None, title: str = "photos"
+    paths: Sequence[Path],
+    encoder: LocalEncoder,
+    policy: ViewPolicy,
+    *,
+    cache: Path | None = None,
+    title: str = "photos",
+    stop: StopRequest | None = None,
 ) -> list[SizedFeatures]:
     """Local features of photos, in their order.
 
@@ -49,17 +56,21 @@ def photo_features(
         policy: size of the view and number of keypoints.
         cache: folder for the features; files there are found again by the content of the photo and by the encoder.
         title: title of the progress bar.
+        stop: checked after each photo.
 
     Raises:
         ImageError: a photo cannot be used.
         MappingError: a file of the cache cannot be used (TP-638).
         OutputError: the cache cannot be written.
+        Interrupted: stopped on request; what is in the cache stays there.
     """
     found: list[SizedFeatures] = []
     with progress(title, len(paths)) as advance:
         for path in paths:
             found.append(features_of_photo(path, encoder, policy, cache))
             advance()
+            if stop:
+                raise Interrupted
     return found
 
 

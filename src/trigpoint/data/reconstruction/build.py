@@ -71,9 +71,7 @@ def reconstruct(
         "TP-258", "another reconstruction is writing there", where=target, fix="Wait for it, or name another output."
     )
     with work_folder(target, busy) as work, stop_request() as stop, errors_only():
-        report = _Run(source, target, work, chosen, fresh, stop).run()
-    shutil.rmtree(work)
-    return report
+        return _Run(source, target, work, chosen, fresh, stop).run()
 
 
 def _check(source: Path, target: Path, options: ReconstructionOptions) -> None:

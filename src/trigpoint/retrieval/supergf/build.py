@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from trigpoint.core.config import to_json
 from trigpoint.core.device import pick_device
 from trigpoint.core.errors import ConfigError, MappingError, OutputError
 from trigpoint.core.interrupt import StopRequest, stop_request
-from trigpoint.core.work import JOB, continues, work_folder
+from trigpoint.core.work import continues, work_folder
 from trigpoint.features.encoders import load_encoder
 from trigpoint.features.local import LocalEncoder
 from trigpoint.retrieval.supergf.cache import FeatureCache
@@ -111,8 +110,6 @@ def train_aggregator(
         with stop_request() as stop:
             history, seconds = job.run(work, stop)
         (work / "finished").replace(output)
-        (work / JOB).unlink()
-    shutil.rmtree(work)
     return TrainedAggregator(load_aggregator(output), output, output.stat().st_size, history, seconds, resumed)
 
 

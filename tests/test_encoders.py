@@ -147,6 +147,50 @@ def test_photo_features_speak_of_the_photo(encoder):
     assert camera.project(np.column_stack([rays, np.ones(len(rays))])) == pytest.approx(found.image_px, abs=1e-4)
 
 
+# What each channel of a network is given for gray values of 51 and 204: a fifth and four fifths.
+# ImageNet has means of 0.485, 0.456, 0.406 and deviations of 0.229, 0.224, 0.225.
+DARK_AND_LIGHT = {
+    "xfeat": [(0.2, 0.8)],
+    "xfeat-dense": [(0.2, 0.8)],
+    "superpoint": [(0.2, 0.8)],
+    "loftr": [(0.2, 0.8)],
+    "aliked": [(0.2, 0.8)] * 3,
+    "disk": [(0.2, 0.8)] * 3,
+    "dedode": [(-1.2445415, 1.3755459), (-1.1428571, 1.5357143), (-0.9155556, 1.7511111)],
+    # (t - 0.4) / 0.25
+    "ace": [(-0.8, 1.6)],
+}
+
+
+def first_layers(encoder):
+    """The modules that are given the pixels."""
+    if encoder.name == "dedode":
+        return [encoder.detector, encoder.descriptor]
+    return [encoder.network.get_submodule({"loftr": "conv1", "aliked": "block1"}.get(encoder.name, ""))]
+
+
+@pytest.mark.parametrize("name", DARK_AND_LIGHT)
+def test_networks_are_given_the_numbers_that_they_were_trained_with(name):
+    encoder, seen = encoder_named(name), []
+    layers = first_layers(encoder)
+    hooks = [module.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].clone())) for module in layers]
+    view = torch.full((64, 96), 51, dtype=torch.uint8)
+    view[:16, 32:] = 204
+    encoder.encode(view, BUDGET)
+    for hook in hooks:
+        hook.remove()
+    assert len(seen) == len(layers)
+    for images in seen:
+        assert images.shape == (1, len(DARK_AND_LIGHT[name]), 64, 96) and images.dtype == torch.float32
+        for channel, (dark, light) in zip(images[0], DARK_AND_LIGHT[name], strict=True):
+            expected = torch.where(view == 204, light, dark)
+            assert torch.allclose(channel, expected, atol=1e-6)
+
+
+def test_every_network_is_in_the_table_of_inputs():
+    assert set(ENCODERS) - set(DARK_AND_LIGHT) == {"dense-sift"}
+
+
 def test_xfeat_is_kornias_network_made_faster():
     from kornia.feature.xfeat import XFeatModel
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from trigpoint.mapping.losses import tie_weight, total_loss
+from trigpoint.mapping.presets import PRESETS
 from trigpoint.mapping.reprojection import Targets, reprojection_loss, robust, soft_clamp_px
 from trigpoint.mapping.training_config import LossConfig, TermConfig
 
@@ -201,3 +202,78 @@ def test_both_outputs_are_judged_by_their_own_terms():
     terms = total_loss((coarse, fine), targets_for([(0.0, 0.0)]), config, 0.0)
     q = (1 / 51) ** 2
     assert float(terms.loss.detach()) == pytest.approx(51 * math.tanh(2 / 51) + 51 * 9 * q / (9 * q + 4), rel=1e-9)
+
+
+# What presets minimise, and of how many outputs.
+RECIPES = {
+    (config.loss, 2 if config.head.refiner_blocks else 1): name
+    for name, config in PRESETS.items()
+    if config.method == "regression"
+}
+
+
+def recipes():
+    return pytest.mark.parametrize(("config", "outputs"), list(RECIPES), ids=list(RECIPES.values()))
+
+
+# On the plane of the camera, barely and far behind it, and as far as only a network that diverges would say.
+BEHIND = [(0.0, 0.0, 0.0), (0.3, -0.2, 0.0), (0.1, 0.1, -1e-30), (1.0, 2.0, -3.0), (1e6, -1e6, -1e3), (1e12, 1e12, -1e12)]
+
+
+@recipes()
+@pytest.mark.parametrize("progress", [0.0, 0.25, 1.0])
+@pytest.mark.parametrize("known", [None, "given", "unknown"])
+@pytest.mark.parametrize("apart", [0.0, 0.05, 5.0])
+def test_everything_behind_the_camera_can_still_be_learned_from(config, outputs, progress, known, apart):
+    """Also where known points lie on the plane of the camera, and where the refinement has not moved a point."""
+    coarse = torch.tensor(BEHIND, requires_grad=True)
+    final = (torch.tensor(BEHIND) - apart).requires_grad_()
+    stages = (coarse, final)[2 - outputs :]
+    count = len(BEHIND)
+    rays = torch.tensor([(0.1, -0.2)] * count)
+    targets = Targets(rays, torch.eye(3, 4).repeat(count, 1, 1), torch.full((count, 2), 500.0))
+    points = torch.tensor([[0.2, -0.4, 2.0], [0.0, 0.0, 0.0]] * (count // 2))
+    given = {None: None, "given": points, "unknown": torch.full((count, 3), math.nan)}[known]
+    terms = total_loss(stages, targets, config, progress, given)
+    assert float(terms.valid_share) == float(terms.inlier_share) == 0
+    assert torch.isfinite(terms.loss) and terms.loss > 0
+    terms.loss.backward()
+    for stage in stages:
+        assert torch.isfinite(stage.grad).all()
+        # All but the furthest are pulled forwards.
+        assert (stage.grad[:4, 2] < 0).all()
+
+
+ADJUSTED = [
+    TermConfig(depth_sigma=1.0),
+    TermConfig(depth_sigma=3.0, depth_fades=False),
+    TermConfig(robust="geman-mcclure", schedule="blend", depth_sigma=3.0, depth_fades=False),
+    TermConfig(schedule="log-circle", tau_start_px=200.0, depth_sigma=1.0),
+]
+
+
+@pytest.mark.parametrize("term", ADJUSTED)
+@pytest.mark.parametrize("progress", [0.0, 0.6])
+def test_gradients_of_the_depth_adjustment_against_finite_differences(term, progress):
+    generator = torch.Generator().manual_seed(0)
+    rays = torch.randn(20, 2, generator=generator, dtype=torch.float64) * 0.1
+    depth = torch.rand(20, 1, generator=generator, dtype=torch.float64) * 3 + 0.3
+    off = torch.randn(20, 2, generator=generator, dtype=torch.float64) * 0.05
+    points = torch.cat([rays + off, torch.ones_like(depth)], dim=1) * depth
+    targets = Targets(rays, IDENTITY.repeat(20, 1, 1), torch.full((20, 2), 50.0, dtype=torch.float64))
+    config = LossConfig(norm=2, final=term)
+    assert float(reprojection_loss(points, targets, config, progress).valid_share) == 1
+    assert torch.autograd.gradcheck(
+        lambda moved: reprojection_loss(moved, targets, config, progress).loss, points.requires_grad_(), eps=1e-7, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("depth", [0.5, 1.0, 4.0])
+def test_the_depth_adjustment_has_a_gradient_of_its_own(depth):
+    """100 x / z times z / sqrt(z^2 + 9) is 100 x / sqrt(z^2 + 9), which falls by 100 x z / (z^2 + 9)^1.5 with depth."""
+    term = TermConfig(depth_sigma=3.0, depth_fades=False, tau_start_px=1e6, tau_end_px=1e6)
+    points = points_at((0.02, 0.0, depth))
+    reprojection_loss(points, targets_for([(0.0, 0.0)]), LossConfig(norm=2), 0.5, term).loss.backward()
+    square = depth**2 + 9
+    expected = [100 / math.sqrt(square), 0, -2 * depth / square**1.5]
+    assert points.grad[0].tolist() == pytest.approx(expected, rel=1e-6)

@@ -145,6 +145,32 @@ class TestNode2Vec:
         assert quick_params(10).steps == quick_params(300).steps < quick_params(7000).steps < 5000
 
 
+class TestAgainstTheClosedForm:
+    """Average precision of learned codes is at most ``MARGIN`` below that of spectral ones of the same length.
+
+    Measured with eight seeds: 0.017 to 0.035 above it for communities, up to 0.007 below it for chains.
+    """
+
+    MARGIN = 0.02
+
+    def compare(self, some, neighbours, seed):
+        learned = average_precision(node2vec_codes(some, 16, seed, FAST), neighbours)
+        closed = average_precision(spectral_codes(some, 16), neighbours)
+        assert closed > 0.9
+        assert learned > closed - self.MARGIN
+
+    @pytest.mark.parametrize("seed", [0, 1])
+    def test_communities(self, seed):
+        some, label = communities((20, 30, 40), inside=0.3, seed=seed)
+        self.compare(some, graph((label[:, None] == label) & ~np.eye(90, dtype=bool)), seed)
+
+    @pytest.mark.parametrize("seed", [0, 1])
+    def test_chain(self, seed):
+        step = np.abs(np.arange(60)[:, None] - np.arange(60))
+        some = graph((step > 0) & (step <= 3))
+        self.compare(some, some, seed)
+
+
 class TestSpectral:
     @pytest.mark.parametrize("dim", [1, 4, 64])
     def test_shape_and_length(self, dim):

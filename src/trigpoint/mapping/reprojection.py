@@ -65,7 +65,8 @@ def robust(distance_px: Tensor, tau: float, kind: str) -> Tensor:
     """tau tanh(r / tau), or the Geman-McClure-like tau 9q / (9q + 4), q = (r / tau)^2 (R-SCoRe, released code)."""
     if kind == "tanh":
         return tau * torch.tanh(distance_px / tau)
-    q = 9 * (distance_px / tau).square()
+    # Beyond a million clamps nothing changes any more, but squares of floats overflow.
+    q = 9 * (distance_px / tau).clamp_max(1e6).square()
     return tau * q / (q + 4)
 
 

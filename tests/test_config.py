@@ -156,6 +156,17 @@ def test_wrong_overrides_are_refused(override, code, words):
     assert caught.value.code == code and words in str(caught.value)
 
 
+@pytest.mark.parametrize("change", ["features.encoder=aliked", "features.pca_dim=32"])
+def test_lighterglue_is_for_whole_descriptors_of_xfeat(change):
+    asked = "landmarks.matcher=lighterglue"
+    for name in ("trig", "hierarchical"):
+        preset_config(name, [asked])
+        with pytest.raises(ConfigError, match=r"TP-702.*landmarks\.matcher"):
+            preset_config(name, [asked, change])
+    # Nothing is matched there.
+    preset_config("ace-compact", [asked, change])
+
+
 @pytest.mark.parametrize("schedule", ["circle", "blend", "log-circle"])
 def test_only_a_circle_may_begin_at_zero(schedule):
     changes = [f"loss.final.schedule={schedule}", "loss.final.tau_start_px=0"]

@@ -142,3 +142,17 @@ def test_a_map_whose_parts_do_not_belong_together_is_refused(room_map, tmp_path,
     write_artifact(output, artifact.tensors, artifact.metadata)
     assert run(["info", str(output)]) == 2
     assert "TP-405" in capsys.readouterr().err
+
+
+def test_the_points_of_a_map_and_their_picture(room, room_map, tmp_path, capsys):
+    counts = {}
+    for photos in (0, 3):
+        ply, picture = tmp_path / f"{photos}.ply", tmp_path / f"{photos}.png"
+        words = ["export", str(room_map), "--place", str(room), "--to", "ply", "-o", str(ply), "--picture", str(picture)]
+        assert run([*words, "--max-photos", str(photos), "--json", str(tmp_path / "said.json"), "--quiet"]) == 0
+        counts[photos] = json.loads((tmp_path / "said.json").read_text())["points"]
+        header = ply.read_bytes()[:400].decode(errors="replace")
+        assert f"element vertex {counts[photos]}\n" in header
+        assert picture.read_bytes()[1:4] == b"PNG"
+    # Those of three photos of 24.
+    assert 3 * 20 < counts[3] < counts[0] / 4

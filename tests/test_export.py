@@ -294,7 +294,7 @@ def test_points_that_fit_nothing(found, tmp_path, monkeypatch):
         encoder = None
 
     monkeypatch.setattr(map_export.Localizer, "load", staticmethod(lambda path, device: Stub))
-    monkeypatch.setattr(map_export, "implicit_points", lambda *_: empty)
+    monkeypatch.setattr(map_export, "implicit_points", lambda *_, **__: empty)
     write_nerfstudio(tmp_path / "other")
     with pytest.raises(OutputError, match=r"TP-825.*other"):
         map_export.read_points(Path("x.trig"), tmp_path / "other")
@@ -371,6 +371,8 @@ def test_the_verb(tmp_path, capsys, results):
         (["r.jsonl", "--to", "ply"], "TP-762"),
         (["place", "--to", "colmap", "--picture", "x.png"], "TP-762"),
         (["place", "--to", "colmap", "--place", "place"], "TP-762"),
+        (["place", "--to", "colmap", "--max-photos", "3"], "TP-762"),
+        (["m.trig", "--place", "place", "--to", "ply", "--max-photos", "-1"], "TP-702"),
         (["nowhere", "--to", "colmap"], "TP-201"),
         (["r.jsonl", "--to", "colmap"], "TP-805"),
     ],

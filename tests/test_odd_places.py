@@ -16,6 +16,7 @@ from trigpoint.features.extract import PhotoFeatures
 from trigpoint.mapping import buffer
 from trigpoint.mapping.clusters import split_cameras
 from trigpoint.mapping.config import fitted_to
+from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.parallel import Workers
 from trigpoint.mapping.presets import preset_config
 from trigpoint.pipeline import build_map, mapping_frames, recipe_for
@@ -103,6 +104,29 @@ def test_photos_from_one_spot_are_refused_wherever_on_earth(corner, offset):
     assert len(mapping_frames(placed(scene, centres))) == 8
     with pytest.raises(MappingError, match="TP-607"):
         mapping_frames(placed(scene, np.tile(centres[0], (8, 1))))
+
+
+def test_places_of_unknown_scale_are_brought_to_a_size_that_fits_the_loss():
+    """A street of 500 units whose houses are 5 units away: the closest valid depth is 0.1 in the frame of the network."""
+    street = np.column_stack([np.linspace(0, 500, 200), np.zeros((200, 2))])
+    long = Normalization.of_cameras(street, metric=False)
+    assert long.scale * 144.7 == pytest.approx(2, rel=0.01)
+    assert Normalization.of_cameras(street, metric=False, near=5.0).scale == pytest.approx(0.1)
+    # Where nothing is near, the spread counts; what is in metres stays.
+    assert Normalization.of_cameras(street, metric=False, near=100.0).scale == long.scale
+    assert Normalization.of_cameras(street, metric=True, near=5.0).scale == 1
+
+
+def test_how_near_things_are_is_asked_of_the_place(room, tmp_path, monkeypatch):
+    asked = []
+    original = Normalization.of_cameras
+    monkeypatch.setattr(Normalization, "of_cameras", staticmethod(lambda *given: asked.append(given[2]) or original(*given)))
+    for metric in (True, False):
+        scene = replace(open_scene(room), metric=metric)
+        build_map(scene, tmp_path / f"{metric}.trig", preset="ace-compact", overrides=(*CHEAP, "optimizer.steps=1"))
+    assert asked[0] is None
+    # Walls of a room, 3.4 x 2.8 m between the cameras.
+    assert 0.1 < asked[1] < 3
 
 
 def test_a_full_disk_is_said(corner, tmp_path, monkeypatch):

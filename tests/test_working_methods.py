@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tiny_place import WORKING
+from tiny_place import WORKING, write_part
 
 from trigpoint.core.image import read_photo
 from trigpoint.core.pose import centre_distance, rotation_angle_deg
 from trigpoint.data.readers import open_scene
+from trigpoint.data.synthetic.scene import SyntheticConfig, write_synthetic_scene
 from trigpoint.localization.localizer import Localizer
 from trigpoint.mapping.presets import PRESETS, preset_config
+from trigpoint.mapping.supervision import DepthImages
 from trigpoint.pipeline import build_map
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
@@ -88,3 +90,31 @@ def test_every_preset_makes_a_map(name, room, tmp_path):
     assert (built.config.optimizer.parts, built.config.head.blocks) == (kept.optimizer.parts, config.head.blocks)
     photo = open_scene(room).subset("test").frames[0]
     assert Localizer.load(tmp_path / "room.trig").localize(photo.image_path, camera=photo.camera).points > 0
+
+
+def test_codes_from_ten_photos_on(room, tmp_path):
+    place = open_scene(write_part(room, tmp_path / "ten", 10))
+    changes = (*TINY, "optimizer.batch=64", "global_encoding.overlap=frustum")
+    built = build_map(place, tmp_path / "ten.trig", preset="rscore-compact", overrides=changes).map
+    assert built.encoding.codes.shape == (10, 128) and len(built.encoding.index) == 10
+    assert built.config.head.clusters == 10
+
+
+def test_known_depths_are_learned(tmp_path_factory, tmp_path):
+    """With depth images for teachers the points of a network that hardly learned anything lie closer to the surfaces."""
+    folder = tmp_path_factory.mktemp("depth") / "room"
+    write_synthetic_scene(folder, SyntheticConfig(width=160, height=120, n_train=12, n_test=0, write_depth=True))
+    scene = open_scene(folder)
+    changes = (*TINY, "features.query_keypoints=200", "buffer.keypoints_per_view=200", "optimizer.batch=256")
+    off = {}
+    for kind in ("none", "depth"):
+        overrides = (*changes, "optimizer.steps=120", f"loss.supervision={kind}")
+        build_map(scene, tmp_path / f"{kind}.trig", preset="ace-compact", overrides=overrides)
+        localizer = Localizer.load(tmp_path / f"{kind}.trig")
+        distances = []
+        for frame in scene.for_mapping()[::4]:
+            found = localizer._features(read_photo(frame.image_path))
+            points = localizer.map.points(found.descriptors, [localizer.map.blank_hypothesis()])[0]
+            distances.append(np.linalg.norm(points - DepthImages().points(frame, found.image_px), axis=1))
+        off[kind] = np.nanmedian(np.concatenate(distances))
+    assert off["depth"] < 0.7 * off["none"], off

@@ -23,7 +23,8 @@ from trigpoint.core.image import read_photo
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.core.progress import console
 from trigpoint.core.scene import TEST, Frame, Scene
-from trigpoint.data.colmap_tracks import tracks_files
+from trigpoint.covisibility.depth_range import depth_range
+from trigpoint.data.colmap_tracks import read_tracks, tracks_files
 from trigpoint.features.local import LocalEncoder
 from trigpoint.features.pca import Pca, fit_pca
 from trigpoint.features.reduced import ReducedEncoder
@@ -98,12 +99,10 @@ class Job:
     def _digest_of_extras(self) -> str:
         """What the map depends on beside photos and poses: the unit, and the files that its recipe reads."""
         config, scene = self.config, self.scene
-        files = []
+        # Its points tell how far away things are.
+        files = tracks_files(scene)
         if config.loss.supervision == "depth":
-            files = [frame.depth_path for frame in self.frames if frame.depth_path]
-        elif config.method == "hierarchical" or config.loss.supervision != "none" or config.global_encoding.kind == "codes":
-            # The range of depths comes from its points, too.
-            files = tracks_files(scene)
+            files += [frame.depth_path for frame in self.frames if frame.depth_path]
         descriptor = config.landmarks.descriptor if config.method == "hierarchical" else config.global_encoding.descriptor
         if descriptor.startswith(AGGREGATOR):
             files.append(Path(descriptor.removeprefix(AGGREGATOR)))
@@ -122,7 +121,7 @@ class Job:
             read_photo(frame.image_path)
         pca = self._pca(stop)
         encoder = self.encoder if pca is None else ReducedEncoder(self.encoder, pca)
-        normalization = Normalization.of_cameras(self._centres, self.scene.metric)
+        normalization = Normalization.of_cameras(self._centres, self.scene.metric, self._near())
         if self.config.method == "hierarchical":
             return self._hierarchical(encoder, pca, normalization, work, stop, watch), watch.laps
         photos = functools.cache(lambda: self._photos(encoder, work / DESCRIBED, stop))
@@ -207,6 +206,13 @@ class Job:
     @cached_property
     def _centres(self) -> np.ndarray:
         return self.scene.with_frames(self.learned).centres()
+
+    def _near(self) -> float | None:
+        """Depth from which the photos of a place of unknown scale see something, where its points or poses tell."""
+        if self.scene.metric:
+            return None
+        depths = depth_range(self.learned, read_tracks(self.scene), self.seed)
+        return None if depths.source == "spread" else depths.near
 
     @property
     def policy(self) -> ViewPolicy:

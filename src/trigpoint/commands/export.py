@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from tyro.conf import Positional
 
 from trigpoint.commands.options import Flag, Output, note, write_document
+from trigpoint.core.config import require
 from trigpoint.core.errors import ConfigError
 from trigpoint.core.progress import set_quiet
 
@@ -24,6 +26,7 @@ def export(
     picture: Path | None = None,
     split: Literal["all", "train", "test"] = "all",
     photos: Literal["copy", "link", "none"] = "copy",
+    max_photos: int = 0,
     include_rejected: Flag = False,
     device: str = "cpu",
     format: str | None = None,
@@ -41,6 +44,7 @@ def export(
         picture: PNG file to draw the points of a map to.
         split: which photos of a place: all, those to map, or those held out.
         photos: copy the image files, link to them, or leave them out.
+        max_photos: photos that the points of a map are read from, evenly chosen; 0 for all.
         include_rejected: also write poses of localized photos that are not trusted.
         device: cpu or cuda.
         format: format of the place; found out if not given.
@@ -50,7 +54,9 @@ def export(
     """
     set_quiet(quiet)
     kind = "map" if source.suffix == ".trig" else "results" if source.suffix == ".jsonl" else "place"
-    _check(kind, to, place, picture, source)
+    require(max_photos >= 0, "--max-photos", max_photos, "0 or more")
+    of_map = {"--to ply": to == "ply", "--picture": picture, "--place": place, "--max-photos": max_photos}
+    _check(kind, place, [name for name, given in of_map.items() if given], source)
     document: dict[str, Any] = {"output": str(output), "format": to}
     if kind == "results":
         from trigpoint.localization.export_results import export_results
@@ -63,7 +69,7 @@ def export(
         from trigpoint.evaluation.map_export import export_map, read_points
 
         assert place is not None  # checked above
-        found = read_points(source, place, device=device, format=format, skip_invalid=skip_invalid)
+        found = read_points(source, place, max_photos=max_photos, device=device, format=format, skip_invalid=skip_invalid)
         notes = export_map(found, output, to, picture=picture, split=split, photos=photos)
         document |= {"points": len(found.points.xyz), "picture": None if picture is None else str(picture), "notes": notes}
     else:
@@ -82,7 +88,7 @@ def export(
     return 0
 
 
-def _check(kind: str, to: Format, place: Path | None, picture: Path | None, source: Path) -> None:
+def _check(kind: str, place: Path | None, of_map: Sequence[str], source: Path) -> None:
     """Whether the options go together.
 
     Raises:
@@ -92,6 +98,5 @@ def _check(kind: str, to: Format, place: Path | None, picture: Path | None, sour
         raise ConfigError(
             "TP-761", "a map holds no photos", where=source, fix="Give --place, the folder that it was made from."
         )
-    if kind != "map" and (to == "ply" or picture is not None or place is not None):
-        what = "--to ply" if to == "ply" else "--picture" if picture is not None else "--place"
-        raise ConfigError("TP-762", f"{what} needs a map", where=source, fix="Name a .trig file first.")
+    if kind != "map" and of_map:
+        raise ConfigError("TP-762", f"{of_map[0]} needs a map", where=source, fix="Name a .trig file first.")

@@ -33,13 +33,20 @@ class MapPoints:
 
 
 def read_points(
-    map_path: Path, place: Path, *, device: str = "cpu", format: str | None = None, skip_invalid: bool = False
+    map_path: Path,
+    place: Path,
+    *,
+    max_photos: int = 0,
+    device: str = "cpu",
+    format: str | None = None,
+    skip_invalid: bool = False,
 ) -> MapPoints:
     """Predict the points of a map's own photos, within 5 px, with their colours.
 
     Args:
         map_path: map file.
         place: folder that it was made from.
+        max_photos: photos that points are read from, evenly chosen; 0: all.
         device: torch device.
         format: format of the place; None finds out.
         skip_invalid: leave out photos that cannot be used.
@@ -53,7 +60,8 @@ def read_points(
     holdout = localizer.map.built_from["holdout"]
     if holdout:
         scene = apply_holdout(scene, parse_holdout(holdout))
-    points = implicit_points(localizer.map, localizer.encoder, scene.for_mapping())
+    frames = scene.for_mapping()
+    points = implicit_points(localizer.map, localizer.encoder, frames, max_photos=max_photos or len(frames))
     if len(points.xyz) == 0:
         raise OutputError(
             "TP-825",

@@ -197,6 +197,11 @@ class MappingConfig:
     def __post_init__(self) -> None:
         require(self.method in METHODS, "method", self.method, " or ".join(METHODS))
         require(1 <= self.ensemble <= MAX_ENSEMBLE, "ensemble", self.ensemble, f"1 to {MAX_ENSEMBLE}")
+        matched = self.method == "hierarchical" or self.loss.supervision == "landmarks"
+        plain = self.features.encoder == "xfeat" and self.features.pca_dim == 0
+        matcher = self.landmarks.matcher
+        allowed = "nearest: lighterglue knows the descriptors of xfeat, whole"
+        require(not matched or matcher == "nearest" or plain, "landmarks.matcher", matcher, allowed)
         require(self.photos_per_network >= 0, "photos_per_network", self.photos_per_network, "0 or more")
 
 

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from trigpoint.core.pose import Pose
 
 # Depth limits and the default depth of the loss are meant for metres. Scenes of unknown scale are brought to the size at
-# which they fit: the root mean square distance of the cameras from their centre becomes this.
+# which they fit: the root mean square distance of the cameras from their centre becomes this, ...
 _TYPICAL_SPREAD = 2.0
+# ... or more, where the nearest things would come closer than this: a street is long, and its houses are near.
+_NEAREST = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,11 +29,21 @@ class Normalization:
     scale: float
 
     @staticmethod
-    def of_cameras(centres: NDArray[np.float64], metric: bool) -> Normalization:
-        """The normalization for (N, 3) camera centres in world."""
+    def of_cameras(centres: NDArray[np.float64], metric: bool, near: float | None = None) -> Normalization:
+        """The normalization for (N, 3) camera centres in world.
+
+        Args:
+            centres: of the cameras.
+            metric: whether one unit of the world is a metre.
+            near: depth from which the photos see something, in the unit of the world, if that is known.
+        """
         origin = centres.mean(axis=0)
         spread = float(np.sqrt(((centres - origin) ** 2).sum(axis=1).mean()))
-        scale = 1.0 if metric or spread == 0 else _TYPICAL_SPREAD / spread
+        if metric or spread == 0:
+            return Normalization(origin, 1.0)
+        scale = _TYPICAL_SPREAD / spread
+        if near is not None:
+            scale = max(scale, _NEAREST / near)
         return Normalization(origin, scale)
 
     def cam_from_normalized(self, cam_from_world: Pose) -> NDArray[np.float64]:

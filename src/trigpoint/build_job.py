@@ -19,6 +19,7 @@ from trigpoint.build_training import DESCRIBED, Stopwatch, TrainingRounds
 from trigpoint.core.artifact import sha256_of
 from trigpoint.core.config import to_json
 from trigpoint.core.errors import ImageError
+from trigpoint.core.evenly import evenly
 from trigpoint.core.image import read_photo
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.core.progress import console
@@ -222,8 +223,7 @@ class Job:
     def _pca(self, stop: StopRequest) -> Pca | None:
         if self.config.features.pca_dim == 0:
             return None
-        even = np.unique(np.linspace(0, len(self.learned) - 1, min(len(self.learned), _PCA_PHOTOS)).astype(int))
-        paths = [self.learned[index].image_path for index in even]
+        paths = [self.learned[index].image_path for index in evenly(len(self.learned), _PCA_PHOTOS)]
         found = photo_features(paths, self.encoder, self.policy, title="fitting the PCA", stop=stop)
         return fit_pca((features.descriptors for features, _ in found), self.config.features.pca_dim)
 

@@ -19,6 +19,7 @@ from dataclasses import replace
 import numpy as np
 
 from trigpoint.core.camera import Camera
+from trigpoint.core.evenly import evenly
 from trigpoint.core.image import Photo, read_photo
 from trigpoint.core.localization import OK, Localization
 from trigpoint.core.pose import Pose, centre_distance, rotation_angle_deg
@@ -57,7 +58,7 @@ def calibrate(
         held_out: photos of the place that it did not learn, with poses.
     """
     localizer = Localizer(scene_map, encoder)
-    chosen = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), _PHOTOS)).astype(int)).tolist()
+    chosen = evenly(len(frames), _PHOTOS).tolist()
     unseen = [(None, frame) for frame in held_out]
     if scene_map.landmarks is not None:
         unseen += [(index, frames[index]) for index in chosen]

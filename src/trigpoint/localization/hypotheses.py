@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trigpoint.core.evenly import evenly
 from trigpoint.localization.pnp import MIN_POINTS, PinholeIntrinsics, PnpOptions, PnpResult, solve_pnp
 from trigpoint.mapping.scene_map import Hypothesis, SceneMap
 
@@ -75,7 +76,7 @@ def choose_hypothesis(
     """
     best, best_count, tried = 0, -1, 0
     if len(hypotheses) > 1 and len(descriptors):
-        some = np.unique(np.linspace(0, len(descriptors) - 1, min(len(descriptors), options.keypoints)).astype(int))
+        some = evenly(len(descriptors), options.keypoints)
         trial = replace(pnp, max_iterations=options.iterations, refine_rounds=0)
         enough = options.enough * scene_map.calibration.sure_share * len(some)
         for index, points in _in_groups(scene_map, hypotheses, descriptors[some], options.first):

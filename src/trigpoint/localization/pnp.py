@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trigpoint.core.errors import MappingError
+from trigpoint.core.evenly import evenly
 from trigpoint.core.pose import Pose
 
 Array = NDArray[np.float64]
@@ -186,7 +187,7 @@ def _camera(intrinsics: PinholeIntrinsics) -> dict[str, object]:
 def _ransac(points_px: Array, points: Array, intrinsics: PinholeIntrinsics, options: PnpOptions) -> Pose | None:
     import poselib
 
-    chosen = np.unique(np.linspace(0, len(points_px) - 1, min(len(points_px), options.sample_points)).astype(int))
+    chosen = evenly(len(points_px), options.sample_points)
     ransac = {"max_reproj_error": options.threshold_px, "max_iterations": options.max_iterations, "min_iterations": 100}
     result, info = poselib.estimate_absolute_pose(points_px[chosen], points[chosen], _camera(intrinsics), ransac, {})
     return _finite(result) if info["num_inliers"] >= 4 else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from trigpoint.core.evenly import evenly
 from trigpoint.core.image import read_photo
 from trigpoint.core.progress import progress
 from trigpoint.core.scene import Frame
@@ -43,9 +44,7 @@ def implicit_points(
         max_photos: evenly chosen if there are more.
         threshold_px: largest reprojection error, px of the view.
     """
-    chosen = [
-        frames[index] for index in np.unique(np.linspace(0, len(frames) - 1, min(len(frames), max_photos)).astype(int))
-    ]
+    chosen = [frames[index] for index in evenly(len(frames), max_photos)]
     points, colors = [np.zeros((0, 3))], [np.zeros((0, 3), np.uint8)]
     side = scene_map.config.features.short_side_px
     with progress("reading points", len(chosen)) as advance:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from trigpoint.core.evenly import evenly
 from trigpoint.core.interrupt import Interrupted, StopRequest
 from trigpoint.core.progress import progress
 from trigpoint.covisibility.graph import CovisibilityGraph
@@ -34,7 +35,7 @@ def photo_pairs(graph: CovisibilityGraph, neighbours: int) -> Indices:
         others: Indices = graph.weights.indices[row].astype(np.int64)
         overlap: NDArray[np.float64] = graph.weights.data[row].astype(np.float64)
         ranked = others[np.lexsort((others, -overlap))]
-        even = np.unique(np.linspace(0, len(ranked) - 1, min(len(ranked), neighbours)).astype(int))
+        even = evenly(len(ranked), neighbours)
         chosen = ranked[even]
         pairs.append(np.sort(np.column_stack([np.full(len(chosen), photo), chosen]), axis=1))
     return np.unique(np.concatenate(pairs), axis=0)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trigpoint.core.errors import SceneError
+from trigpoint.core.evenly import evenly
 from trigpoint.core.localization import OK
 from trigpoint.core.progress import progress
 from trigpoint.core.randomness import numpy_generator
@@ -146,7 +147,7 @@ def make_content(
 
 def _queries(finder: Finder, folder: Path, options: ContentOptions) -> tuple[tuple[Query, ...], list[str]]:
     frames = _query_frames(folder, finder.localizer.map, options)
-    chosen, missing = _evenly(frames, MAX_QUERIES), []
+    chosen, missing = [frames[index] for index in evenly(len(frames), MAX_QUERIES)], []
     if len(chosen) < len(frames):
         missing.append(f"{len(chosen)} of the {len(frames)} photos to localize are shown, evenly chosen.")
     found = []
@@ -231,12 +232,6 @@ def _facts(scene_map: SceneMap, path: Path) -> dict[str, str]:
         "made from": f"{built['photos']} photos of '{built['place']}'",
         "units": "metres" if scene_map.metric else "of unknown length",
     }
-
-
-def _evenly(items: list[tuple[str, Path, Frame | None]], count: int) -> list[tuple[str, Path, Frame | None]]:
-    if len(items) <= count:
-        return items
-    return [items[index] for index in np.linspace(0, len(items) - 1, count).astype(int)]
 
 
 def with_query(content: Content, query: Query) -> Content:

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from trigpoint.core.errors import MappingError
+from trigpoint.core.evenly import evenly
 from trigpoint.core.randomness import derived_seed, numpy_generator, torch_generator
 from trigpoint.retrieval.supergf.aggregator import Aggregator
 from trigpoint.retrieval.supergf.augment import window
@@ -63,7 +64,7 @@ def start_from_photos(model: Aggregator, photos: Photos, seed: int) -> None:
 def _start_whitening(model: SlotAggregator, photos: Photos, seed: int) -> None:
     generator = torch_generator(seed, "supergf-windows")
     found = []
-    for index in np.linspace(0, len(photos) - 1, min(len(photos), _WHITENED)).astype(int):
+    for index in evenly(len(photos), _WHITENED):
         photo = photos[int(index)]
         # Parts of a photo are photos too: with them, fewer places give a better estimate of what photos have in common.
         views = [photo] if photo.grid != (0, 0) else [photo, window(photo, generator), window(photo, generator)]

@@ -1,0 +1,11 @@
+"""An even choice: some of many, from the first to the last."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def evenly(total: int, wanted: int) -> NDArray[np.int64]:
+    """Ascending indices of at most ``wanted`` of ``total`` things, all different, from the first to the last."""
+    return np.linspace(0, total - 1, min(total, wanted)).astype(np.int64)

@@ -146,8 +146,8 @@ def test_overrides_change_one_setting_each():
         ("features.short_side_px=1", "TP-702", "32 or more"),
         ("head.hidden_ratio=0.0001", "TP-702", "1 / 512"),
         ("global_encoding.walks=slow", "TP-702", "quick or published"),
-        ("global_encoding.depth_near=0.1", "TP-702", "depth_far"),
-        ("global_encoding.depth_far=8", "TP-702", "depth_near"),
+        ("global_encoding.depth_near=-1", "TP-702", "0 or more"),
+        ("global_encoding.depth_far=-8", "TP-702", "depth_near"),
     ],
 )
 def test_wrong_overrides_are_refused(override, code, words):

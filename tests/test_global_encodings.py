@@ -7,9 +7,11 @@ import pytest
 import torch
 from tiny_place import CHEAP
 
+from trigpoint.covisibility.depth_range import depth_range
 from trigpoint.data.readers import open_scene
 from trigpoint.localization.localizer import Localizer
-from trigpoint.mapping.config import fitted_to
+from trigpoint.mapping import encoding_build
+from trigpoint.mapping.config import GlobalConfig, fitted_to
 from trigpoint.mapping.presets import PRESETS, preset_config
 from trigpoint.mapping.scene_map import load_map, map_bytes
 from trigpoint.pipeline import build_map
@@ -127,3 +129,22 @@ def test_small_places_do_without_codes():
     assert fitted_to(trig, 200).global_encoding.kind == "codes"
     assert fitted_to(trig, 200).global_encoding.dim == 50
     assert fitted_to(trig, 4000).global_encoding.dim == 64
+
+
+@pytest.mark.parametrize(("near", "far"), [(0.0, 0.0), (0.2, 0.0), (0.0, 8.0), (0.2, 8.0)])
+def test_depths_that_are_not_given_come_from_the_data(near, far, room, monkeypatch):
+    asked = []
+    original = encoding_build.build_graph
+
+    def noting(scene, **named):
+        asked.append(named["depths"])
+        return original(scene, **named)
+
+    monkeypatch.setattr(encoding_build, "build_graph", noting)
+    scene = open_scene(room)
+    encoding_build._graph(scene, GlobalConfig(kind="codes", depth_near=near, depth_far=far), 0)
+    if near or far:
+        found = depth_range(scene.posed(), None, 0)
+        assert (asked[0].near, asked[0].far) == (near or found.near, far or found.far)
+    else:
+        assert asked[0] is None

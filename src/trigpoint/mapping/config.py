@@ -103,9 +103,8 @@ class GlobalConfig:
         min_overlap: photos with at least this overlap are neighbours. Where that gives photos fewer than ``min_neighbours``
             on average it is halved, several times if need be.
         min_neighbours: see above; 0 keeps ``min_overlap`` unless no two photos overlap that much.
-        depth_near: depth from which photos see something, for overlap from poses, in the unit of the place; 0: both depths
-            from the data.
-        depth_far: depth up to which they do (R-SCoRe: 8 m in rooms, 50 m outdoors).
+        depth_near: depth from which photos see something, for overlap from poses, in units of the place; 0: from the data.
+        depth_far: depth up to which they do (R-SCoRe: 8 m in rooms, 50 m outdoors); 0: from the data.
         hypotheses: codes that are tried for a query.
         min_photos: places with fewer photos are mapped without a global encoding.
     """
@@ -140,13 +139,10 @@ class GlobalConfig:
         require(0 <= self.min_neighbours < math.inf, "global_encoding.min_neighbours", self.min_neighbours, "0 or more")
         require(0 < self.min_overlap <= 1, "global_encoding.min_overlap", self.min_overlap, "more than 0, up to 1")
         near, far = self.depth_near, self.depth_far
+        require(0 <= near < math.inf, "global_encoding.depth_near", near, "0 or more")
         require(
-            0 <= near < math.inf and (near > 0) == (far > 0),
-            "global_encoding.depth_near",
-            near,
-            "0, or given with depth_far",
+            far == 0 or near < far < math.inf, "global_encoding.depth_far", far, "0, or more than global_encoding.depth_near"
         )
-        require(far == 0 or near < far < math.inf, "global_encoding.depth_far", far, "more than global_encoding.depth_near")
 
 
 @dataclass(frozen=True)

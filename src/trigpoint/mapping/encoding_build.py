@@ -12,9 +12,10 @@ from trigpoint.core.artifact import read_artifact, write_artifact
 from trigpoint.core.errors import MappingError
 from trigpoint.core.progress import console
 from trigpoint.core.scene import Scene
-from trigpoint.covisibility.depth_range import DepthRange
+from trigpoint.covisibility.depth_range import DepthRange, depth_range
 from trigpoint.covisibility.graph import CovisibilityGraph, NeighbourTable, build_graph
 from trigpoint.covisibility.spectral import spectral_codes
+from trigpoint.data.colmap_tracks import read_tracks
 from trigpoint.mapping.config import GlobalConfig
 from trigpoint.mapping.photo_encodings import PhotoEncodings
 from trigpoint.mapping.place_encoding import PlaceEncoding
@@ -95,7 +96,7 @@ def _graph(scene: Scene, config: GlobalConfig, seed: int) -> CovisibilityGraph:
                 method=config.overlap,
                 threshold=threshold,
                 seed=seed,
-                depths=DepthRange(config.depth_near, config.depth_far) if config.depth_far else None,
+                depths=_depths(scene, config, seed),
                 direction_weight=config.direction_weight,
             )
             if last or graph.degrees().mean() >= min(config.min_neighbours, (len(graph) - 1) / 2):
@@ -109,6 +110,16 @@ def _graph(scene: Scene, config: GlobalConfig, seed: int) -> CovisibilityGraph:
         said = f"{graph.edges} pairs of photos overlap by {threshold:.2f} or more"
         console().print(f"{said}, {alone} photos with none" if alone else said)
     return graph
+
+
+def _depths(scene: Scene, config: GlobalConfig, seed: int) -> DepthRange | None:
+    near, far = config.depth_near, config.depth_far
+    if near and far:
+        return DepthRange(near, far)
+    if not (near or far):
+        return None
+    found = depth_range(scene.posed(), read_tracks(scene), seed)
+    return DepthRange(near or found.near, far or found.far)
 
 
 def _codes(graph: CovisibilityGraph, config: GlobalConfig, seed: int, device: torch.device | str) -> np.ndarray:

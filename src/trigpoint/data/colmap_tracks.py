@@ -47,10 +47,8 @@ class Tracks:
 
 def tracks_files(scene: Scene) -> list[Path]:
     """The files that ``read_tracks`` reads; none if it is not a COLMAP scene."""
-    models = find_models(scene.root) if scene.format == "colmap" else []
-    if not models:
-        return []
-    return sorted(path for path in max(models, key=count_images).iterdir() if path.suffix in (".bin", ".txt"))
+    model = _model_of(scene)
+    return [] if model is None else sorted(path for path in model.iterdir() if path.suffix in (".bin", ".txt"))
 
 
 def read_tracks(scene: Scene) -> Tracks | None:
@@ -62,10 +60,9 @@ def read_tracks(scene: Scene) -> Tracks | None:
     """
     if scene.format != "colmap":
         return None
-    models = find_models(scene.root)
-    if not models:
+    model = _model_of(scene)
+    if model is None:
         raise SceneError("TP-210", "the COLMAP model is no longer there", where=scene.root, fix="Copy it again.")
-    model = max(models, key=count_images)
     reconstruction = load_model(model)
     ids, points, error_px = _points(reconstruction)
     if len(ids) == 0:
@@ -78,6 +75,11 @@ def read_tracks(scene: Scene) -> Tracks | None:
         image = images.get(frame.name)
         photos[frame.name] = _observations(image, ids, f"{model}, {frame.name}") if image is not None else _nothing()
     return Tracks(points, error_px, photos)
+
+
+def _model_of(scene: Scene) -> Path | None:
+    """The folder of the model that a COLMAP scene is read from; None for other scenes, or where it is gone."""
+    return max(find_models(scene.root), key=count_images, default=None) if scene.format == "colmap" else None
 
 
 def _points(reconstruction: Any) -> tuple[NDArray[np.int64], Array, Array]:

@@ -17,6 +17,7 @@ from trigpoint.cli import run
 from trigpoint.core.errors import MappingError
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.core.pose import Pose
+from trigpoint.covisibility.depth_range import DepthRange, depth_range
 from trigpoint.data.colmap_tracks import Observations, Tracks
 from trigpoint.data.readers import open_scene
 from trigpoint.data.synthetic.scene import SyntheticConfig, write_synthetic_scene
@@ -58,7 +59,8 @@ def landmarks(place, encoder, tmp_path_factory):
     frames = place.for_mapping()
     scene = place.with_frames(frames)
     normalization = Normalization.of_cameras(scene.centres(), metric=True)
-    options = {"seed": 0, "folder": tmp_path_factory.mktemp("work"), "stop": StopRequest()}
+    depths = depth_range(frames, None, seed=0)
+    options = {"depths": lambda: depths, "seed": 0, "folder": tmp_path_factory.mktemp("work"), "stop": StopRequest()}
 
     def photos():
         return photo_features([frame.image_path for frame in frames], encoder, ViewPolicy(240, 700))
@@ -143,7 +145,7 @@ def test_photos_that_all_look_away_from_each_other_have_no_landmarks(place, enco
     scene = place.with_frames(tuple(frames))
     normalization = Normalization.of_cameras(scene.centres(), metric=True)
     paths = [frame.image_path for frame in frames]
-    options = {"seed": 0, "folder": tmp_path, "stop": StopRequest()}
+    options = {"depths": lambda: DepthRange(10, 100), "seed": 0, "folder": tmp_path, "stop": StopRequest()}
     photos = functools.partial(photo_features, paths, encoder, ViewPolicy(240, 300))
     assert landmark_tracks(scene, photos, LandmarkConfig(), normalization, **options).share == 0
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tiny_place import WORKING, write_part
 
+from trigpoint import build_job
 from trigpoint.core.image import read_photo
 from trigpoint.core.pose import centre_distance, rotation_angle_deg
+from trigpoint.covisibility import graph
+from trigpoint.covisibility.depth_range import depth_range
 from trigpoint.data.readers import open_scene
 from trigpoint.data.synthetic.scene import SyntheticConfig, write_synthetic_scene
 from trigpoint.localization.localizer import Localizer
@@ -118,3 +123,20 @@ def test_known_depths_are_learned(tmp_path_factory, tmp_path):
             distances.append(np.linalg.norm(points - DepthImages().points(frame, found.image_px), axis=1))
         off[kind] = np.nanmedian(np.concatenate(distances))
     assert off["depth"] < 0.7 * off["none"], off
+
+
+def test_how_far_photos_see_is_found_out_once(room, tmp_path, monkeypatch):
+    """Scale, codes and landmarks of a place of unknown scale depend on it, and it may take reading a large model."""
+    asked = []
+
+    def counting(*arguments):
+        asked.append(arguments)
+        return depth_range(*arguments)
+
+    monkeypatch.setattr(build_job, "depth_range", counting)
+    monkeypatch.setattr(graph, "depth_range", counting)
+    scene = replace(open_scene(room), metric=False)
+    changes = (*TINY, "optimizer.batch=64", "global_encoding.min_photos=0", "landmarks.min_photos=2")
+    built = build_map(scene, tmp_path / "room.trig", preset="trig", overrides=changes).map
+    assert built.encoding is not None and built.config.loss.supervision == "landmarks"
+    assert len(asked) == 1

@@ -24,7 +24,7 @@ from trigpoint.core.image import read_photo
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.core.progress import console
 from trigpoint.core.scene import TEST, Frame, Scene
-from trigpoint.covisibility.depth_range import depth_range
+from trigpoint.covisibility.depth_range import DepthRange, depth_range
 from trigpoint.data.colmap_tracks import read_tracks, tracks_files
 from trigpoint.features.local import LocalEncoder
 from trigpoint.features.pca import Pca, fit_pca
@@ -162,7 +162,8 @@ class Job:
         watch.lap("features")
         scene = self.scene.with_frames(self.learned)
         config = self.config.landmarks
-        found = triangulate_photos(scene, photos, config, normalization, seed=self.seed, folder=work, stop=stop)
+        options = {"depths": lambda: self._depths, "seed": self.seed, "folder": work, "stop": stop}
+        found = triangulate_photos(scene, photos, config, normalization, **options)
         landmarks = build_landmarks(photos, found, config, seed=self.seed, place=scene.root)
         watch.lap("landmarks")
         samples = len(landmarks.seen)
@@ -212,8 +213,11 @@ class Job:
         """Depth from which the photos of a place of unknown scale see something, where its points or poses tell."""
         if self.scene.metric:
             return None
-        depths = depth_range(self.learned, read_tracks(self.scene), self.seed)
-        return None if depths.source == "spread" else depths.near
+        return None if self._depths.source == "spread" else self._depths.near
+
+    @cached_property
+    def _depths(self) -> DepthRange:
+        return depth_range(self.learned, read_tracks(self.scene), self.seed)
 
     @property
     def policy(self) -> ViewPolicy:
@@ -230,8 +234,8 @@ class Job:
     def _encodings(self, photos: Photos, work: Path) -> tuple[PlaceEncoding, PhotoEncodings]:
         scene = self.scene.with_frames(self.learned)
         config = self.config.global_encoding
-        make = functools.partial(build_encodings, scene, photos, config, seed=self.seed, folder=work, device=self.device)
-        return self.workers.first_then_all(make)
+        options = {"depths": lambda: self._depths, "seed": self.seed, "folder": work, "device": self.device}
+        return self.workers.first_then_all(functools.partial(build_encodings, scene, photos, config, **options))
 
     def _supervision(
         self, photos: Photos, normalization: Normalization, work: Path, stop: StopRequest
@@ -247,6 +251,7 @@ class Job:
             photos,
             self.config.landmarks,
             normalization,
+            depths=lambda: self._depths,
             seed=self.seed,
             folder=work,
             stop=stop,

@@ -12,10 +12,9 @@ from trigpoint.core.artifact import read_artifact, write_artifact
 from trigpoint.core.errors import MappingError
 from trigpoint.core.progress import console
 from trigpoint.core.scene import Scene
-from trigpoint.covisibility.depth_range import DepthRange, depth_range
+from trigpoint.covisibility.depth_range import DepthRange
 from trigpoint.covisibility.graph import CovisibilityGraph, NeighbourTable, build_graph
 from trigpoint.covisibility.spectral import spectral_codes
-from trigpoint.data.colmap_tracks import read_tracks
 from trigpoint.mapping.config import GlobalConfig
 from trigpoint.mapping.photo_encodings import PhotoEncodings
 from trigpoint.mapping.place_encoding import PlaceEncoding
@@ -35,6 +34,7 @@ def build_encodings(
     *,
     seed: int,
     folder: Path,
+    depths: Callable[[], DepthRange],
     device: torch.device | str = "cpu",
 ) -> tuple[PlaceEncoding, PhotoEncodings]:
     """Make the global encodings of a place, or read them from the work folder.
@@ -45,11 +45,12 @@ def build_encodings(
         config: of a kind other than ``"none"``.
         seed: seed of the map.
         folder: work folder.
+        depths: gives the depths at which the photos see something, unless the settings do; asked for codes.
         device: where codes are learned.
     """
     path = folder / _FILE
     if not path.exists():
-        _write(path, scene, photos(), config, seed, device)
+        _write(path, scene, photos(), config, seed, depths, device)
     tensors = read_artifact(path).tensors
     table = None
     if "indptr" in tensors:
@@ -65,7 +66,13 @@ def build_encodings(
 
 
 def _write(
-    path: Path, scene: Scene, photos: Sequence[SizedFeatures], config: GlobalConfig, seed: int, device: torch.device | str
+    path: Path,
+    scene: Scene,
+    photos: Sequence[SizedFeatures],
+    config: GlobalConfig,
+    seed: int,
+    depths: Callable[[], DepthRange],
+    device: torch.device | str,
 ) -> None:
     wanted = config.dim if config.kind == "descriptor" else config.descriptor_dim
     descriptor = fit_descriptor(config.descriptor, photos, wanted, seed)
@@ -76,7 +83,7 @@ def _write(
         }
         write_artifact(path, tensors, {})
         return
-    graph = _graph(scene, config, seed)
+    graph = _graph(scene, config, seed, depths())
     # Rounded as the map keeps them, so that training sees what a query will get.
     codes = torch.from_numpy(_codes(graph, config, seed, device)).half()
     place = PlaceEncoding(descriptor, RetrievalIndex(vectors.half()), codes)
@@ -85,7 +92,7 @@ def _write(
     write_artifact(path, tensors | {f"place.{key}": value for key, value in place.tensors().items()}, {})
 
 
-def _graph(scene: Scene, config: GlobalConfig, seed: int) -> CovisibilityGraph:
+def _graph(scene: Scene, config: GlobalConfig, seed: int, depths: DepthRange) -> CovisibilityGraph:
     """The covisibility graph; where too few photos overlap, with a lower threshold, which is said."""
     threshold = config.min_overlap
     while True:
@@ -96,7 +103,7 @@ def _graph(scene: Scene, config: GlobalConfig, seed: int) -> CovisibilityGraph:
                 method=config.overlap,
                 threshold=threshold,
                 seed=seed,
-                depths=_depths(scene, config, seed),
+                depths=DepthRange(config.depth_near or depths.near, config.depth_far or depths.far),
                 direction_weight=config.direction_weight,
             )
             if last or graph.degrees().mean() >= min(config.min_neighbours, (len(graph) - 1) / 2):
@@ -110,16 +117,6 @@ def _graph(scene: Scene, config: GlobalConfig, seed: int) -> CovisibilityGraph:
         said = f"{graph.edges} pairs of photos overlap by {threshold:.2f} or more"
         console().print(f"{said}, {alone} photos with none" if alone else said)
     return graph
-
-
-def _depths(scene: Scene, config: GlobalConfig, seed: int) -> DepthRange | None:
-    near, far = config.depth_near, config.depth_far
-    if near and far:
-        return DepthRange(near, far)
-    if not (near or far):
-        return None
-    found = depth_range(scene.posed(), read_tracks(scene), seed)
-    return DepthRange(near or found.near, far or found.far)
 
 
 def _codes(graph: CovisibilityGraph, config: GlobalConfig, seed: int, device: torch.device | str) -> np.ndarray:

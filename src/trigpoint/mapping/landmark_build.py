@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from trigpoint.core.artifact import read_artifact, write_artifact
 from trigpoint.core.errors import MappingError
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.core.scene import Scene
+from trigpoint.covisibility.depth_range import DepthRange
 from trigpoint.covisibility.graph import build_graph
 from trigpoint.features.extract import PhotoFeatures
 from trigpoint.mapping.landmark_config import LandmarkConfig
@@ -44,6 +45,7 @@ def triangulate_photos(
     config: LandmarkConfig,
     normalization: Normalization,
     *,
+    depths: Callable[[], DepthRange],
     seed: int,
     folder: Path,
     stop: StopRequest,
@@ -55,6 +57,7 @@ def triangulate_photos(
         photos: their local features, in the same order, with descriptors of unit length.
         config: settings.
         normalization: of the place.
+        depths: gives the depths at which the photos see something, which decide what is matched.
         seed: seed of the map.
         folder: work folder, which keeps the matches.
         stop: asks to stop.
@@ -63,7 +66,7 @@ def triangulate_photos(
         Interrupted: stopped on request.
     """
     keypoints = PosedKeypoints.of(scene.frames, [found for found, _ in photos], normalization)
-    matches = _matches(scene, photos, keypoints, config, seed, folder, stop)
+    matches = _matches(scene, photos, keypoints, config, depths, seed, folder, stop)
     return triangulate(
         keypoints,
         join_tracks(matches, keypoints.photo),
@@ -116,21 +119,22 @@ def _matches(
     photos: Sequence[SizedFeatures],
     keypoints: PosedKeypoints,
     config: LandmarkConfig,
+    depths: Callable[[], DepthRange],
     seed: int,
     folder: Path,
     stop: StopRequest,
 ) -> NDArray[np.int64]:
     path = folder / _MATCHES
     if not path.exists():
-        pairs = _pairs(scene, config, seed)
+        pairs = _pairs(scene, config, depths(), seed)
         write_artifact(path, {"matches": match_photos(photos, keypoints, pairs, config, stop)}, {})
     return read_artifact(path).tensors["matches"]
 
 
-def _pairs(scene: Scene, config: LandmarkConfig, seed: int) -> NDArray[np.int64]:
+def _pairs(scene: Scene, config: LandmarkConfig, depths: DepthRange, seed: int) -> NDArray[np.int64]:
     """Photos to match; none where no two photos overlap."""
     try:
-        graph = build_graph(scene, method="frustum", threshold=config.min_overlap, seed=seed)
+        graph = build_graph(scene, method="frustum", threshold=config.min_overlap, seed=seed, depths=depths)
     except MappingError as error:
         if error.code != "TP-625":
             raise

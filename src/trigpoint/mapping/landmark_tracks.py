@@ -11,6 +11,7 @@ import numpy as np
 from trigpoint.core.artifact import Artifact, read_artifact, write_artifact
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.core.scene import Scene
+from trigpoint.covisibility.depth_range import DepthRange
 from trigpoint.data.colmap_tracks import Observations, Tracks
 from trigpoint.mapping.landmark_build import triangulate_photos, unit_length
 from trigpoint.mapping.landmark_config import LandmarkConfig
@@ -45,6 +46,7 @@ def landmark_tracks(
     config: LandmarkConfig,
     normalization: Normalization,
     *,
+    depths: Callable[[], DepthRange],
     seed: int,
     folder: Path,
     stop: StopRequest,
@@ -56,6 +58,7 @@ def landmark_tracks(
         photos: gives their local features, in the same order.
         config: settings.
         normalization: of the place.
+        depths: gives the depths at which the photos see something.
         seed: seed of the map.
         folder: work folder.
         stop: asks to stop.
@@ -66,7 +69,8 @@ def landmark_tracks(
     path = folder / _TRACKS
     if not path.exists():
         features = unit_length(photos())
-        found = triangulate_photos(scene, features, config, normalization, seed=seed, folder=folder, stop=stop)
+        options = {"depths": depths, "seed": seed, "folder": folder, "stop": stop}
+        found = triangulate_photos(scene, features, config, normalization, **options)
         sightings, first = found.sightings, np.cumsum([0, *(len(each) for each, _ in features)])
         # By photo, and by landmark within each.
         order = np.argsort(sightings.photo, kind="stable")

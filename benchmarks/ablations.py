@@ -20,11 +20,11 @@ from sets import NAMES
 from trigpoint.core.artifact import write_json
 from trigpoint.mapping.scene_map import load_map, save_map
 
-# Name of the variant: preset, what is changed. "with" variants are the presets themselves.
+# Name of the variant: preset, what is changed.
 VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "glace": ("glace-compact", ()),
     "glace without feature diffusion": ("glace-compact", ("global_encoding.noise=0",)),
-    "glace without position decoder": ("glace-compact", ("head.clusters=1",)),
+    "glace with position decoder": ("glace-compact", ("head.clusters=20",)),
     "rscore": ("rscore-compact", ()),
     "rscore with retrieval descriptors": ("rscore-compact", ("global_encoding.kind=descriptor",)),
     "rscore with spectral codes": ("rscore-compact", ("global_encoding.codes=spectral",)),

@@ -45,9 +45,11 @@ def test_a_valid_point(norm, distance, progress):
 
 # Behind the camera: pulled to 10 units along the ray (0.2, -0.1): (2, -1, 10), from (1, 1, -5).
 @pytest.mark.parametrize(("norm", "pull"), [(1, 1 + 2 + 15.0), (2, math.sqrt(1 + 4 + 225))])
-def test_an_invalid_point(norm, pull):
-    terms = reprojection_loss(points_at((1.0, 1.0, -5.0)), targets_for([(0.2, -0.1)]), LossConfig(norm=norm), 0.3)
-    assert float(terms.loss.detach()) == pytest.approx(pull, rel=1e-12)
+@pytest.mark.parametrize("weight", [1.0, 10.0])
+def test_an_invalid_point(norm, pull, weight):
+    config = LossConfig(norm=norm, pull_weight=weight)
+    terms = reprojection_loss(points_at((1.0, 1.0, -5.0)), targets_for([(0.2, -0.1)]), config, 0.3)
+    assert float(terms.loss.detach()) == pytest.approx(weight * pull, rel=1e-12)
     assert float(terms.valid_share) == float(terms.inlier_share) == 0
 
 

@@ -98,6 +98,6 @@ def reprojection_loss(
     error = robust(distance_px, soft_clamp_px(term, progress), term.robust)
     default = config.depth_target * torch.cat([targets.rays, torch.ones_like(depth)], dim=1)
     pull = (default - in_cam).abs().sum(dim=1) if config.norm == 1 else (default - in_cam).norm(dim=1)
-    loss = torch.where(valid, error, pull).sum() / len(points)
+    loss = torch.where(valid, error, config.pull_weight * pull).sum() / len(points)
     close = valid & (residual_px.detach().norm(dim=1) < 10)
     return LossTerms(loss, close.float().mean(), valid.float().mean())

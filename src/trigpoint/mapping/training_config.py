@@ -108,6 +108,7 @@ class LossConfig:
         depth_min: closest valid depth.
         depth_max: furthest valid depth.
         depth_target: depth towards which points without a valid reprojection are pulled.
+        pull_weight: px that a unit of distance to that depth costs. 1 as published.
         hard_clamp_px: residuals above this are not valid.
     """
 
@@ -121,11 +122,12 @@ class LossConfig:
     depth_min: float = 0.1
     depth_max: float = 1000.0
     depth_target: float = 10.0
+    pull_weight: float = 1.0
     hard_clamp_px: float = 1000.0
 
     def __post_init__(self) -> None:
         require(self.norm in (1, 2), "loss.norm", self.norm, "1 or 2")
-        for name in ("depth_min", "depth_target", "hard_clamp_px"):
+        for name in ("depth_min", "depth_target", "pull_weight", "hard_clamp_px"):
             value = getattr(self, name)
             require(0 < value < math.inf, f"loss.{name}", value, "positive")
         require(0 <= self.tie_share <= 1, "loss.tie_share", self.tie_share, "0 to 1")

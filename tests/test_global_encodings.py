@@ -7,6 +7,7 @@ import pytest
 import torch
 from tiny_place import CHEAP
 
+from trigpoint.core.errors import MappingError
 from trigpoint.covisibility.depth_range import DepthRange
 from trigpoint.data.readers import open_scene
 from trigpoint.localization.localizer import Localizer
@@ -131,16 +132,38 @@ def test_small_places_do_without_codes():
     assert fitted_to(trig, 4000).global_encoding.dim == 64
 
 
-@pytest.mark.parametrize(("near", "far"), [(0.0, 0.0), (0.2, 0.0), (0.0, 8.0), (0.2, 8.0)])
-def test_depths_that_are_not_given_come_from_the_data(near, far, room, monkeypatch):
-    asked = []
+FOUND = DepthRange(1.0, 4.0, "points")
+
+
+@pytest.mark.parametrize(
+    ("near", "far", "expected"),
+    [
+        (0.0, 0.0, FOUND),
+        (0.2, 0.0, DepthRange(0.2, 4.0)),
+        (0.0, 8.0, DepthRange(1.0, 8.0)),
+        (0.2, 8.0, DepthRange(0.2, 8.0)),
+    ],
+)
+def test_depths_that_are_not_given_come_from_the_data(near, far, expected, room, monkeypatch):
+    used, asked = [], []
     original = encoding_build.build_graph
 
     def noting(scene, **named):
-        asked.append(named["depths"])
+        used.append(named["depths"])
         return original(scene, **named)
 
+    def found():
+        asked.append(FOUND)
+        return FOUND
+
     monkeypatch.setattr(encoding_build, "build_graph", noting)
-    scene = open_scene(room)
-    encoding_build._graph(scene, GlobalConfig(kind="codes", depth_near=near, depth_far=far), 0, DepthRange(1.0, 4.0))
-    assert asked == [DepthRange(near or 1.0, far or 4.0)]
+    encoding_build._graph(open_scene(room), GlobalConfig(kind="codes", depth_near=near, depth_far=far), 0, found)
+    assert used == [expected]
+    assert bool(asked) == (not near or not far)
+
+
+def test_overlap_from_tracks_needs_no_depths(room):
+    with pytest.raises(MappingError, match="TP-623"):
+        encoding_build._graph(
+            open_scene(room), GlobalConfig(kind="codes", overlap="tracks"), 0, lambda: pytest.fail("asked")
+        )

@@ -45,7 +45,7 @@ def build_encodings(
         config: of a kind other than ``"none"``.
         seed: seed of the map.
         folder: work folder.
-        depths: gives the depths at which the photos see something, unless the settings do; asked for codes.
+        depths: gives the depths at which the photos see something; asked only if codes need them and settings do not say.
         device: where codes are learned.
     """
     path = folder / _FILE
@@ -83,7 +83,7 @@ def _write(
         }
         write_artifact(path, tensors, {})
         return
-    graph = _graph(scene, config, seed, depths())
+    graph = _graph(scene, config, seed, depths)
     # Rounded as the map keeps them, so that training sees what a query will get.
     codes = torch.from_numpy(_codes(graph, config, seed, device)).half()
     place = PlaceEncoding(descriptor, RetrievalIndex(vectors.half()), codes)
@@ -92,9 +92,9 @@ def _write(
     write_artifact(path, tensors | {f"place.{key}": value for key, value in place.tensors().items()}, {})
 
 
-def _graph(scene: Scene, config: GlobalConfig, seed: int, depths: DepthRange) -> CovisibilityGraph:
+def _graph(scene: Scene, config: GlobalConfig, seed: int, depths: Callable[[], DepthRange]) -> CovisibilityGraph:
     """The covisibility graph; where too few photos overlap, with a lower threshold, which is said."""
-    threshold = config.min_overlap
+    threshold, limits = config.min_overlap, _limits(config, depths)
     while True:
         last = threshold < _LOWEST_OVERLAP
         try:
@@ -103,7 +103,7 @@ def _graph(scene: Scene, config: GlobalConfig, seed: int, depths: DepthRange) ->
                 method=config.overlap,
                 threshold=threshold,
                 seed=seed,
-                depths=DepthRange(config.depth_near or depths.near, config.depth_far or depths.far),
+                depths=limits,
                 direction_weight=config.direction_weight,
             )
             if last or graph.degrees().mean() >= min(config.min_neighbours, (len(graph) - 1) / 2):
@@ -117,6 +117,16 @@ def _graph(scene: Scene, config: GlobalConfig, seed: int, depths: DepthRange) ->
         said = f"{graph.edges} pairs of photos overlap by {threshold:.2f} or more"
         console().print(f"{said}, {alone} photos with none" if alone else said)
     return graph
+
+
+def _limits(config: GlobalConfig, depths: Callable[[], DepthRange]) -> DepthRange | None:
+    near, far = config.depth_near, config.depth_far
+    if config.overlap == "tracks":
+        return None
+    if near and far:
+        return DepthRange(near, far)
+    found = depths()
+    return DepthRange(near or found.near, far or found.far) if near or far else found
 
 
 def _codes(graph: CovisibilityGraph, config: GlobalConfig, seed: int, device: torch.device | str) -> np.ndarray:

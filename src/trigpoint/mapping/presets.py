@@ -96,8 +96,8 @@ _ALL = (
         _COMPACT,
         preset="glace-compact",
         # A network that is told which photo it looks at learns photos by heart, and never leaves the cameras where depth
-        # adjustment makes near points cheap, or several cluster centres let it choose. VLAD's descriptors of one room are
-        # all but orthogonal: fewer of their numbers, and more noise.
+        # adjustment makes near points cheap. VLAD's descriptors of one room are all but orthogonal: fewer of their numbers,
+        # and more noise. One centre: with more, and several places in one map, all points of a place can end far away.
         global_encoding=GlobalConfig(kind="descriptor", dim=32, noise=0.2),
         loss=replace(_COMPACT.loss, final=replace(_COMPACT.loss.final, tau_start_px=100.0, depth_sigma=0.0)),
     ),

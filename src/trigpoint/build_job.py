@@ -162,8 +162,9 @@ class Job:
         watch.lap("features")
         scene = self.scene.with_frames(self.learned)
         config = self.config.landmarks
-        options = {"depths": lambda: self._depths, "seed": self.seed, "folder": work, "stop": stop}
-        found = triangulate_photos(scene, photos, config, normalization, **options)
+        found = triangulate_photos(
+            scene, photos, config, normalization, depths=self._depths, seed=self.seed, folder=work, stop=stop
+        )
         landmarks = build_landmarks(photos, found, config, seed=self.seed, place=scene.root)
         watch.lap("landmarks")
         samples = len(landmarks.seen)
@@ -213,11 +214,13 @@ class Job:
         """Depth from which the photos of a place of unknown scale see something, where its points or poses tell."""
         if self.scene.metric:
             return None
-        return None if self._depths.source == "spread" else self._depths.near
+        depths = self._depths()
+        return None if depths.source == "spread" else depths.near
 
     @cached_property
-    def _depths(self) -> DepthRange:
-        return depth_range(self.learned, read_tracks(self.scene), self.seed)
+    def _depths(self) -> Callable[[], DepthRange]:
+        """Gives how far the learned photos see, found out when it is first asked for."""
+        return functools.cache(lambda: depth_range(self.learned, read_tracks(self.scene), self.seed))
 
     @property
     def policy(self) -> ViewPolicy:
@@ -234,8 +237,17 @@ class Job:
     def _encodings(self, photos: Photos, work: Path) -> tuple[PlaceEncoding, PhotoEncodings]:
         scene = self.scene.with_frames(self.learned)
         config = self.config.global_encoding
-        options = {"depths": lambda: self._depths, "seed": self.seed, "folder": work, "device": self.device}
-        return self.workers.first_then_all(functools.partial(build_encodings, scene, photos, config, **options))
+        make = functools.partial(
+            build_encodings,
+            scene,
+            photos,
+            config,
+            seed=self.seed,
+            folder=work,
+            depths=self._depths,
+            device=self.device,
+        )
+        return self.workers.first_then_all(make)
 
     def _supervision(
         self, photos: Photos, normalization: Normalization, work: Path, stop: StopRequest
@@ -251,7 +263,7 @@ class Job:
             photos,
             self.config.landmarks,
             normalization,
-            depths=lambda: self._depths,
+            depths=self._depths,
             seed=self.seed,
             folder=work,
             stop=stop,

@@ -16,7 +16,7 @@ from trigpoint.core.image import IMAGE_SUFFIXES
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import Frame, Scene
 from trigpoint.data.builder import SceneBuilder
-from trigpoint.data.colmap_model import announced_images, count_images, find_models, is_binary, load_model
+from trigpoint.data.colmap_model import announced_images, find_models, fullest_model, is_binary, load_model
 from trigpoint.data.format import Reader, ReadOptions
 from trigpoint.data.textfiles import is_file, read_json, rigid_from_quaternion
 
@@ -37,8 +37,7 @@ def read(path: Path, options: ReadOptions) -> Scene:
         TrigpointError: a photo, pose or camera cannot be used, as ``SceneBuilder.build``.
     """
     models = find_models(path)
-    # max() keeps the first, lowest-numbered of equals.
-    model = max(models, key=count_images)
+    model = fullest_model(models)
     builder = SceneBuilder(path, "colmap", metric=_is_metric(model), options=options)
     if len(models) > 1:
         place = model.relative_to(path).as_posix()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,12 @@ def find_models(path: Path) -> list[Path]:
     return []
 
 
-def count_images(folder: Path) -> int:
+def fullest_model(models: Sequence[Path]) -> Path:
+    """Of some models, at least one, that with the most images; the first of equals, which is the lowest-numbered."""
+    return max(models, key=_count_images)
+
+
+def _count_images(folder: Path) -> int:
     """Number of images that a model announces; 0 for one that cannot be read."""
     try:
         if is_binary(folder):

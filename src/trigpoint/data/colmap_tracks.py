@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from trigpoint.core.errors import SceneError
 from trigpoint.core.scene import Scene
-from trigpoint.data.colmap_model import count_images, find_models, load_model
+from trigpoint.data.colmap_model import find_models, fullest_model, load_model
 
 Array = NDArray[np.float64]
 
@@ -79,7 +79,8 @@ def read_tracks(scene: Scene) -> Tracks | None:
 
 def _model_of(scene: Scene) -> Path | None:
     """The folder of the model that a COLMAP scene is read from; None for other scenes, or where it is gone."""
-    return max(find_models(scene.root), key=count_images, default=None) if scene.format == "colmap" else None
+    models = find_models(scene.root) if scene.format == "colmap" else []
+    return fullest_model(models) if models else None
 
 
 def _points(reconstruction: Any) -> tuple[NDArray[np.int64], Array, Array]:

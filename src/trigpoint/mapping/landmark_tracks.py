@@ -69,8 +69,9 @@ def landmark_tracks(
     path = folder / _TRACKS
     if not path.exists():
         features = unit_length(photos())
-        options = {"depths": depths, "seed": seed, "folder": folder, "stop": stop}
-        found = triangulate_photos(scene, features, config, normalization, **options)
+        found = triangulate_photos(
+            scene, features, config, normalization, depths=depths, seed=seed, folder=folder, stop=stop
+        )
         sightings, first = found.sightings, np.cumsum([0, *(len(each) for each, _ in features)])
         # By photo, and by landmark within each.
         order = np.argsort(sightings.photo, kind="stable")

@@ -28,7 +28,7 @@ from trigpoint.covisibility.graph import METHODS, CovisibilityGraph, build_graph
 from trigpoint.covisibility.node2vec import node2vec_codes
 from trigpoint.covisibility.quality import average_precision
 from trigpoint.covisibility.spectral import spectral_codes
-from trigpoint.data.readers import open_scene
+from trigpoint.formats.readers import open_scene
 
 SETS = ("redkitchen_ace", "bonsai_colmap", "fox_nerfstudio", "redkitchen_poses")
 

@@ -23,12 +23,12 @@ import torch
 from sets import NAMES, place_of_set, recalls, strangers_of, trust
 
 import trigpoint
+from trigpoint.build.pipeline import build_map
 from trigpoint.core.artifact import write_json
-from trigpoint.data.readers import open_scene
 from trigpoint.evaluation.map_evaluation import evaluate_map
+from trigpoint.formats.readers import open_scene
 from trigpoint.localization.localizer import Localizer
 from trigpoint.mapping.presets import DEFAULT_PRESET
-from trigpoint.pipeline import build_map
 
 
 def main() -> None:

@@ -14,10 +14,10 @@ from pathlib import Path
 from PIL import Image
 
 from trigpoint.core.artifact import write_bytes
-from trigpoint.data.synthetic.scene import SyntheticConfig, build_place, synthetic_camera
-from trigpoint.data.synthetic.views import mapping_views
+from trigpoint.synthetic.scene import SyntheticConfig, build_place, synthetic_camera
+from trigpoint.synthetic.views import mapping_views
 
-FOLDER = Path(__file__).resolve().parents[1] / "src" / "trigpoint" / "localization" / "elsewhere"
+FOLDER = Path(__file__).resolve().parents[1] / "src" / "trigpoint" / "localization" / "negative_images"
 # Nobody maps these places: synthetic scenes are made with small seeds.
 _SEED = 7_300_421
 _PHOTOS = 4

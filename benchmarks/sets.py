@@ -11,10 +11,10 @@ import numpy as np
 import trigpoint
 from trigpoint.core.image import IMAGE_SUFFIXES, image_size
 from trigpoint.core.localization import OK, Localization
-from trigpoint.data.joint import JointPlace, place_of, write_joint
-from trigpoint.data.readers import open_scene
 from trigpoint.evaluation.evaluate import Evaluation
 from trigpoint.evaluation.metrics import expected_calibration_error
+from trigpoint.formats.joint import JointPlace, place_of, write_joint
+from trigpoint.formats.readers import open_scene
 from trigpoint.localization.intrinsics import guess_focal_px
 from trigpoint.localization.localizer import Localizer
 

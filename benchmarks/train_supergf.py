@@ -26,17 +26,17 @@ from trigpoint.core.artifact import write_json
 from trigpoint.core.camera import Camera
 from trigpoint.core.progress import progress
 from trigpoint.core.scene import TEST, Frame
-from trigpoint.data.readers import open_scene
-from trigpoint.data.synthetic.place import PLACES, build_place
-from trigpoint.data.synthetic.scene import FOCAL_WIDTH_PX, SyntheticConfig, write_synthetic_scene
 from trigpoint.features.encoders import load_encoder
+from trigpoint.formats.readers import open_scene
 from trigpoint.retrieval.descriptor import GlobalDescriptor, fit_descriptor
 from trigpoint.retrieval.evaluation import RetrievalScore, evaluate_descriptor
-from trigpoint.retrieval.photos import SizedFeatures, ViewPolicy, photo_features
+from trigpoint.retrieval.image_features import SizedFeatures, ViewPolicy, photo_features
 from trigpoint.retrieval.supergf.build import TrainedAggregator, train_aggregator
 from trigpoint.retrieval.supergf.config import RECIPES, VARIANTS, SuperGFRecipe
 from trigpoint.retrieval.supergf.descriptor import SuperGF
 from trigpoint.retrieval.supergf.labels import labels_from_overlaps
+from trigpoint.synthetic.scene import FOCAL_WIDTH_PX, SyntheticConfig, write_synthetic_scene
+from trigpoint.synthetic.world import PLACES, build_place
 
 WIDTH, HEIGHT = 640, 480
 # Depth is compared at a tenth of the size, with this relative tolerance.

@@ -22,13 +22,13 @@ from trigpoint.core.artifact import write_json
 from trigpoint.core.image import IMAGE_SUFFIXES, read_photo
 from trigpoint.core.progress import progress
 from trigpoint.core.randomness import torch_generator
-from trigpoint.data.synthetic.scene import SyntheticConfig, write_synthetic_scene
 from trigpoint.features.encoders import load_encoder
 from trigpoint.features.extract import extract_features
 from trigpoint.features.views import plain_view
 from trigpoint.mapping.head import Head, make_head
 from trigpoint.mapping.optimizer import Optimizer
 from trigpoint.mapping.training_config import HeadConfig, OptimizerConfig
+from trigpoint.synthetic.scene import SyntheticConfig, write_synthetic_scene
 
 PHOTOS, COLUMNS, SPACING = 19, 5, 5.0
 # A photo of 640 px is 4 units wide: errors are printed in px.

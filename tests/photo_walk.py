@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from trigpoint.core.progress import set_quiet
-from trigpoint.data.synthetic.place import build_place
-from trigpoint.data.synthetic.scene import SyntheticConfig, encode_photo, synthetic_camera
-from trigpoint.data.synthetic.views import mapping_views
+from trigpoint.synthetic.scene import SyntheticConfig, encode_photo, synthetic_camera
+from trigpoint.synthetic.views import mapping_views
+from trigpoint.synthetic.world import build_place
 
 
 def write_walk(folder: Path, count: int = 12, of: int = 90, seed: int = 3) -> dict[str, np.ndarray]:

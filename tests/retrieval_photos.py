@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from trigpoint.features.extract import PhotoFeatures
-from trigpoint.retrieval.photos import SizedFeatures
+from trigpoint.retrieval.image_features import SizedFeatures
 
 SIZE = (640, 480)
 

@@ -15,7 +15,7 @@ from PIL import Image
 from trigpoint.core.errors import TrigpointError
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import Scene
-from trigpoint.data.readers import open_scene
+from trigpoint.formats.readers import open_scene
 
 SIZE = (64, 48)
 SEVEN_SCENES_SIZE = (640, 480)

@@ -23,6 +23,9 @@ def module_name(path):
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+MODULES = {module_name(path) for path in FILES}
+
+
 def imported_modules(path):
     """(line, module) of every import anywhere in a file, those inside functions included."""
     package = module_name(path) if path.name == "__init__.py" else module_name(path).rpartition(".")[0]
@@ -32,8 +35,11 @@ def imported_modules(path):
         elif isinstance(node, ast.ImportFrom):
             above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             base = ".".join([*above, *([node.module] if node.module else [])])
-            yield node.lineno, base
-            yield from ((node.lineno, f"{base}.{alias.name}") for alias in node.names)
+            names = [f"{base}.{alias.name}" for alias in node.names]
+            # ``from trigpoint.formats import ace`` imports the module ace and needs nothing of the folder's own.
+            if not all(name in MODULES for name in names):
+                yield node.lineno, base
+            yield from ((node.lineno, name) for name in names)
 
 
 def dotted_name(node):

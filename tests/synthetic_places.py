@@ -6,7 +6,7 @@ import numpy as np
 
 from trigpoint.core.camera import Camera
 from trigpoint.core.pose import Pose
-from trigpoint.data.synthetic.scene import SyntheticConfig, SyntheticPlace, build_place, synthetic_camera
+from trigpoint.synthetic.scene import SyntheticConfig, SyntheticPlace, build_place, synthetic_camera
 
 PINHOLE = synthetic_camera(SyntheticConfig(width=320, height=240))
 DISTORTED = synthetic_camera(SyntheticConfig(width=320, height=240, camera_model="OPENCV"))

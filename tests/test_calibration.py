@@ -11,15 +11,15 @@ import torch
 from image_files import photo_pixels
 from tiny_place import CHEAP, settings, write_part
 
-from trigpoint.build_job import Job
+from trigpoint.build.job import Job
 from trigpoint.cli import run
 from trigpoint.core.errors import ConfigError
 from trigpoint.core.image import Photo
 from trigpoint.core.pose import Pose
-from trigpoint.data.readers import open_scene
-from trigpoint.localization.calibration import MIRRORED, PHOTOGRAPHS, SCRAMBLED, SYNTHETIC, calibration_of, unseen_photos
-from trigpoint.localization.wrong_photos import TILES, mirrored, photographs, scrambled, synthetic_photos
-from trigpoint.mapping.calibration import Calibration, UnseenPhotos
+from trigpoint.formats.readers import open_scene
+from trigpoint.localization.acceptance import MIRRORED, PHOTOGRAPHS, SCRAMBLED, SYNTHETIC, calibration_of, unseen_photos
+from trigpoint.localization.negatives import TILES, mirrored, photographs, scrambled, synthetic_photos
+from trigpoint.mapping.acceptance import Calibration, UnseenPhotos
 from trigpoint.mapping.config import fitted_to
 from trigpoint.mapping.parallel import ALONE
 from trigpoint.mapping.presets import preset_config

@@ -275,7 +275,7 @@ def test_stopping_is_not_an_error(monkeypatch, capsys):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("trigpoint.describe.weights_report", stop)
+    monkeypatch.setattr("trigpoint.commands.describe.weights_report", stop)
     assert run(["weights"]) == 130
     assert "Stopped" in capsys.readouterr().err
 

@@ -12,24 +12,24 @@ from fake_localizer import Answer, FakeLocalizer, make_frames
 from rich.console import Console
 from tiny_place import CHEAP, settings
 
-from trigpoint import comparison
+from trigpoint.build.kept_maps import kept_map
 from trigpoint.cli import run
+from trigpoint.commands import comparison
 from trigpoint.core.errors import ConfigError, MappingError, OutputError
 from trigpoint.core.interrupt import Interrupted
-from trigpoint.data.readers import open_scene
 from trigpoint.evaluation.evaluate import evaluate
 from trigpoint.evaluation.metrics import METRIC_THRESHOLDS, Threshold
-from trigpoint.evaluation.trial_report import (
+from trigpoint.evaluation.trials import Spread, Summary, Trial, check_choice, run_trials
+from trigpoint.formats.readers import open_scene
+from trigpoint.localization.agreement import keypoint_agreement
+from trigpoint.localization.localizer import Localizer
+from trigpoint.report.trial_report import (
     comparison_document,
     print_comparison,
     problems,
     table_rows,
     write_comparison,
 )
-from trigpoint.evaluation.trials import Spread, Summary, Trial, check_choice, run_trials
-from trigpoint.kept_maps import kept_map
-from trigpoint.localization.agreement import keypoint_agreement
-from trigpoint.localization.localizer import Localizer
 
 FACTS = {"task": {"place": "office & <attic>"}, "machine": {"CPU count": "2"}}
 
@@ -251,7 +251,7 @@ def test_maps_are_used_again(compared, room, tmp_path, monkeypatch):
         path.with_suffix(suffix).write_bytes((compared[1] / path.with_suffix(suffix).name).read_bytes())
     scene = open_scene(room)
     same = {"preset": "ace-compact", "overrides": CHEAP}
-    monkeypatch.setattr("trigpoint.kept_maps.build_map", lambda *_, **__: pytest.fail("built again"))
+    monkeypatch.setattr("trigpoint.build.kept_maps.build_map", lambda *_, **__: pytest.fail("built again"))
     first = kept_map(scene, path, **same)
     assert first.reused and first.seconds == json.loads(path.with_suffix(".json").read_text())["mapping_seconds"]
     for damage in ('{"map_id": "other", "mapping_seconds": 3}', "{", "[]"):
@@ -264,7 +264,7 @@ def test_maps_are_used_again(compared, room, tmp_path, monkeypatch):
     def build(*_, **__):
         raise Built
 
-    monkeypatch.setattr("trigpoint.kept_maps.build_map", build)
+    monkeypatch.setattr("trigpoint.build.kept_maps.build_map", build)
     others = [
         {**same, "seed": 1},
         {**same, "overrides": (*CHEAP, "optimizer.steps=61")},

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scene_files import COUNT, FOCAL, WRITERS, colmap_38_files, edit, error, write_colmap_38, write_colmap_text
 
-from trigpoint.data.readers import open_scene
+from trigpoint.formats.readers import open_scene
 
 
 def edit_json(file: Path, change: Callable[[dict], object]) -> None:

@@ -12,7 +12,7 @@ from scene_files import COUNT, SIZE, WRITERS, edit, error, poses, write_matrix, 
 
 from trigpoint.core.errors import TrigpointError
 from trigpoint.core.scene import Scene
-from trigpoint.data.readers import open_scene
+from trigpoint.formats.readers import open_scene
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 from dataset_server import tar_bytes, zip_bytes
 
 from trigpoint.core.errors import OutputError, SceneError
-from trigpoint.data.catalogue import download
-from trigpoint.data.catalogue.archive import unpack
+from trigpoint.datasets import download
+from trigpoint.datasets.archive import unpack
 
 MAKERS = {"zip": zip_bytes, "tar": tar_bytes}
 

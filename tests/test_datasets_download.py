@@ -13,8 +13,8 @@ import pytest
 from dataset_server import FileServer
 
 from trigpoint.core.errors import OutputError, SceneError
-from trigpoint.data.catalogue import download
-from trigpoint.data.catalogue.download import fetch, require_room
+from trigpoint.datasets import download
+from trigpoint.datasets.download import fetch, require_room
 
 DATA = np.random.default_rng(0).bytes(300_000)
 SHA256 = hashlib.sha256(DATA).hexdigest()

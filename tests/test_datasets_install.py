@@ -14,11 +14,11 @@ from scene_files import poses, write_sevenscenes
 from trigpoint.cli import run
 from trigpoint.core.errors import SceneError
 from trigpoint.core.progress import set_quiet
-from trigpoint.data.catalogue import entries
-from trigpoint.data.catalogue.entries import DataSet, RemoteFile, catalogue, find_data_set
-from trigpoint.data.catalogue.install import RECORD, install, present_scenes
-from trigpoint.data.joint import read_joint
-from trigpoint.data.readers import READERS, open_scene
+from trigpoint.datasets import entries
+from trigpoint.datasets.entries import DataSet, RemoteFile, catalogue, find_data_set
+from trigpoint.datasets.install import RECORD, install, present_scenes
+from trigpoint.formats.joint import read_joint
+from trigpoint.formats.readers import READERS, open_scene
 
 
 def sevenscenes_zip(folder):

@@ -11,8 +11,8 @@ import pytest
 from preset_table import table
 
 from trigpoint.commands import VERBS
-from trigpoint.data.readers import READERS
 from trigpoint.features.encoders import ENCODERS
+from trigpoint.formats.readers import READERS
 from trigpoint.mapping.presets import DEFAULT_PRESET, PRESETS, preset_config
 
 ROOT = Path(__file__).parents[1]

@@ -14,7 +14,7 @@ from tiny_place import WORKING, settings
 from trigpoint.cli import run
 from trigpoint.core.artifact import read_artifact, write_artifact
 from trigpoint.core.pose import Pose, centre_distance
-from trigpoint.data.readers import open_scene
+from trigpoint.formats.readers import open_scene
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 

@@ -14,7 +14,7 @@ from trigpoint.core.errors import ConfigError, ImageError, SceneError
 from trigpoint.core.localization import REJECTED
 from trigpoint.evaluation.evaluate import evaluate
 from trigpoint.evaluation.metrics import METRIC_THRESHOLDS, Threshold
-from trigpoint.evaluation.tables import print_evaluation, ranked
+from trigpoint.report.tables import print_evaluation, ranked
 
 FRAMES = make_frames(8)
 ANSWERS = {

@@ -14,21 +14,21 @@ from PIL import Image
 from scene_files import poses, write_ace, write_colmap, write_nerfstudio, write_photo, write_sevenscenes, write_tum
 
 from trigpoint.cli import run
+from trigpoint.commands import map_export
+from trigpoint.commands.map_export import MapPoints, export_map
 from trigpoint.core.camera import Camera, camera_model_names, parameter_names
 from trigpoint.core.errors import ConfigError, OutputError
 from trigpoint.core.localization import FAILED, OK, REJECTED
 from trigpoint.core.pose import centre_distance, rotation_angle_deg
 from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
-from trigpoint.data.export.place import export_place
-from trigpoint.data.export.ply import ply_bytes
-from trigpoint.data.readers import open_scene
-from trigpoint.evaluation import map_export
-from trigpoint.evaluation.map_export import MapPoints, export_map
-from trigpoint.evaluation.point_picture import points_png
+from trigpoint.formats.export.ply import ply_bytes
+from trigpoint.formats.export.scene import export_place
+from trigpoint.formats.readers import open_scene
 from trigpoint.localization.export_results import export_results
 from trigpoint.localization.pointcloud import PointCloud
 from trigpoint.localization.read_results import read_tum
 from trigpoint.localization.results import write_results
+from trigpoint.report.point_picture import points_png
 
 FOLDERS = ("colmap", "nerfstudio", "tum")
 WRITERS = {

@@ -7,15 +7,15 @@ import pytest
 import torch
 from tiny_place import CHEAP
 
+from trigpoint.build.pipeline import build_map
 from trigpoint.core.errors import MappingError
 from trigpoint.covisibility.depth_range import DepthRange
-from trigpoint.data.readers import open_scene
+from trigpoint.formats.readers import open_scene
 from trigpoint.localization.localizer import Localizer
 from trigpoint.mapping import encoding_build
 from trigpoint.mapping.config import GlobalConfig, fitted_to
 from trigpoint.mapping.presets import PRESETS, preset_config
 from trigpoint.mapping.scene_map import load_map, map_bytes
-from trigpoint.pipeline import build_map
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 

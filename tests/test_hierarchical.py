@@ -8,8 +8,8 @@ import pytest
 
 from trigpoint.cli import run
 from trigpoint.core.artifact import read_artifact, write_artifact
-from trigpoint.data.synthetic.scene import SyntheticConfig, write_synthetic_scene
 from trigpoint.mapping.scene_map import load_map
+from trigpoint.synthetic.scene import SyntheticConfig, write_synthetic_scene
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -77,7 +77,7 @@ def test_a_map_of_landmarks_is_checked_by_forgetting_photos(landmark_map):
 
 
 def test_the_point_cloud_is_landmarks(room, landmark_map):
-    from trigpoint.data.readers import open_scene
+    from trigpoint.formats.readers import open_scene
     from trigpoint.localization.localizer import Localizer
     from trigpoint.localization.pointcloud import implicit_points
 

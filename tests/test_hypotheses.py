@@ -13,7 +13,7 @@ from trigpoint.core.pose import Pose
 from trigpoint.localization import hypotheses as module
 from trigpoint.localization.hypotheses import TrialOptions, choose_hypothesis
 from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions, solve_pnp
-from trigpoint.mapping.calibration import Calibration
+from trigpoint.mapping.acceptance import Calibration
 from trigpoint.mapping.scene_map import Hypothesis
 
 CAMERA = PinholeIntrinsics(520.0, 530.0, 315.0, 250.0)

@@ -17,11 +17,11 @@ from scipy.spatial.transform import Rotation
 from trigpoint.core.camera import Camera
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import Frame, Scene
-from trigpoint.data import inspect
-from trigpoint.data.epipolar import EpipolarCheck, check_epipolar, fundamental_matrix
-from trigpoint.data.inspect import SceneReport, describe_scene
-from trigpoint.data.neighbours import nearest_photos
-from trigpoint.data.readers import open_scene
+from trigpoint.diagnosis import inspect
+from trigpoint.diagnosis.epipolar import EpipolarCheck, check_epipolar, fundamental_matrix
+from trigpoint.diagnosis.inspect import SceneReport, describe_scene
+from trigpoint.diagnosis.neighbours import nearest_photos
+from trigpoint.formats.readers import open_scene
 
 WIDTH, HEIGHT = 320, 240
 CAMERA = Camera("OPENCV", WIDTH, HEIGHT, (280.0, 290.0, 155.0, 124.0, -0.1, 0.02, 0.001, -0.002))

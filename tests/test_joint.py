@@ -12,13 +12,13 @@ from scene_files import COUNT, error, notes, poses, write_ace, write_nerfstudio,
 
 from trigpoint.core.errors import SceneError
 from trigpoint.core.scene import Scene
-from trigpoint.data.inspect import describe_scene
-from trigpoint.data.joint import JointPlace, grid_offset, joint_scene, place_of, write_joint
-from trigpoint.data.readers import open_scene
+from trigpoint.diagnosis.inspect import describe_scene
 from trigpoint.evaluation.evaluate import evaluate
 from trigpoint.evaluation.map_evaluation import MapEvaluation, place_evaluations
 from trigpoint.evaluation.metrics import Threshold
-from trigpoint.evaluation.tables import print_places
+from trigpoint.formats.joint import JointPlace, grid_offset, joint_scene, place_of, write_joint
+from trigpoint.formats.readers import open_scene
+from trigpoint.report.tables import print_places
 
 
 def house(root):

@@ -16,12 +16,12 @@ from trigpoint.core.scene import Frame
 from trigpoint.features.extract import PhotoFeatures
 from trigpoint.localization.hypotheses import solve_known
 from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions, solve_pnp
-from trigpoint.mapping import sightings
+from trigpoint.mapping import observations as sightings
+from trigpoint.mapping.image_matching import photo_pairs
 from trigpoint.mapping.landmark_config import LandmarkConfig
 from trigpoint.mapping.landmarks import Landmarks, directions
 from trigpoint.mapping.normalization import Normalization
-from trigpoint.mapping.photo_matching import photo_pairs
-from trigpoint.mapping.sightings import PosedKeypoints, Sightings, join_tracks
+from trigpoint.mapping.observations import PosedKeypoints, Sightings, join_tracks
 from trigpoint.mapping.triangulation import triangulate
 from trigpoint.retrieval.index import RetrievalIndex
 

@@ -11,7 +11,6 @@ from scipy.stats import binomtest
 
 from trigpoint.core.errors import ConfigError
 from trigpoint.core.pose import Pose
-from trigpoint.evaluation.formatting import angle, duration, length, percent, threshold
 from trigpoint.evaluation.metrics import (
     METRIC_THRESHOLDS,
     PoseError,
@@ -25,6 +24,7 @@ from trigpoint.evaluation.metrics import (
     recall_interval,
     scene_extent,
 )
+from trigpoint.report.formatting import angle, duration, length, percent, threshold
 
 
 def random_pose(seed, scale=10.0):

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from tiny_place import CHEAP, write_part
 
-from trigpoint import pipeline
+from trigpoint.build import pipeline
+from trigpoint.build.pipeline import build_map, mapping_frames, recipe_for
 from trigpoint.core.errors import MappingError, OutputError
 from trigpoint.core.pose import Pose
-from trigpoint.data.readers import open_scene
 from trigpoint.features.extract import PhotoFeatures
+from trigpoint.formats.readers import open_scene
 from trigpoint.mapping import buffer
 from trigpoint.mapping.clusters import split_cameras
 from trigpoint.mapping.config import fitted_to
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.parallel import Workers
 from trigpoint.mapping.presets import preset_config
-from trigpoint.pipeline import build_map, mapping_frames, recipe_for
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -17,8 +17,8 @@ from trigpoint.covisibility.frusta import Frusta
 from trigpoint.covisibility.graph import build_graph
 from trigpoint.covisibility.overlap import overlap_scores
 from trigpoint.covisibility.tracks import track_scores
-from trigpoint.data.colmap_tracks import Observations, Tracks, read_tracks
-from trigpoint.data.readers import open_scene
+from trigpoint.formats.colmap_tracks import Observations, Tracks, read_tracks
+from trigpoint.formats.readers import open_scene
 
 METHODS = ("published", "frustum")
 # Of the released code, and of the same with x and y multiplied by depth: 640x480, f 525, nearest depth 0.1.

@@ -7,11 +7,11 @@ import pytest
 import torch
 from tiny_place import CHEAP, settings
 
+from trigpoint.build.pipeline import build_map
 from trigpoint.core.device import pick_device
-from trigpoint.data.readers import open_scene
+from trigpoint.formats.readers import open_scene
 from trigpoint.mapping.parallel import ALONE
 from trigpoint.mapping.scene_map import load_map
-from trigpoint.pipeline import build_map
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -32,10 +32,10 @@ workers.wait()
 
 SAME_WEIGHTS = """
 import sys, torch
-from trigpoint import build_training
-from trigpoint.data.readers import open_scene
+from trigpoint.build import training_rounds as build_training
+from trigpoint.formats.readers import open_scene
 from trigpoint.mapping.parallel import join_workers
-from trigpoint.pipeline import build_map
+from trigpoint.build.pipeline import build_map
 torch.set_num_threads(1)
 trained, original = [], build_training.train_head
 def keeping(*arguments, **named):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from trigpoint.mapping.photo_encodings import PhotoEncodings
+from trigpoint.mapping.image_encodings import PhotoEncodings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

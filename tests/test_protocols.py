@@ -17,16 +17,17 @@ from trigpoint.cli import run
 from trigpoint.core.errors import ImageError, OutputError, SceneError
 from trigpoint.core.localization import REJECTED
 from trigpoint.core.scene import Scene
-from trigpoint.data.catalogue.entries import catalogue
-from trigpoint.data.joint import joint_scene
-from trigpoint.data.readers import open_scene
-from trigpoint.evaluation import comparison, map_evaluation, submission
-from trigpoint.evaluation.comparison import Comparison
+from trigpoint.datasets.entries import catalogue
+from trigpoint.evaluation import map_evaluation, submission
 from trigpoint.evaluation.evaluate import evaluate
 from trigpoint.evaluation.metrics import Threshold, parse_threshold
 from trigpoint.evaluation.protocols import MEAN, comparison_json, find_protocol, our_row, protocols, require_metres
-from trigpoint.evaluation.tables import print_protocol
+from trigpoint.formats.joint import joint_scene
+from trigpoint.formats.readers import open_scene
 from trigpoint.localization.results import check_output, write_results
+from trigpoint.report import published as comparison
+from trigpoint.report.published import Comparison
+from trigpoint.report.tables import print_protocol
 
 FRAMES = make_frames(4)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scene_files import COUNT, FOCAL, colmap_38_files, data_folder, edit, error, notes, write_aachen, write_nvm, write_photo
 
-from trigpoint.data.readers import open_scene
+from trigpoint.formats.readers import open_scene
 
 QUERY = "SIMPLE_RADIAL 64 48 70 32 24 -0.05"
 

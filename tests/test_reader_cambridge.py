@@ -7,8 +7,8 @@ import pytest
 from scene_files import COUNT, FOCAL, SIZE, edit, error, notes, poses, write_cambridge, write_nvm
 
 from trigpoint.core.camera import Camera
-from trigpoint.data.nvm import forward_terms, read_nvm
-from trigpoint.data.readers import open_scene
+from trigpoint.formats.nvm import forward_terms, read_nvm
+from trigpoint.formats.readers import open_scene
 
 
 def test_split_and_sequences(tmp_path):

@@ -9,8 +9,8 @@ import pytest
 from scene_files import data_folder, edit, error, notes, poses, write_kapture
 
 from trigpoint.core.pose import centre_distance, rotation_angle_deg
-from trigpoint.data.inspect import describe_scene
-from trigpoint.data.readers import READERS, open_scene
+from trigpoint.diagnosis.inspect import describe_scene
+from trigpoint.formats.readers import READERS, open_scene
 
 
 def parts(root, *names):

@@ -7,8 +7,8 @@ import pytest
 from scene_files import FOCAL, data_folder, edit, error, notes, poses, write_sevenscenes, write_twelvescenes
 
 from trigpoint.core.pose import centre_distance
-from trigpoint.data.pseudo_truth import read_sfm_poses
-from trigpoint.data.readers import open_scene
+from trigpoint.formats.pseudo_truth import read_sfm_poses
+from trigpoint.formats.readers import open_scene
 
 SHIFT = np.array([0.0, 0, 1])
 

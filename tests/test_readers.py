@@ -27,8 +27,8 @@ from scene_files import (
 from trigpoint.core.errors import TrigpointError
 from trigpoint.core.pose import centre_distance, rotation_angle_deg
 from trigpoint.core.scene import Scene
-from trigpoint.data.ace import pairing_stem
-from trigpoint.data.readers import READERS, open_scene
+from trigpoint.formats.ace import pairing_stem
+from trigpoint.formats.readers import READERS, open_scene
 
 FIRST_NAMES = {
     "joint": "room/images/000.jpg",

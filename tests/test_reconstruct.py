@@ -19,15 +19,15 @@ from trigpoint.core.errors import ImageError, SceneError
 from trigpoint.core.interrupt import Interrupted, StopRequest
 from trigpoint.core.progress import set_quiet
 from trigpoint.core.work import work_folder
-from trigpoint.data.readers import open_scene
-from trigpoint.data.reconstruction import ReconstructionOptions, build, reconstruct
-from trigpoint.data.reconstruction.account import ALONE, APART, BLANK, UNSURE, account_for, largest_group
-from trigpoint.data.reconstruction.database import create_database
-from trigpoint.data.reconstruction.mapper import run_mapper
-from trigpoint.data.reconstruction.pairs import nearest_in_space, nearest_pairs, sequential_pairs
-from trigpoint.data.reconstruction.photos import SourcePhoto, _position, photo_paths, read_headers
-from trigpoint.data.reconstruction.placement import MIN_POINTS, _take_out_weak, outside_the_largest_group
-from trigpoint.data.reconstruction.scale import metres_from_gps, scale_from_distance, scale_from_gps, similarity_between
+from trigpoint.formats.readers import open_scene
+from trigpoint.reconstruction import ReconstructionOptions, build, reconstruct
+from trigpoint.reconstruction.account import ALONE, APART, BLANK, UNSURE, account_for, largest_group
+from trigpoint.reconstruction.database import create_database
+from trigpoint.reconstruction.images import SourcePhoto, _position, photo_paths, read_headers
+from trigpoint.reconstruction.mapper import run_mapper
+from trigpoint.reconstruction.pairs import nearest_in_space, nearest_pairs, sequential_pairs
+from trigpoint.reconstruction.placement import MIN_POINTS, _take_out_weak, outside_the_largest_group
+from trigpoint.reconstruction.scale import metres_from_gps, scale_from_distance, scale_from_gps, similarity_between
 
 STRANGER, BLANK_PHOTO = "other.jpg", "wall.jpg"
 

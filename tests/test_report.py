@@ -20,12 +20,12 @@ from trigpoint.core.scene import Scene
 from trigpoint.evaluation.circumstances import changed_settings, machine_facts
 from trigpoint.evaluation.evaluate import evaluate
 from trigpoint.evaluation.metrics import METRIC_BLUNDER, METRIC_THRESHOLDS, Threshold
-from trigpoint.evaluation.page_parts import Facts, Section
 from trigpoint.evaluation.reliability import correct_within
-from trigpoint.evaluation.report import write_report
 from trigpoint.localization.agreement import Agreement
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.presets import preset_config
+from trigpoint.report.page_parts import Facts, Section
+from trigpoint.report.report import write_report
 
 ANSWERS = {
     "test/001.jpg": Answer(0.04, 1.0),

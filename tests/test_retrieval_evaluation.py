@@ -15,12 +15,12 @@ from scene_files import write_photo
 from trigpoint.cli import run
 from trigpoint.core.errors import ConfigError, ImageError, MappingError
 from trigpoint.features.dense_sift import DenseSift
-from trigpoint.retrieval import photos as photos_module
+from trigpoint.retrieval import image_features as photos_module
 from trigpoint.retrieval.descriptor import fit_descriptor
 from trigpoint.retrieval.evaluation import Reranker, evaluate_descriptor, recall_at
+from trigpoint.retrieval.image_features import ViewPolicy, photo_features
 from trigpoint.retrieval.matching import MutualNearest
 from trigpoint.retrieval.network import NetworkInput, OnnxNetwork, network_tensor
-from trigpoint.retrieval.photos import ViewPolicy, photo_features
 from trigpoint.retrieval.task import labelled_task, retrieval_task
 
 pytestmark = pytest.mark.usefixtures("one_thread")

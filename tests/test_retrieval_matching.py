@@ -12,8 +12,8 @@ from torch.nn import functional
 from trigpoint.core.errors import MappingError
 from trigpoint.features.encoders import load_encoder
 from trigpoint.features.weights import WEIGHTS
+from trigpoint.retrieval.image_features import ViewPolicy, photo_features
 from trigpoint.retrieval.matching import MutualNearest, mutual_nearest
-from trigpoint.retrieval.photos import ViewPolicy, photo_features
 from trigpoint.retrieval.rerank import candidate_inliers, homography_inliers, load_matcher, rerank
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -14,8 +14,8 @@ from trigpoint.core.camera import Camera
 from trigpoint.core.errors import ConfigError, TrigpointError
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import Frame, Scene
-from trigpoint.data.readers import open_scene
-from trigpoint.data.splits import apply_holdout, parse_holdout
+from trigpoint.formats.readers import open_scene
+from trigpoint.formats.splits import apply_holdout, parse_holdout
 
 CAMERA = Camera.pinhole(64, 48, 60.0)
 

@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from trigpoint.core.interrupt import StopRequest
-from trigpoint.data.synthetic.scene import SyntheticConfig, write_synthetic_scene
 from trigpoint.features.encoders import load_encoder
 from trigpoint.retrieval.descriptor import describe_photos, fit_descriptor
-from trigpoint.retrieval.photos import ViewPolicy, photo_features
+from trigpoint.retrieval.image_features import ViewPolicy, photo_features
 from trigpoint.retrieval.supergf.config import COMPACT
 from trigpoint.retrieval.supergf.descriptor import SuperGF
 from trigpoint.retrieval.supergf.inputs import photo_tokens
 from trigpoint.retrieval.supergf.labels import labels_from_overlaps
 from trigpoint.retrieval.supergf.training import fit_aggregator
+from trigpoint.synthetic.scene import SyntheticConfig, write_synthetic_scene
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 KINDS = ("room", "street")

@@ -8,11 +8,11 @@ import pytest
 import torch
 from tiny_place import CHEAP
 
+from trigpoint.build.pipeline import build_map
 from trigpoint.core.errors import MapFileError, MappingError
-from trigpoint.data.readers import open_scene
+from trigpoint.formats.readers import open_scene
 from trigpoint.localization.localizer import Localizer
 from trigpoint.mapping.scene_map import load_map, map_bytes
-from trigpoint.pipeline import build_map
 from trigpoint.retrieval.descriptor import fit_descriptor
 from trigpoint.retrieval.supergf import config as config_module
 from trigpoint.retrieval.supergf.config import SuperGFConfig

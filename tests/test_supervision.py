@@ -13,28 +13,28 @@ import torch
 from scipy.spatial.transform import Rotation
 from tiny_place import CHEAP, WORKING, settings
 
+from trigpoint.build.pipeline import build_map
 from trigpoint.cli import run
 from trigpoint.core.errors import MappingError
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.core.pose import Pose
 from trigpoint.covisibility.depth_range import DepthRange, depth_range
-from trigpoint.data.colmap_tracks import Observations, Tracks
-from trigpoint.data.readers import open_scene
-from trigpoint.data.synthetic.scene import SyntheticConfig, write_synthetic_scene
 from trigpoint.features.encoders import DENSE, load_encoder
 from trigpoint.features.extract import rays_of
 from trigpoint.features.views import NO_AUGMENTATION
 from trigpoint.features.xfeat import XFeatSparse
+from trigpoint.formats.colmap_tracks import Observations, Tracks
+from trigpoint.formats.readers import open_scene
+from trigpoint.mapping.acceptance import Calibration
 from trigpoint.mapping.buffer import fill_buffer
-from trigpoint.mapping.calibration import Calibration
 from trigpoint.mapping.config import BufferConfig, FeatureConfig, fitted_to
 from trigpoint.mapping.landmark_config import LandmarkConfig
 from trigpoint.mapping.landmark_tracks import LandmarkTracks, landmark_tracks
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.presets import preset_config
 from trigpoint.mapping.supervision import TriangulatedPoints, landmark_supervision, supervision_of
-from trigpoint.pipeline import build_map
-from trigpoint.retrieval.photos import ViewPolicy, features_of_photo, photo_features
+from trigpoint.retrieval.image_features import ViewPolicy, features_of_photo, photo_features
+from trigpoint.synthetic.scene import SyntheticConfig, write_synthetic_scene
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -204,7 +204,7 @@ def test_in_a_hurry_photos_are_described_once(room, tmp_path, monkeypatch):
     seen = []
     encode = XFeatSparse.encode
     monkeypatch.setattr(XFeatSparse, "encode", lambda *arguments: seen.append(1) or encode(*arguments))
-    monkeypatch.setattr("trigpoint.build_job.calibrate", lambda *_: Calibration(0.0, 1.0))
+    monkeypatch.setattr("trigpoint.build.job.calibrate", lambda *_: Calibration(0.0, 1.0))
     built = build_map(open_scene(room), tmp_path / "fast.trig", fast=True, overrides=["optimizer.steps=2"], seed=0)
     assert len(seen) == built.map.built_from["photos"] == 24
     assert built.map.config.head.width == 192

@@ -14,10 +14,10 @@ from trigpoint.core.errors import ConfigError
 from trigpoint.core.image import read_photo
 from trigpoint.core.pose import Pose, centre_distance, rotation_angle_deg
 from trigpoint.core.scene import Scene
-from trigpoint.data.readers import open_scene
-from trigpoint.data.synthetic.place import PLACES
-from trigpoint.data.synthetic.scene import SyntheticConfig, build_place, synthetic_camera, write_synthetic_scene
-from trigpoint.data.synthetic.views import MIN_CLEARANCE_M, held_out_views, mapping_views
+from trigpoint.formats.readers import open_scene
+from trigpoint.synthetic.scene import SyntheticConfig, build_place, synthetic_camera, write_synthetic_scene
+from trigpoint.synthetic.views import MIN_CLEARANCE_M, held_out_views, mapping_views
+from trigpoint.synthetic.world import PLACES
 
 SMALL = SyntheticConfig(
     width=160, height=120, n_train=14, n_test=2, n_test_night=1, train_night_share=0.25, write_depth=True

@@ -11,7 +11,7 @@ from synthetic_places import DISTORTED, PINHOLE, back_project, nearest_depth, pl
 
 from trigpoint.core.camera import Camera
 from trigpoint.core.pose import Pose
-from trigpoint.data.synthetic.place import PLACES
+from trigpoint.synthetic.world import PLACES
 
 
 @pytest.mark.parametrize("camera", [PINHOLE, DISTORTED], ids=["pinhole", "distorted"])

@@ -7,7 +7,7 @@ from test_pnp import CAMERA, OPTIONS, correspondences
 from trigpoint.core.pose import Pose
 from trigpoint.localization.pnp import PnpResult, pose_covariance, solve_pnp
 from trigpoint.localization.verdict import VerdictOptions, judge, noise_inliers
-from trigpoint.mapping.calibration import Calibration
+from trigpoint.mapping.acceptance import Calibration
 
 AREA_PX = 640 * 480.0
 VERDICT = VerdictOptions()

@@ -14,8 +14,8 @@ from trigpoint.core.errors import SceneError
 from trigpoint.core.image import image_size
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.core.progress import set_quiet
-from trigpoint.data.reconstruction import ReconstructionOptions, reconstruct
-from trigpoint.data.reconstruction.video import _turned, choose_frames, is_video, sharpness
+from trigpoint.reconstruction import ReconstructionOptions, reconstruct
+from trigpoint.reconstruction.video import _turned, choose_frames, is_video, sharpness
 
 av = pytest.importorskip("av")
 WIDTH, HEIGHT, RATE = 160, 128, 10

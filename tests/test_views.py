@@ -6,8 +6,8 @@ from fake_localizer import CAMERA, Answer, FakeLocalizer, level_pose, make_frame
 
 from trigpoint.core.pose import Pose
 from trigpoint.evaluation.evaluate import evaluate
-from trigpoint.evaluation.pictures import Place, outside
-from trigpoint.evaluation.views import draw_points, oblique_view, photo_view, top_view, up_direction
+from trigpoint.report.pictures import Place, outside
+from trigpoint.report.views import draw_points, oblique_view, photo_view, top_view, up_direction
 
 
 def make_evaluation():

@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from trigpoint.commands.describe import weights_report
 from trigpoint.core.errors import WeightsError
-from trigpoint.describe import weights_report
 from trigpoint.features import weights
 from trigpoint.features.weights import (
     WEIGHTS,

@@ -10,16 +10,16 @@ import pytest
 import torch
 from tiny_place import CHEAP, write_part
 
-from trigpoint.build_job import Job
+from trigpoint.build.job import Job
 from trigpoint.core import work
 from trigpoint.core.errors import ImageError, MappingError
 from trigpoint.core.interrupt import Interrupted, StopRequest
-from trigpoint.data.readers import open_scene
 from trigpoint.features.encoders import load_encoder
+from trigpoint.formats.readers import open_scene
 from trigpoint.mapping.buffer import _SampleFiles
 from trigpoint.mapping.parallel import ALONE
 from trigpoint.mapping.presets import preset_config
-from trigpoint.retrieval.photos import ViewPolicy, photo_features
+from trigpoint.retrieval.image_features import ViewPolicy, photo_features
 
 BUSY = MappingError("TP-608", "")
 

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from tiny_place import WORKING, write_part
 
-from trigpoint import build_job
+from trigpoint.build import job as build_job
+from trigpoint.build.pipeline import build_map
 from trigpoint.core.image import read_photo
 from trigpoint.core.pose import centre_distance, rotation_angle_deg
 from trigpoint.covisibility import graph
 from trigpoint.covisibility.depth_range import depth_range
-from trigpoint.data.readers import open_scene
-from trigpoint.data.synthetic.scene import SyntheticConfig, write_synthetic_scene
+from trigpoint.formats.readers import open_scene
 from trigpoint.localization.localizer import Localizer
 from trigpoint.mapping.presets import PRESETS, preset_config
 from trigpoint.mapping.supervision import DepthImages
-from trigpoint.pipeline import build_map
+from trigpoint.synthetic.scene import SyntheticConfig, write_synthetic_scene
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from trigpoint.data.synthetic.scene import SyntheticConfig, write_synthetic_scene
+from trigpoint.synthetic.scene import SyntheticConfig, write_synthetic_scene
 
 # Enough for a map that works, roughly.
 WORKING = (

@@ -15,19 +15,19 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from trigpoint._version import __version__ as __version__
+
 if TYPE_CHECKING:
+    from trigpoint.build.pipeline import build_map as build_map
     from trigpoint.core.camera import Camera as Camera
     from trigpoint.core.errors import TrigpointError as TrigpointError
     from trigpoint.core.localization import Localization as Localization
     from trigpoint.core.pose import Pose as Pose
     from trigpoint.core.scene import Frame as Frame
     from trigpoint.core.scene import Scene as Scene
-    from trigpoint.data.readers import open_scene as open_scene
     from trigpoint.evaluation.map_evaluation import evaluate_map as evaluate_map
+    from trigpoint.formats.readers import open_scene as open_scene
     from trigpoint.localization.localizer import Localizer as Localizer
-    from trigpoint.pipeline import build_map as build_map
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "Camera": "trigpoint.core.camera",
@@ -37,9 +37,9 @@ _HOMES = {
     "Pose": "trigpoint.core.pose",
     "Scene": "trigpoint.core.scene",
     "TrigpointError": "trigpoint.core.errors",
-    "build_map": "trigpoint.pipeline",
+    "build_map": "trigpoint.build.pipeline",
     "evaluate_map": "trigpoint.evaluation.map_evaluation",
-    "open_scene": "trigpoint.data.readers",
+    "open_scene": "trigpoint.formats.readers",
 }
 
 

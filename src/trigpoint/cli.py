@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-import trigpoint
+from trigpoint._version import __version__
 from trigpoint.core.errors import TrigpointError
 from trigpoint.core.progress import error_console
 
@@ -28,7 +28,7 @@ def run(arguments: list[str]) -> int:
     from trigpoint.commands import VERBS
 
     if arguments == ["--version"]:
-        print(f"trigpoint {trigpoint.__version__}")
+        print(f"trigpoint {__version__}")
         return EXIT_OK
     debug = "--debug" in arguments
     try:

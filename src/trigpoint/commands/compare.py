@@ -46,9 +46,9 @@ def compare(
         quiet: show no progress.
         json: another file to write comparison.json to.
     """
-    from trigpoint.comparison import ComparisonTask, run_comparison
-    from trigpoint.describe import stdout_console
-    from trigpoint.evaluation.trial_report import comparison_document, print_comparison, write_comparison
+    from trigpoint.commands.comparison import ComparisonTask, run_comparison
+    from trigpoint.commands.describe import stdout_console
+    from trigpoint.report.trial_report import comparison_document, print_comparison, write_comparison
 
     set_quiet(quiet)
     task = ComparisonTask(

@@ -9,7 +9,7 @@ from tyro.conf import Positional, UseAppendAction, arg
 
 from trigpoint.commands.options import Flag, note, write_document
 from trigpoint.core.progress import set_quiet
-from trigpoint.data.catalogue.entries import DataSet
+from trigpoint.datasets.entries import DataSet
 
 
 def datasets(
@@ -34,8 +34,8 @@ def datasets(
         quiet: show no progress.
         json: file to write the same to, as JSON.
     """
-    from trigpoint.data.catalogue.entries import catalogue, find_data_set
-    from trigpoint.data.catalogue.install import install, present_scenes, put_together
+    from trigpoint.datasets.entries import catalogue, find_data_set
+    from trigpoint.datasets.install import install, present_scenes, put_together
 
     set_quiet(quiet)
     if action == "list":
@@ -64,7 +64,7 @@ def datasets(
 
 
 def _lines(entry: DataSet, output: Path) -> list[str]:
-    from trigpoint.data.catalogue.install import present_scenes
+    from trigpoint.datasets.install import present_scenes
 
     present = present_scenes(entry, output / entry.name)
     here = f", {len(present)} of {len(entry.scenes)} scenes in {output / entry.name}" if present else ""

@@ -17,7 +17,7 @@ def demo(*, output: Output = Path("trigpoint-demo"), seed: int = 0, quiet: Flag 
         quiet: show no progress.
         json: file to write the numbers to.
     """
-    from trigpoint.demo import run_demo
+    from trigpoint.commands.demo_scene import run_demo
 
     set_quiet(quiet)
     document = run_demo(output, seed)

@@ -51,10 +51,11 @@ def evaluate(
         quiet: show no progress.
         json: file to write the numbers to.
     """
-    from trigpoint.describe import stdout_console
-    from trigpoint.evaluation.comparison import Comparison, submit_and_compare
-    from trigpoint.evaluation.map_evaluation import evaluate_map, place_evaluations, report_evaluation
-    from trigpoint.evaluation.tables import print_evaluation, print_places
+    from trigpoint.commands.describe import stdout_console
+    from trigpoint.evaluation.map_evaluation import evaluate_map, place_evaluations
+    from trigpoint.report.map_report import report_evaluation
+    from trigpoint.report.published import Comparison, submit_and_compare
+    from trigpoint.report.tables import print_evaluation, print_places
 
     set_quiet(quiet)
     comparison = Comparison.prepare(protocol, map, place, submission)

@@ -66,15 +66,15 @@ def export(
         left = [f"Photos without a pose that is trusted: {total - written}."] if written < total else []
         document |= {"photos": written, "notes": left}
     elif kind == "map":
-        from trigpoint.evaluation.map_export import export_map, read_points
+        from trigpoint.commands.map_export import export_map, read_points
 
         assert place is not None  # checked above
         found = read_points(source, place, max_photos=max_photos, device=device, format=format, skip_invalid=skip_invalid)
         notes = export_map(found, output, to, picture=picture, split=split, photos=photos)
         document |= {"points": len(found.points.xyz), "picture": None if picture is None else str(picture), "notes": notes}
     else:
-        from trigpoint.data.export.place import chosen_split, export_place
-        from trigpoint.data.readers import open_scene
+        from trigpoint.formats.export.scene import chosen_split, export_place
+        from trigpoint.formats.readers import open_scene
 
         assert to != "ply"  # checked above
         scene = chosen_split(open_scene(source, format=format, skip_invalid=skip_invalid), split)

@@ -29,7 +29,7 @@ def info(
         metric: whether one unit of the poses is one metre; what the format says if not given.
         json: file to write the same to, as JSON.
     """
-    from trigpoint import describe
+    from trigpoint.commands import describe
 
     if what.is_file() and what.suffix == ".trig":
         lines, document, code = describe.map_report(what)

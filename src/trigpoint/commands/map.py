@@ -46,11 +46,11 @@ def map_place(
         quiet: show no progress.
         json: file to write the numbers of the build to.
     """
-    from trigpoint import describe
-    from trigpoint.data.readers import open_scene
+    from trigpoint.build.pipeline import build_map
+    from trigpoint.commands import describe
+    from trigpoint.formats.readers import open_scene
     from trigpoint.mapping.parallel import join_workers
     from trigpoint.mapping.presets import DEFAULT_PRESET
-    from trigpoint.pipeline import build_map
 
     set_quiet(quiet)
     scene = open_scene(place, format=format, skip_invalid=skip_invalid, metric=metric)

@@ -51,8 +51,8 @@ def reconstruct(
         quiet: show no progress.
         json: file to write the account to.
     """
-    from trigpoint.data.reconstruction import ReconstructionOptions
-    from trigpoint.data.reconstruction import reconstruct as run
+    from trigpoint.reconstruction import ReconstructionOptions
+    from trigpoint.reconstruction import reconstruct as run
 
     set_quiet(quiet)
     options = ReconstructionOptions(

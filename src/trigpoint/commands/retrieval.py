@@ -63,7 +63,7 @@ def retrieval(
         json: file to write the numbers to.
     """
     from trigpoint.evaluation.retrieval import RetrievalOptions
-    from trigpoint.retrieval.photos import ViewPolicy
+    from trigpoint.retrieval.image_features import ViewPolicy
 
     set_quiet(quiet)
     read = ReadOptions(format, skip_invalid, holdout)
@@ -87,7 +87,7 @@ class ReadOptions:
 
 
 def _evaluate(places: Sequence[Path], read: ReadOptions, options: RetrievalOptions) -> dict[str, Any]:
-    from trigpoint.describe import stdout_console
+    from trigpoint.commands.describe import stdout_console
     from trigpoint.evaluation.retrieval import evaluate_place, place_task, retrieval_table
 
     results = []
@@ -103,9 +103,9 @@ def _evaluate(places: Sequence[Path], read: ReadOptions, options: RetrievalOptio
 def _train(
     places: Sequence[Path], read: ReadOptions, output: Path, start: str | None, seed: int, device: str
 ) -> dict[str, Any]:
-    from trigpoint.data.readers import open_scene
-    from trigpoint.data.splits import apply_holdout, parse_holdout
     from trigpoint.evaluation.retrieval import TRAIN_FLOOR, place_overlaps
+    from trigpoint.formats.readers import open_scene
+    from trigpoint.formats.splits import apply_holdout, parse_holdout
     from trigpoint.retrieval.supergf.build import train_aggregator
     from trigpoint.retrieval.supergf.config import COMPACT, FINE_TUNE
     from trigpoint.retrieval.supergf.descriptor import SHIPPED, load_aggregator

@@ -26,7 +26,7 @@ def weights(
         names: which weights; all if none is named.
         json: file to write the same to, as JSON.
     """
-    from trigpoint.describe import weights_report
+    from trigpoint.commands.describe import weights_report
 
     lines, document, complete = weights_report(action, names)
     print("\n".join(lines))

@@ -15,7 +15,7 @@ from trigpoint.core.scene import Scene
 from trigpoint.covisibility.depth_range import DepthRange, depth_range
 from trigpoint.covisibility.overlap import SAMPLES, overlap_scores
 from trigpoint.covisibility.tracks import track_scores
-from trigpoint.data.colmap_tracks import Tracks, read_tracks
+from trigpoint.formats.colmap_tracks import Tracks, read_tracks
 
 METHODS = ("published", "frustum", "tracks")
 # Time grows with the square of the number of photos: above this number a quarter of the samples is drawn.

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
-import trigpoint
+from trigpoint._version import __version__
 from trigpoint.core.config import to_json
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.presets import PRESETS
@@ -38,7 +38,7 @@ def machine_facts() -> dict[str, str]:
         "platform": platform.platform(),
         "Python": platform.python_version(),
         "torch": str(torch.__version__),
-        "trigpoint": trigpoint.__version__,
+        "trigpoint": __version__,
     }
     return facts | ({"GPU": torch.cuda.get_device_name()} if torch.cuda.is_available() else {})
 

@@ -1,25 +1,19 @@
-"""Evaluate a map on a place: which photos, which thresholds, and the report with its pictures."""
+"""Evaluate a map on a place: which photos, which thresholds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trigpoint.core.errors import ConfigError
 from trigpoint.core.scene import TEST, Frame, Scene
-from trigpoint.data.joint import place_of
-from trigpoint.data.readers import open_scene
-from trigpoint.data.splits import apply_holdout, parse_holdout
-from trigpoint.evaluation.circumstances import changed_settings, machine_facts
 from trigpoint.evaluation.evaluate import Evaluation, FrameResult, evaluate
-from trigpoint.evaluation.gallery import shown
 from trigpoint.evaluation.metrics import default_thresholds, parse_threshold
-from trigpoint.evaluation.page_parts import Facts
-from trigpoint.evaluation.report import write_report
-from trigpoint.localization.agreement import Agreement, keypoint_agreement
+from trigpoint.formats.joint import place_of
+from trigpoint.formats.readers import open_scene
+from trigpoint.formats.splits import apply_holdout, parse_holdout
 from trigpoint.localization.localizer import Localizer
-from trigpoint.localization.pointcloud import implicit_points
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,41 +101,3 @@ def split_frames(scene: Scene, split: str) -> tuple[Frame, ...]:
             fix="Give --holdout every:8:0, or --split all.",
         )
     return frames
-
-
-def report_evaluation(run: MapEvaluation, folder: Path, *, title: str) -> Path:
-    """Write the page with numbers and pictures; returns its path."""
-    scene_map = run.localizer.map
-    mapped = run.scene.with_frames(run.scene.for_mapping())
-    points = implicit_points(scene_map, run.localizer.encoder, mapped.frames)
-    summary = {
-        "map file": run.map_path.name,
-        "map size": f"{run.map_path.stat().st_size / 1e6:.2f} MB",
-        "map id": scene_map.map_id,
-        "preset": scene_map.config.preset,
-        "local features": scene_map.config.features.encoder,
-        "mapping photos": scene_map.built_from["photos"],
-        "seed": scene_map.built_from["seed"],
-    }
-    images = {frame.name: frame.image_path for frame in run.scene.frames}
-    return write_report(
-        folder,
-        run.evaluation,
-        title=title,
-        scene=mapped,
-        facts=Facts(summary, changed_settings(scene_map.config), machine_facts()),
-        points=(points.xyz, points.rgb),
-        images=images,
-        agreements=_agreements(run, images),
-    )
-
-
-def _agreements(run: MapEvaluation, images: Mapping[str, Path]) -> dict[str, Agreement]:
-    """The keypoints of the photos in the gallery."""
-    found: dict[str, Agreement] = {}
-    for result in (result for results in shown(run.evaluation) for result in results):
-        # A photo that cannot be read has no pose either.
-        agreement = keypoint_agreement(run.localizer, images[result.name], result.localization)
-        if agreement is not None:
-            found[result.name] = agreement
-    return found

@@ -20,10 +20,10 @@ from trigpoint.core.progress import progress
 from trigpoint.core.scene import TEST, Frame, Scene
 from trigpoint.covisibility.depth_range import depth_range
 from trigpoint.covisibility.overlap import overlap_scores
-from trigpoint.data.colmap_tracks import read_tracks
-from trigpoint.data.readers import open_scene
-from trigpoint.data.splits import apply_holdout, parse_holdout
 from trigpoint.features.encoders import load_encoder
+from trigpoint.formats.colmap_tracks import read_tracks
+from trigpoint.formats.readers import open_scene
+from trigpoint.formats.splits import apply_holdout, parse_holdout
 from trigpoint.retrieval.descriptor import AGGREGATOR, GlobalDescriptor, descriptor_kind, fit_descriptor
 from trigpoint.retrieval.evaluation import (
     Reranker,
@@ -32,8 +32,8 @@ from trigpoint.retrieval.evaluation import (
     evaluate_vectors,
     timed,
 )
+from trigpoint.retrieval.image_features import SizedFeatures, ViewPolicy, photo_features
 from trigpoint.retrieval.network import OnnxNetwork
-from trigpoint.retrieval.photos import SizedFeatures, ViewPolicy, photo_features
 from trigpoint.retrieval.rerank import load_matcher
 from trigpoint.retrieval.supergf.descriptor import load_aggregator
 from trigpoint.retrieval.task import RetrievalTask, is_labelled, labelled_task, posed_task

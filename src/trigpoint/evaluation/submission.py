@@ -9,8 +9,8 @@ from trigpoint.core.errors import ImageError
 from trigpoint.core.localization import FAILED, Localization
 from trigpoint.core.progress import progress
 from trigpoint.core.scene import TEST, Frame
-from trigpoint.data.readers import open_scene
 from trigpoint.evaluation.evaluate import Localizes
+from trigpoint.formats.readers import open_scene
 from trigpoint.localization.localizer import Localizer
 from trigpoint.localization.results import check_output, write_results
 

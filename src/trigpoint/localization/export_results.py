@@ -7,8 +7,8 @@ from pathlib import Path
 from trigpoint.core.artifact import write_json
 from trigpoint.core.errors import OutputError
 from trigpoint.core.localization import OK, Localization
-from trigpoint.data.export.nerfstudio import transforms
-from trigpoint.data.export.place import PlaceFormat, check_file
+from trigpoint.formats.export.nerfstudio import transforms
+from trigpoint.formats.export.scene import PlaceFormat, check_file
 from trigpoint.localization.read_results import read_jsonl
 from trigpoint.localization.results import write_results
 

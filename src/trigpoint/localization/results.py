@@ -18,7 +18,7 @@ from trigpoint.core.artifact import is_utf8, write_text
 from trigpoint.core.camera import Camera
 from trigpoint.core.errors import OutputError, did_you_mean
 from trigpoint.core.localization import OK, Localization
-from trigpoint.data.export.tum import joined, timestamps
+from trigpoint.formats.export.tum import joined, timestamps
 
 Format = Literal["jsonl", "tum", "colmap", "ltvl"]
 FORMATS: tuple[Format, ...] = get_args(Format)

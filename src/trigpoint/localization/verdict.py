@@ -15,7 +15,7 @@ from scipy.stats import binom
 
 from trigpoint.core.localization import FAILED, OK, REJECTED
 from trigpoint.localization.pnp import PnpResult
-from trigpoint.mapping.calibration import Calibration
+from trigpoint.mapping.acceptance import Calibration
 
 # Below this ratio of what is typical to what is wrong a map cannot tell one from the other.
 _SMALLEST_MARGIN = 1.5

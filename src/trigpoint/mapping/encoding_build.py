@@ -16,11 +16,11 @@ from trigpoint.covisibility.depth_range import DepthRange
 from trigpoint.covisibility.graph import CovisibilityGraph, NeighbourTable, build_graph
 from trigpoint.covisibility.spectral import spectral_codes
 from trigpoint.mapping.config import GlobalConfig
-from trigpoint.mapping.photo_encodings import PhotoEncodings
-from trigpoint.mapping.place_encoding import PlaceEncoding
+from trigpoint.mapping.image_encodings import PhotoEncodings
+from trigpoint.mapping.scene_encoding import PlaceEncoding
 from trigpoint.retrieval.descriptor import describe_photos, fit_descriptor
+from trigpoint.retrieval.image_features import SizedFeatures
 from trigpoint.retrieval.index import RetrievalIndex
-from trigpoint.retrieval.photos import SizedFeatures
 
 _FILE = "encodings.safetensors"
 # Below this it is not halved again.

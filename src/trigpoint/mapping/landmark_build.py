@@ -19,15 +19,15 @@ from trigpoint.core.scene import Scene
 from trigpoint.covisibility.depth_range import DepthRange
 from trigpoint.covisibility.graph import build_graph
 from trigpoint.features.extract import PhotoFeatures
+from trigpoint.mapping.image_matching import match_photos, photo_pairs
 from trigpoint.mapping.landmark_config import LandmarkConfig
 from trigpoint.mapping.landmarks import Landmarks, directions
 from trigpoint.mapping.normalization import Normalization
-from trigpoint.mapping.photo_matching import match_photos, photo_pairs
-from trigpoint.mapping.sightings import PosedKeypoints, Sightings, join_tracks
+from trigpoint.mapping.observations import PosedKeypoints, Sightings, join_tracks
 from trigpoint.mapping.triangulation import Triangulated, triangulate
 from trigpoint.retrieval.descriptor import describe_photos, fit_descriptor
+from trigpoint.retrieval.image_features import SizedFeatures
 from trigpoint.retrieval.index import RetrievalIndex
-from trigpoint.retrieval.photos import SizedFeatures
 
 _MATCHES = "matches.safetensors"
 # A pose needs this many.

@@ -16,12 +16,12 @@ from trigpoint.core.config import from_json, to_json
 from trigpoint.core.errors import MapFileError, TrigpointError
 from trigpoint.features.extract import PhotoFeatures
 from trigpoint.features.pca import Pca
-from trigpoint.mapping.calibration import Calibration
+from trigpoint.mapping.acceptance import Calibration
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.head import Head
 from trigpoint.mapping.landmarks import Landmarks
 from trigpoint.mapping.normalization import Normalization
-from trigpoint.mapping.place_encoding import PlaceEncoding
+from trigpoint.mapping.scene_encoding import PlaceEncoding
 
 FORMAT = "trigpoint-map"
 FORMAT_VERSION = 4

@@ -11,8 +11,8 @@ from scipy.spatial import KDTree
 
 from trigpoint.core.errors import MappingError
 from trigpoint.core.scene import Frame, Scene
-from trigpoint.data.colmap_tracks import Tracks, read_tracks
 from trigpoint.features.extract import rays_of
+from trigpoint.formats.colmap_tracks import Tracks, read_tracks
 from trigpoint.mapping.landmark_tracks import LandmarkTracks
 
 Array = NDArray[np.float64]

@@ -18,10 +18,10 @@ from trigpoint.core.randomness import torch_generator
 from trigpoint.mapping.buffer import SampleBuffer
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.head import Head, make_head
+from trigpoint.mapping.image_encodings import PhotoEncodings
 from trigpoint.mapping.losses import total_loss
 from trigpoint.mapping.optimizer import Optimizer
 from trigpoint.mapping.parallel import ALONE, Workers
-from trigpoint.mapping.photo_encodings import PhotoEncodings
 from trigpoint.mapping.reprojection import LossTerms, Targets
 
 _CHECKPOINT_INTERVAL_S = 10.0

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trigpoint.mapping.sightings import PosedKeypoints, Sightings
+from trigpoint.mapping.observations import PosedKeypoints, Sightings
 
 Array = NDArray[np.float64]
 

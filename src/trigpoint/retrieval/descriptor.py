@@ -18,7 +18,7 @@ from torch import Tensor
 
 from trigpoint.core.errors import MappingError, did_you_mean
 from trigpoint.features.extract import PhotoFeatures
-from trigpoint.retrieval.photos import SizedFeatures
+from trigpoint.retrieval.image_features import SizedFeatures
 
 # Before the name of a file that holds a trained aggregator.
 AGGREGATOR = "supergf:"

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from trigpoint.core.progress import progress
 from trigpoint.retrieval.descriptor import GlobalDescriptor, describe_photos
+from trigpoint.retrieval.image_features import SizedFeatures
 from trigpoint.retrieval.index import RetrievalIndex, restore_index
 from trigpoint.retrieval.matching import Matcher
-from trigpoint.retrieval.photos import SizedFeatures
 from trigpoint.retrieval.rerank import candidate_inliers
 
 RANKS = (1, 5, 10)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trigpoint.features.weights import find_weights
-from trigpoint.retrieval.photos import SizedFeatures
+from trigpoint.retrieval.image_features import SizedFeatures
 
 LOCAL_DIM = 64
 _PREFIX = "matcher."

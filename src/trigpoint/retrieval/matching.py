@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trigpoint.retrieval.photos import SizedFeatures
+from trigpoint.retrieval.image_features import SizedFeatures
 
 
 class Matcher(Protocol):

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from trigpoint.features.extract import PhotoFeatures
 from trigpoint.retrieval.descriptor_state import impossible_dim, unfit
-from trigpoint.retrieval.photos import SizedFeatures
+from trigpoint.retrieval.image_features import SizedFeatures
 
 GEM_POWER = 3.0
 

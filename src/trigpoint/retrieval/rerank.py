@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from trigpoint.core.errors import MappingError, did_you_mean
+from trigpoint.retrieval.image_features import SizedFeatures
 from trigpoint.retrieval.lighterglue import LighterGlue
 from trigpoint.retrieval.matching import Matcher, MutualNearest
-from trigpoint.retrieval.photos import SizedFeatures
 
 MATCHERS: dict[str, Callable[[torch.device], Matcher]] = {
     "nearest": lambda device: MutualNearest(),

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trigpoint.core.errors import OutputError
-from trigpoint.evaluation.formatting import length
+from trigpoint.report.formatting import length
 from trigpoint.viewer.address import free_port
 from trigpoint.viewer.content import Content, with_query
 from trigpoint.viewer.drawing import Drawing

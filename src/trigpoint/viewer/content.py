@@ -16,15 +16,15 @@ from trigpoint.core.localization import OK
 from trigpoint.core.progress import progress
 from trigpoint.core.randomness import numpy_generator
 from trigpoint.core.scene import Frame, Scene
-from trigpoint.data.readers import open_scene
-from trigpoint.data.splits import apply_holdout, parse_holdout
 from trigpoint.evaluation.evaluate import Evaluation
 from trigpoint.evaluation.map_evaluation import split_frames
 from trigpoint.evaluation.metrics import Threshold
-from trigpoint.evaluation.pictures import Place
+from trigpoint.formats.readers import open_scene
+from trigpoint.formats.splits import apply_holdout, parse_holdout
 from trigpoint.localization.batch import photo_files
 from trigpoint.localization.pointcloud import PointCloud, implicit_points
 from trigpoint.mapping.scene_map import SceneMap
+from trigpoint.report.pictures import Place
 from trigpoint.viewer.finder import Finder
 from trigpoint.viewer.query import ErrorScale, Query
 from trigpoint.viewer.stage import Stage

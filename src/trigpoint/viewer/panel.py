@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from trigpoint.core.localization import OK
-from trigpoint.evaluation.formatting import angle, duration, length
+from trigpoint.report.formatting import angle, duration, length
 from trigpoint.viewer.query import UNKNOWN_COLOUR, VERDICT_COLOURS, Colour, ErrorScale, Query
 
 _STYLE = "font-size:0.8em;line-height:1.45;padding:0.2em 0.75em 0.5em;overflow-wrap:anywhere"

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from trigpoint.core.errors import ConfigError
 from trigpoint.core.localization import FAILED, OK, REJECTED, Localization
 from trigpoint.core.pose import Pose
-from trigpoint.evaluation.formatting import threshold
 from trigpoint.evaluation.metrics import PoseError, Threshold, blunder_threshold, default_thresholds
+from trigpoint.report.formatting import threshold
 
 Colour = tuple[int, int, int]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from trigpoint.core.config import require
 from trigpoint.core.interrupt import stop_request
-from trigpoint.evaluation.pictures import MAX_POINTS
 from trigpoint.localization.localizer import Localizer
+from trigpoint.report.pictures import MAX_POINTS
 from trigpoint.viewer.address import address_lines, free_port
 from trigpoint.viewer.app import Viewer, viser_server, wait_until
 from trigpoint.viewer.content import ContentOptions, load_content

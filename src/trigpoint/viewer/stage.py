@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from trigpoint.core.camera import Camera
 from trigpoint.core.pose import Pose
-from trigpoint.evaluation.views import oblique_view, up_direction
+from trigpoint.report.views import oblique_view, up_direction
 
 Array = NDArray[np.float64]
 

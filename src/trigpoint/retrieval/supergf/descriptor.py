@@ -16,7 +16,7 @@ from trigpoint.core.config import from_json, to_json
 from trigpoint.core.errors import TrigpointError
 from trigpoint.features.extract import PhotoFeatures
 from trigpoint.retrieval.descriptor_state import impossible_dim, unfit
-from trigpoint.retrieval.photos import SizedFeatures
+from trigpoint.retrieval.image_features import SizedFeatures
 from trigpoint.retrieval.supergf.aggregator import Aggregator
 from trigpoint.retrieval.supergf.config import SuperGFConfig
 from trigpoint.retrieval.supergf.inputs import photo_tokens

@@ -1,0 +1,204 @@
+"""The part of a build that learns: buffers of samples are filled and trained on, one after the other."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trigpoint.core.errors import MappingError
+from trigpoint.core.interrupt import StopRequest
+from trigpoint.features.encoders import DENSE
+from trigpoint.features.extract import PhotoFeatures
+from trigpoint.features.local import LocalEncoder
+from trigpoint.features.views import NO_AUGMENTATION
+from trigpoint.mapping.buffer import SampleBuffer, fill_buffer
+from trigpoint.mapping.clusters import cluster_centres, split_cameras
+from trigpoint.mapping.image_encodings import PhotoEncodings
+from trigpoint.mapping.normalization import Normalization
+from trigpoint.mapping.supervision import Supervision
+from trigpoint.mapping.training import Training, TrainingSet, train_head
+from trigpoint.retrieval.image_features import features_of_photo
+
+if TYPE_CHECKING:
+    from trigpoint.build.job import Job
+
+# Folder in the work folder with the local features of the photos as they are.
+DESCRIBED = "features"
+
+
+class Stopwatch:
+    """Wall time of the stages of a build, in seconds."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.monotonic()
+
+    def lap(self, name: str) -> None:
+        """Add the time since the last call to a stage; an empty name drops it."""
+        now = time.monotonic()
+        if name:
+            self.laps[name] = self.laps.get(name, 0.0) + now - self._last
+        self._last = now
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRounds:
+    """The training of all networks of a map.
+
+    Attributes:
+        job: the build.
+        encoder: local encoder, after its PCA.
+        encodings: global encodings of the photos, or None.
+        supervision: source of known points, or None.
+        normalization: frame in which the networks work.
+        positions: (F, 3) camera centres of the mapping photos in that frame.
+        folder: work folder.
+        stop: checked after each photo and each step.
+    """
+
+    job: Job
+    encoder: LocalEncoder
+    encodings: PhotoEncodings | None
+    supervision: Supervision | None
+    normalization: Normalization
+    positions: NDArray
+    folder: Path
+    stop: StopRequest
+
+    @cached_property
+    def heads(self) -> NDArray[np.int64]:
+        """(F,) network that learns each mapping photo."""
+        return split_cameras(self.positions, self.job.config.ensemble, self.job.seed)
+
+    def run(self, watch: Stopwatch) -> tuple[list[Training], int]:
+        """Fill a buffer and train on it, as often as the recipe says, or continue where an earlier run stopped.
+
+        Returns:
+            The networks, and the number of samples of the last buffer in all processes.
+        """
+        rounds, steps, workers = self.job.config.buffer.rounds, self.job.config.optimizer.steps, self.job.workers
+        folders = [self.folder] if rounds == 1 else [self.folder / f"round{number}" for number in range(rounds)]
+        # The folder of a round is made when those before are finished.
+        first = max((number for number, folder in enumerate(folders) if folder.exists()), default=0)
+        trainings, samples = [], 0
+        for number in range(first, rounds):
+            buffer = self._buffer(folders[number], number)
+            watch.lap("samples")
+            samples = workers.total(len(buffer))
+            trainings = self._train(self._parts(buffer, samples), steps * (number + 1) // rounds)
+            del buffer
+            watch.lap("training")
+            workers.wait()
+            if workers.first and number + 1 < rounds:
+                folders[number + 1].mkdir()
+                shutil.rmtree(folders[number])
+            workers.wait()
+        return trainings, samples
+
+    def _buffer(self, folder: Path, number: int) -> SampleBuffer:
+        job, workers = self.job, self.job.workers
+        folder = folder if workers.count == 1 else folder / f"worker{workers.rank}"
+        folder.mkdir(exist_ok=True, parents=True)
+        return fill_buffer(
+            job.learned,
+            self.encoder,
+            job.config.features,
+            job.config.buffer if job.config.loss.supervision == "landmarks" else replace(job.config.buffer, enough=0),
+            self.normalization,
+            seed=job.seed,
+            folder=folder,
+            stop=self.stop,
+            shard=range(workers.rank, len(job.learned), workers.count),
+            supervision=self.supervision,
+            number=number,
+            described=self._described,
+        )
+
+    @property
+    def _described(self) -> Callable[[Path], PhotoFeatures] | None:
+        """Gives the features of a photo as it is, if the samples are those, and codes or landmarks have left them."""
+        folder, config = self.folder / DESCRIBED, self.job.config
+        plain = config.buffer.augmentation == NO_AUGMENTATION and config.features.encoder not in DENSE
+        # With another number of keypoints a photo's samples would not be its best.
+        same = config.buffer.sampling == "uniform" and config.buffer.keypoints_per_view == config.features.query_keypoints
+        if not (plain and same and folder.exists()):
+            return None
+        return lambda photo: features_of_photo(photo, self.encoder, self.job.policy, folder)[0]
+
+    def _train(self, parts: list[TrainingSet], until: int) -> list[Training]:
+        job = self.job
+        return [
+            train_head(
+                part,
+                job.config,
+                seed=job.seed,
+                folder=self.folder,
+                device=job.device,
+                stop=self.stop,
+                workers=job.workers,
+                until=until,
+            )
+            for part in parts
+        ]
+
+    def _parts(self, buffer: SampleBuffer, samples: int) -> list[TrainingSet]:
+        """What each network is trained on: everything, or one part of the place each, around the centre of its cameras.
+
+        Args:
+            buffer: samples of this process.
+            samples: number of them in all processes.
+
+        Raises:
+            MappingError: no photo has any keypoint (TP-603), or none of a part in some process (TP-664).
+        """
+        if samples == 0:
+            raise MappingError(
+                "TP-603",
+                f"the local encoder found no keypoint in any of {len(self.job.learned)} photos",
+                where=self.job.scene.root,
+                fix="Are the photos black, blank or out of focus?",
+            )
+        parts = self._split(buffer)
+        empty = sum(len(part) == 0 for part in parts)
+        # All processes must stop, or some would wait for the others.
+        if self.job.workers.any(empty > 0):
+            raise MappingError(
+                "TP-664",
+                f"{empty} of {len(parts)} networks have nothing to learn from in this process",
+                where=self.job.scene.root,
+                fix="Use fewer processes or a smaller ensemble. Some photos may be black, blank or out of focus.",
+            )
+        return parts
+
+    def _split(self, buffer: SampleBuffer) -> list[TrainingSet]:
+        config, seed = self.job.config, self.job.seed
+        if config.ensemble == 1:
+            centres = cluster_centres(self.positions, config.head.clusters, seed) if config.head.clusters > 1 else None
+            return [TrainingSet(buffer, self.encodings, centres)]
+        of_sample = torch.from_numpy(self.heads)[buffer.photo.long()][buffer.view.long()]
+        return [
+            TrainingSet(
+                buffer,
+                self.encodings,
+                self._centres_of(part),
+                torch.nonzero(of_sample == part)[:, 0],
+                f"training {part + 1}",
+            )
+            for part in range(config.ensemble)
+        ]
+
+    def _centres_of(self, part: int) -> Tensor:
+        """(k, 3) cluster centres of one part; some stand twice where it has fewer photos than clusters."""
+        clusters = self.job.config.head.clusters
+        centres = cluster_centres(self.positions[self.heads == part], clusters, self.job.seed)
+        return centres[torch.arange(clusters) % len(centres)]

@@ -1,0 +1,109 @@
+"""The implicit reconstruction of a map, for other programs: coloured points, alone or beside the posed photos."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from trigpoint.core.artifact import write_bytes
+from trigpoint.core.errors import OutputError
+from trigpoint.core.scene import Scene
+from trigpoint.formats.export.image_files import PhotoFiles
+from trigpoint.formats.export.ply import ply_bytes
+from trigpoint.formats.export.scene import FOLDERS, PlaceFormat, Split, check_file, chosen_split, export_place
+from trigpoint.formats.readers import open_scene
+from trigpoint.formats.splits import apply_holdout, parse_holdout
+from trigpoint.localization.localizer import Localizer
+from trigpoint.localization.pointcloud import PointCloud, implicit_points
+from trigpoint.report.point_picture import points_png
+
+
+@dataclass(frozen=True, eq=False)
+class MapPoints:
+    """What a map knows of its place.
+
+    Attributes:
+        scene: the place, with the split that the map was made by.
+        points: the implicit reconstruction.
+    """
+
+    scene: Scene
+    points: PointCloud
+
+
+def read_points(
+    map_path: Path,
+    place: Path,
+    *,
+    max_photos: int = 0,
+    device: str = "cpu",
+    format: str | None = None,
+    skip_invalid: bool = False,
+) -> MapPoints:
+    """Predict the points of a map's own photos, within 5 px, with their colours.
+
+    Args:
+        map_path: map file.
+        place: folder that it was made from.
+        max_photos: photos that points are read from, evenly chosen; 0: all.
+        device: torch device.
+        format: format of the place; None finds out.
+        skip_invalid: leave out photos that cannot be used.
+
+    Raises:
+        OutputError: no point fits the photos (TP-825).
+        SceneError, MapFileError, ...: as the readers.
+    """
+    localizer = Localizer.load(map_path, device=device)
+    scene = open_scene(place, format=format, skip_invalid=skip_invalid, metric=localizer.map.metric)
+    holdout = localizer.map.built_from["holdout"]
+    if holdout:
+        scene = apply_holdout(scene, parse_holdout(holdout))
+    frames = scene.for_mapping()
+    points = implicit_points(localizer.map, localizer.encoder, frames, max_photos=max_photos or len(frames))
+    if len(points.xyz) == 0:
+        raise OutputError(
+            "TP-825",
+            "no point of the map fits the photos of this place",
+            where=place,
+            fix="Give the place that the map was made from.",
+        )
+    return MapPoints(scene, points)
+
+
+def export_map(
+    found: MapPoints,
+    output: Path,
+    format: PlaceFormat | Literal["ply"],
+    *,
+    picture: Path | None = None,
+    split: Split = "all",
+    photos: PhotoFiles = "copy",
+) -> list[str]:
+    """Write points, or photos with points, and a picture; what the format could not take along, a sentence each.
+
+    Args:
+        found: of ``read_points``.
+        output: file for ``ply``; otherwise as ``export_place``.
+        format: of the output; COLMAP and nerfstudio get the points, too.
+        picture: PNG file to draw the points to.
+        split: which photos.
+        photos: what to do with the image files.
+
+    Raises:
+        OutputError: as ``export_place``.
+    """
+    cloud = found.points
+    notes: list[str] = []
+    if format == "ply":
+        check_file(output)
+        unit = "metre" if found.scene.metric else "of unknown length"
+        write_bytes(output, ply_bytes(cloud.xyz, cloud.rgb, comment=f"implicit reconstruction, unit: {unit}"))
+    else:
+        points = (cloud.xyz, cloud.rgb) if format in FOLDERS else None
+        notes = export_place(chosen_split(found.scene, split), output, format, photos=photos, points=points)
+    if picture is not None:
+        poses = [frame.pose() for frame in found.scene.for_mapping()]
+        write_bytes(picture, points_png(cloud.xyz, cloud.rgb, poses))
+    return notes

@@ -1,0 +1,206 @@
+"""What is in a scene, and what is wrong with it, in words that a photographer understands."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trigpoint.core.scene import TEST, TRAIN, Frame, Problem, Scene
+from trigpoint.diagnosis.epipolar import EpipolarCheck, check_epipolar
+from trigpoint.diagnosis.image_quality import PictureCheck, check_pictures
+from trigpoint.diagnosis.neighbours import Neighbours, nearest_photos
+from trigpoint.formats.builder import shortened
+
+MIN_POSED = 5
+MAX_EPIPOLAR_PX = 3.0
+# A photo is far from the others at five times the usual distance, but never within a turn of 0.2 radians, about 11 degrees:
+# in slow videos five times the usual distance is nothing.
+_FAR, _FAR_AT_LEAST = 5.0, 0.2
+_NEIGHBOURS = 8
+_SEVERITIES = ("error", "warning", "note")
+
+
+@dataclass(frozen=True)
+class SceneReport:
+    """The facts about a scene.
+
+    Attributes:
+        root: folder.
+        format: name of the format.
+        metric: whether lengths are metres.
+        units: ``"m"`` or ``"units"``.
+        frames: number of photos.
+        posed: number of photos with a pose.
+        train: number of photos for training.
+        test: number of photos for testing.
+        sequences: number of recordings.
+        cameras: (description such as ``"OPENCV 1080x1920"``, number of photos), most frequent first.
+        portrait: number of photos higher than wide.
+        landscape: number of the others.
+        extent: size of the box around all camera centres, in ``units``.
+        step: median distance to the photo nearest in pose, in ``units``; None below two posed photos.
+        step_angle_deg: median angle to the photo nearest in pose; None below two posed photos.
+        pictures: sharpness and exposure of a sample.
+        epipolar: how well poses and cameras fit the photos; None below two posed photos.
+        problems: what the reader and the checks found, errors first.
+    """
+
+    root: str
+    format: str
+    metric: bool
+    units: str
+    frames: int
+    posed: int
+    train: int
+    test: int
+    sequences: int
+    cameras: tuple[tuple[str, int], ...]
+    portrait: int
+    landscape: int
+    extent: tuple[float, float, float]
+    step: float | None
+    step_angle_deg: float | None
+    pictures: PictureCheck
+    epipolar: EpipolarCheck | None
+    problems: tuple[Problem, ...]
+
+    def exit_code(self) -> int:
+        """0 if a map can be made from this scene, 1 if a problem is an error."""
+        return int(any(problem.severity == "error" for problem in self.problems))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """The report as text: one fact a line, then the problems."""
+        size = " x ".join(f"{side:.3g}" for side in self.extent)
+        scale = "metres" if self.metric else "unknown scale"
+        result = [
+            f"{'place':<12}{self.root} ({self.format}, {scale})",
+            f"{'photos':<12}{self.frames}, {self.posed} with a pose, {self.portrait} portrait, {self.landscape} landscape",
+            f"{'split':<12}{self.train} train, {self.test} test, {self.sequences} recordings",
+            *(f"{'camera':<12}{name}: {count} photos" for name, count in self.cameras),
+            f"{'extent':<12}{size} {self.units} between the cameras",
+        ]
+        if self.step is not None and self.step_angle_deg is not None:
+            result.append(
+                f"{'neighbours':<12}{self.step:.3g} {self.units} and {self.step_angle_deg:.1f} degrees apart (median)"
+            )
+        if self.epipolar is not None and self.epipolar.median_px is not None:
+            fit = f"{self.epipolar.median_px:.2f} px off, {self.epipolar.pairs} pairs of photos compared"
+            result.append(f"{'poses':<12}{fit}")
+        return [*result, *(f"{problem.severity:<12}{problem.message}" for problem in self.problems)]
+
+
+def describe_scene(scene: Scene) -> SceneReport:
+    """Look at poses, cameras and a sample of the photos. Takes a few seconds, however large the scene.
+
+    Photos that do not decode become problems of the report, never an exception.
+    """
+    posed = scene.posed()
+    near = nearest_photos([frame.pose() for frame in posed], _NEIGHBOURS) if len(posed) > 1 else None
+    pictures = check_pictures(scene.frames)
+    epipolar = check_epipolar(posed, near) if near is not None else None
+    found = [
+        *scene.problems,
+        *_pose_problems(scene, posed, near),
+        *_picture_problems(pictures),
+        *(_epipolar_problems(epipolar) if epipolar is not None else []),
+    ]
+    return SceneReport(
+        **_counts(scene),
+        step=float(np.median(near.step[:, 0])) if near is not None else None,
+        step_angle_deg=float(np.median(near.angle_deg[:, 0])) if near is not None else None,
+        pictures=pictures,
+        epipolar=epipolar,
+        problems=tuple(sorted(found, key=lambda problem: _SEVERITIES.index(problem.severity))),
+    )
+
+
+def _counts(scene: Scene) -> dict[str, Any]:
+    """The fields of the report that need no look at the photos."""
+    portrait = sum(frame.camera.height > frame.camera.width for frame in scene.frames)
+    extent = np.ptp(scene.centres(), axis=0) if scene.posed() else np.zeros(3)
+    return {
+        "root": str(Path(scene.root)),
+        "format": scene.format,
+        "metric": scene.metric,
+        "units": scene.units,
+        "frames": len(scene.frames),
+        "posed": len(scene.posed()),
+        "train": sum(frame.split == TRAIN for frame in scene.frames),
+        "test": sum(frame.split == TEST for frame in scene.frames),
+        "sequences": len({frame.sequence for frame in scene.frames}),
+        "cameras": _cameras(scene),
+        "portrait": portrait,
+        "landscape": len(scene.frames) - portrait,
+        "extent": (float(extent[0]), float(extent[1]), float(extent[2])),
+    }
+
+
+def _cameras(scene: Scene) -> tuple[tuple[str, int], ...]:
+    names = Counter(f"{frame.camera.model} {frame.camera.width}x{frame.camera.height}" for frame in scene.frames)
+    return tuple(sorted(names.items(), key=lambda item: (-item[1], item[0])))
+
+
+def _pose_problems(scene: Scene, posed: tuple[Frame, ...], near: Neighbours | None) -> list[Problem]:
+    result: list[Problem] = []
+    if not posed:
+        result.append(Problem("error", "No photo has a pose: use structure from motion first."))
+    elif len(posed) < MIN_POSED:
+        few = f"Photos with a pose: only {len(posed)}; {MIN_POSED} is the least that a map can be made from."
+        result.append(Problem("error", few))
+    if not scene.metric:
+        result.append(Problem("note", "The scale is unknown: positions will be in the units of these poses, not in metres."))
+    if near is None:
+        return result
+    if not near.step.max() > 0:
+        result.append(
+            Problem("error", "All photos were taken from one point: depth cannot be learned. Move while taking them.")
+        )
+    usual = float(np.median(near.distance[:, 0]))
+    far = np.flatnonzero(near.distance[:, 0] > max(_FAR * usual, _FAR_AT_LEAST))
+    if len(far):
+        names = shortened([posed[index].name for index in far])
+        message = f"Photos far from all others, badly learned or with a wrong pose: {len(far)} of {len(posed)} ({names})."
+        result.append(Problem("warning", message))
+    return result
+
+
+def _picture_problems(pictures: PictureCheck) -> list[Problem]:
+    result: list[Problem] = []
+    for what, names in (
+        ("Photos blurred compared with the others", pictures.blurry),
+        ("Almost black photos", pictures.dark),
+        ("Overexposed photos", pictures.overexposed),
+    ):
+        if names:
+            message = f"{what}: {len(names)} of {pictures.looked_at} looked at ({shortened(list(names))})."
+            result.append(Problem("warning", message))
+    if pictures.damaged:
+        name, why = pictures.damaged[0]
+        counted = f"Photos that cannot be decoded: {len(pictures.damaged)} of {pictures.looked_at} looked at"
+        result.append(Problem("error", f"{counted} (first: {name}: {why})."))
+    return result
+
+
+def _epipolar_problems(check: EpipolarCheck) -> list[Problem]:
+    if check.median_px is None or check.worst is None:
+        message = "No two neighbouring photos could be matched, so poses and focal length were not checked."
+        return [Problem("warning", message)]
+    if check.median_px > MAX_EPIPOLAR_PX:
+        message = (
+            f"Poses or focal length do not fit the photos: matching points are {check.median_px:.1f} px off "
+            f"(under 1 px is usual). Check that poses, cameras and photos belong together."
+        )
+        return [Problem("warning", message)]
+    first, second, worst_px = check.worst
+    if worst_px > 2 * MAX_EPIPOLAR_PX:
+        message = f"The poses of {first} and {second} do not fit each other ({worst_px:.1f} px off); the rest is fine."
+        return [Problem("warning", message)]
+    return []

@@ -1,0 +1,182 @@
+"""Collects the photos of a scene while a reader goes through its files, so that every format treats bad photos alike.
+
+A photo that cannot be used never stops the reading: all are counted first, then reported together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from trigpoint.core.camera import Camera
+from trigpoint.core.errors import GeometryError, SceneError, TrigpointError
+from trigpoint.core.image import image_size
+from trigpoint.core.scene import Frame, Problem, Scene
+from trigpoint.formats.format import ReadOptions
+from trigpoint.formats.textfiles import is_file
+
+_NAMES_SHOWN = 10
+
+
+class SceneBuilder:
+    """The scene under construction.
+
+    Args:
+        root: the folder being read.
+        format_name: name of the format.
+        metric: whether the format's unit is the metre.
+        options: what the user asked for.
+    """
+
+    def __init__(self, root: Path, format_name: str, *, metric: bool, options: ReadOptions) -> None:
+        self.root = root
+        self.format_name = format_name
+        self.metric = metric if options.metric is None else options.metric
+        self.options = options
+        self.problems: list[Problem] = []
+        self._frames: list[Frame] = []
+        self._missing: list[str] = []
+        self._invalid: list[tuple[str, TrigpointError]] = []
+        self._sizes: dict[Path, tuple[int, int]] = {}
+        self._cameras: dict[tuple[str, int, int, tuple[float, ...]], Camera] = {}
+
+    def note(self, message: str) -> None:
+        """Something the owner may like to know."""
+        self.problems.append(Problem("note", message))
+
+    def warn(self, message: str) -> None:
+        """Something that is missing from an otherwise usable scene."""
+        self.problems.append(Problem("warning", message))
+
+    @contextmanager
+    def photo(self, name: str) -> Iterator[None]:
+        """Everything about one photo happens inside: an error there makes this photo invalid, not the scene."""
+        try:
+            yield
+        except TrigpointError as error:
+            self._invalid.append((name, error if error.where else _placed(error, name)))
+
+    def size_of(self, path: Path) -> tuple[int, int]:
+        """Upright (width, height) of a photo, px, from its header, read once. Raises as ``image_size``."""
+        if path not in self._sizes:
+            self._sizes[path] = image_size(path)
+        return self._sizes[path]
+
+    def camera(self, model: str, size: tuple[int, int], params: tuple[float, ...], where: str) -> Camera:
+        """A camera; equal ones are one object.
+
+        Raises:
+            GeometryError: TP-311, TP-312, TP-313, with ``where``.
+        """
+        key = (model, *size, params)
+        if key not in self._cameras:
+            try:
+                self._cameras[key] = Camera(model, *size, params)
+            except GeometryError as error:
+                raise _placed(error, where) from error
+        return self._cameras[key]
+
+    def exists(self, name: str, path: Path) -> bool:
+        """Whether a listed photo has a file; remembers it as missing otherwise."""
+        if is_file(path):
+            return True
+        self._missing.append(name)
+        return False
+
+    def add(self, frame: Frame) -> None:
+        """Add a photo after comparing its pose, camera and file.
+
+        Raises:
+            TrigpointError: no pose (TP-204); another size than its camera (TP-221, TP-222, TP-223); TP-1xx.
+        """
+        if frame.cam_from_world is None:
+            frame.pose()
+        self.add_query(frame)
+
+    def add_query(self, frame: Frame) -> None:
+        """Add a photo whose pose may be unknown to all but the makers of the data set. Raises as ``add``, but TP-204."""
+        _check_size(frame.camera, self.size_of(frame.image_path), frame.image_path)
+        self._frames.append(frame)
+
+    def build(self) -> Scene:
+        """The finished scene.
+
+        Raises:
+            TrigpointError: the first invalid photo's error, with their count, unless they are to be skipped or nothing
+                would be left; no photo at all (TP-206); photo names that occur twice (TP-205).
+        """
+        self._invalid.sort(key=lambda item: item[0])
+        if self._invalid and not (self.options.skip_invalid and self._frames):
+            raise self._first_invalid()
+        if not self._frames:
+            raise self._nothing()
+        frames = tuple(sorted(self._frames, key=lambda frame: frame.name))
+        problems = (*self.problems, *self._summaries())
+        return Scene(self.root, self.format_name, frames, self.metric, problems)
+
+    def _first_invalid(self) -> TrigpointError:
+        first = self._invalid[0][1]
+        total = len(self._frames) + len(self._invalid) + len(self._missing)
+        if len(self._invalid) == 1:
+            return first
+        what = f"{len(self._invalid)} of {total} photos cannot be used; the first: {first.what}"
+        return type(first)(first.code, what, where=first.where, fix=first.fix)
+
+    def _nothing(self) -> SceneError:
+        if self._missing:
+            what = f"none of the {len(self._missing)} listed photos exists (first: {min(self._missing)})"
+        else:
+            what = "no photos are listed"
+        return SceneError("TP-206", what, where=self.root, fix="Copy the photos to where the files say they are.")
+
+    def _summaries(self) -> list[Problem]:
+        result: list[Problem] = []
+        if self._missing:
+            count, first = len(self._missing), min(self._missing)
+            total = count + len(self._frames) + len(self._invalid)
+            result.append(Problem("warning", f"Listed photos without a file: {count} of {total} (first: {first})."))
+        by_code: dict[str, list[tuple[str, TrigpointError]]] = {}
+        for name, error in self._invalid:
+            by_code.setdefault(error.code, []).append((name, error))
+        for code, items in sorted(by_code.items()):
+            what = items[0][1].what
+            names = shortened([name for name, _ in items])
+            result.append(Problem("warning", f"Photos left out: {len(items)} ({names}): {code} {what}."))
+        return result
+
+
+def shortened(names: list[str], shown: int = _NAMES_SHOWN) -> str:
+    """The first names of a list and how many more there are."""
+    rest = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + rest
+
+
+def _placed(error: TrigpointError, where: str) -> TrigpointError:
+    return type(error)(error.code, error.what, where=where, fix=error.fix)
+
+
+def _check_size(camera: Camera, size: tuple[int, int], path: Path) -> None:
+    width, height = size
+    if (width, height) == (camera.width, camera.height):
+        return
+    sizes = f"the photo has {width}x{height} px and its camera {camera.width}x{camera.height} px"
+    if (height, width) == (camera.width, camera.height):
+        raise SceneError(
+            "TP-223",
+            f"{sizes}: the file is turned by its EXIF orientation, its pose is for the unturned photo",
+            where=path,
+            fix="Remove the orientation tag (exiftool -Orientation= FILE) from copies of the photos.",
+        )
+    # A reduced photo is rounded to whole pixels: up to half a pixel on either side.
+    scale_x, scale_y = width / camera.width, height / camera.height
+    if abs(scale_x * camera.height - height) <= 1 or abs(scale_y * camera.width - width) <= 1:
+        raise SceneError(
+            "TP-221",
+            f"{sizes}: these are resized copies",
+            where=path,
+            fix="Put the full-size photos there: those that the poses were computed from.",
+        )
+    raise SceneError(
+        "TP-222", f"{sizes}: they do not belong together", where=path, fix="Check which photos the poses were made for."
+    )

@@ -1,0 +1,93 @@
+"""Cambridge Landmarks: ``dataset_train.txt``, ``dataset_test.txt``, ``reconstruction.nvm`` and the photos of each scene.
+
+Lines of the lists: ``photo x y z qw qx qy qz`` after three header lines; camera centre in metres, rotation world-to-camera.
+The lists give the poses, the NVM file focal length and radial term; photos that the NVM file does not hold, and poses more
+than 10 km away, are left out, as in the conversions of DSAC* and ACE. Those ignore the radial term and shrink the photos;
+here the photos stay as they are.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from trigpoint.core.errors import SceneError
+from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
+from trigpoint.formats.builder import SceneBuilder, shortened
+from trigpoint.formats.format import Reader, ReadOptions
+from trigpoint.formats.nvm import NvmCamera, nvm_camera, pose_from_centre, read_nvm
+from trigpoint.formats.textfiles import is_file, read_text, to_numbers
+
+_LISTS = {TRAIN: "dataset_train.txt", TEST: "dataset_test.txt"}
+_MODEL = "reconstruction.nvm"
+_HEADER_LINES = 3
+MAX_TRANSLATION = 1e4
+
+
+def sniff(path: Path) -> bool:
+    """Whether one of the two lists is there."""
+    return any(is_file(path / name) for name in _LISTS.values())
+
+
+def read(path: Path, options: ReadOptions) -> Scene:
+    """Read both lists, or the one that exists.
+
+    Raises:
+        SceneError: no NVM file (TP-210); a line that is not a photo with its pose (TP-214).
+        TrigpointError: a file or its numbers cannot be used, as ``SceneBuilder.build``.
+    """
+    builder = SceneBuilder(path, "cambridge", metric=True, options=options)
+    # The model names .jpg files; the photos that are published are .png.
+    cameras = {_stem(camera.name): camera for camera in read_nvm(path / _MODEL)}
+    unknown: list[str] = []
+    outliers: list[str] = []
+    for split, file_name in _LISTS.items():
+        if is_file(path / file_name):
+            for where, words in _rows(path / file_name):
+                camera = cameras.get(_stem(words[0]))
+                if camera is None:
+                    unknown.append(words[0])
+                elif builder.exists(words[0], path / words[0]) and not _add(builder, split, where, words, camera):
+                    outliers.append(words[0])
+    if unknown:
+        builder.warn(f"Photos that {_MODEL} does not hold, left out: {len(unknown)} ({shortened(unknown, 3)}).")
+    if outliers:
+        builder.warn(f"Photos placed more than 10 km away, left out: {len(outliers)} ({shortened(outliers, 3)}).")
+    return builder.build()
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name.replace("\\", "/")).with_suffix("").as_posix()
+
+
+def _rows(file: Path) -> list[tuple[str, list[str]]]:
+    result: list[tuple[str, list[str]]] = []
+    for number, line in enumerate(read_text(file).splitlines(), start=1):
+        words = line.split()
+        if number <= _HEADER_LINES or not words:
+            continue
+        where = f"{file}, line {number}"
+        if len(words) != 8:
+            raise SceneError(
+                "TP-214", f"a photo and 7 numbers were expected, got {len(words)} words", where=where, fix="Copy it again."
+            )
+        result.append((where, words))
+    return result
+
+
+def _add(builder: SceneBuilder, split: str, where: str, words: list[str], camera: NvmCamera) -> bool:
+    """Add one photo; False for a pose that cannot be meant."""
+    name = words[0]
+    with builder.photo(name):
+        values = np.array(to_numbers(words[1:], where))
+        pose = pose_from_centre(values[3:], values[:3], where)
+        if np.abs(pose.translation).max() > MAX_TRANSLATION:
+            return False
+        intrinsics = nvm_camera(builder, camera, builder.root / name)
+        sequence = PurePosixPath(name).parent.as_posix()
+        builder.add(Frame(name, builder.root / name, intrinsics, pose, split, "" if sequence == "." else sequence))
+    return True
+
+
+READER = Reader("cambridge", sniff, read, "dataset_train.txt or dataset_test.txt beside reconstruction.nvm")

@@ -1,0 +1,43 @@
+"""What a format reader is, and what it may be told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from trigpoint.core.scene import Scene
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How to read a scene.
+
+    Attributes:
+        skip_invalid: leave out photos that cannot be used (no pose, NaN in the pose, damaged file, ...) and list them in
+            ``Scene.problems``. Otherwise the first of them is an error.
+        metric: whether one unit of the poses is one metre; None takes what the format says.
+        open_part: opens another folder, in a named format or in one that is found out, with the same ``skip_invalid``.
+            ``open_scene`` hands itself in here, so that a scene made of others needs to know no format.
+    """
+
+    skip_invalid: bool = False
+    metric: bool | None = None
+    open_part: Callable[[Path, str | None], Scene] | None = None
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One format of posed photos.
+
+    Attributes:
+        name: name of the format, such as ``"colmap"``.
+        sniff: whether a file or folder looks like this format, from file names alone. Never raises.
+        read: reads it, or raises a ``TrigpointError``.
+        looks_for: the files that make a folder recognisable, for people.
+    """
+
+    name: str
+    sniff: Callable[[Path], bool]
+    read: Callable[[Path, ReadOptions], Scene]
+    looks_for: str

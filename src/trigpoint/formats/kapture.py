@@ -1,0 +1,185 @@
+"""kapture, the format of NAVER LABS (NAVER and Hyundai indoor data sets among others), versions 1.0 and 1.1.
+
+``sensors/sensors.txt`` (cameras), ``records_camera.txt`` (photos below ``records_data``), ``trajectories.txt`` (poses
+device-from-world) and ``rigs.txt`` (sensor-from-rig). Data sets come in parts, one kapture each: those in a folder
+``mapping`` are for training, those in ``query``, ``test`` or ``validation`` for testing. Photos of the test parts may lack
+poses, which are then known to the organisers only. The unit is the metre if a lidar or depth sensor is listed, since these
+measure metres; otherwise the scale is unknown.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from trigpoint.core.camera import Camera
+from trigpoint.core.errors import SceneError
+from trigpoint.core.pose import Pose
+from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
+from trigpoint.formats.builder import SceneBuilder
+from trigpoint.formats.format import Reader, ReadOptions
+from trigpoint.formats.textfiles import is_file, read_text, rigid_from_quaternion, to_numbers
+
+_SENSORS = PurePosixPath("sensors/sensors.txt")
+_LOOKED_AT = 20_000
+_SPLITS = {
+    **dict.fromkeys(("mapping", "map", "train", "training"), TRAIN),
+    **dict.fromkeys(("query", "test", "testing", "validation"), TEST),
+}
+_RIG_LEVELS = 5
+_METRE_SENSORS = ("lidar", "depth")
+
+
+@dataclass(frozen=True)
+class _Row:
+    """The values of one line, and where it stands."""
+
+    words: list[str]
+    where: str
+
+
+def sniff(path: Path) -> bool:
+    """Whether ``sensors/sensors.txt`` is there or in part folders up to two levels below."""
+    return bool(_parts(path))
+
+
+def read(path: Path, options: ReadOptions) -> Scene:
+    """Read all parts.
+
+    Raises:
+        SceneError: no records of photos (TP-210); a line with too few values or without numbers (TP-214).
+        TrigpointError: a file or its numbers cannot be used, as ``SceneBuilder.build``.
+    """
+    parts = _parts(path)
+    sensors = {part: _sensors(part) for part in parts}
+    metric = any(row.words[2].lower() in _METRE_SENSORS for part in parts for row in sensors[part].values())
+    builder = SceneBuilder(path, "kapture", metric=metric, options=options)
+    for part in parts:
+        prefix = "" if part == path else f"{part.relative_to(path).as_posix()}/"
+        _read_part(builder, part, sensors[part], prefix)
+    return builder.build()
+
+
+def _parts(path: Path) -> list[Path]:
+    """The folder itself, or the folders of parts below it, which lie side by side."""
+    if is_file(path / _SENSORS):
+        return [path]
+    children = _folders(path)
+    for level in (children, [item for child in children for item in _folders(child)]):
+        found = [item for item in level if is_file(item / _SENSORS)]
+        if found:
+            # Parts with different parents are different places, such as the floors of a building.
+            named = any(_split_of(part, path) for part in found)
+            return found if named and len({part.parent for part in found}) == 1 else []
+    return []
+
+
+def _folders(path: Path) -> list[Path]:
+    try:
+        with os.scandir(path) as entries:
+            return sorted(path / entry.name for entry in islice(entries, _LOOKED_AT) if entry.is_dir())
+    except (OSError, ValueError):
+        return []
+
+
+def _split_of(part: Path, root: Path) -> str | None:
+    names = part.relative_to(root).parts if part != root else ()
+    words = [word for name in names for word in name.lower().replace("-", "_").split("_")]
+    return next((_SPLITS[word] for word in reversed(words) if word in _SPLITS), None)
+
+
+def _rows(file: Path, count: int) -> list[_Row]:
+    """The lines with at least ``count`` values."""
+    result: list[_Row] = []
+    for number, line in enumerate(read_text(file).splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        words = [word.strip() for word in line.split(",")]
+        where = f"{file}, line {number}"
+        if len(words) < count:
+            raise SceneError(
+                "TP-214", f"{count} values were expected, got {len(words)}", where=where, fix="Export the data again."
+            )
+        result.append(_Row(words, where))
+    return result
+
+
+def _sensors(part: Path) -> dict[str, _Row]:
+    return {row.words[0]: row for row in _rows(part / _SENSORS, 3)}
+
+
+def _read_part(builder: SceneBuilder, part: Path, sensors: dict[str, _Row], prefix: str) -> None:
+    split = _split_of(part, builder.root)
+    trajectories = _Trajectories(part / "sensors")
+    for row in _rows(part / "sensors" / "records_camera.txt", 3):
+        stamp, device, image = row.words[:3]
+        name = prefix + image
+        photo = part / "sensors" / "records_data" / image
+        with builder.photo(name):
+            if builder.exists(name, photo):
+                camera = _camera(builder, sensors.get(device), device, row.where)
+                pose = trajectories.pose(stamp, device)
+                sequence = PurePosixPath(name).parent.as_posix()
+                frame = Frame(name, photo, camera, pose, split, "" if sequence == "." else sequence)
+                if split == TEST:
+                    builder.add_query(frame)
+                else:
+                    builder.add(frame)
+
+
+def _camera(builder: SceneBuilder, sensor: _Row | None, device: str, where: str) -> Camera:
+    if sensor is None or sensor.words[2].lower() != "camera" or len(sensor.words) < 7:
+        raise SceneError(
+            "TP-214",
+            f"sensors.txt has no calibrated camera '{device[:40]}'",
+            where=where,
+            fix="Calibrate it, or give --skip-invalid to leave its photos out.",
+        )
+    width, height, *params = to_numbers(sensor.words[4:], sensor.where)
+    return builder.camera(sensor.words[3], (int(width), int(height)), tuple(params), sensor.where)
+
+
+class _Trajectories:
+    """Poses of devices, through the rigs that carry them."""
+
+    def __init__(self, folder: Path) -> None:
+        poses = folder / "trajectories.txt"
+        rigs = folder / "rigs.txt"
+        rows = _rows(poses, 9) if _has_rows(poses) else []
+        # Zeros before a number of a time stamp mean nothing.
+        self._poses = {(row.words[0].lstrip("0"), row.words[1]): row for row in rows}
+        self._rigs: dict[str, list[_Row]] = {}
+        for row in _rows(rigs, 9) if _has_rows(rigs) else []:
+            self._rigs.setdefault(row.words[1], []).append(row)
+
+    def pose(self, stamp: str, device: str, levels: int = _RIG_LEVELS) -> Pose | None:
+        """``cam_from_world`` of a sensor or rig at a time, None if unknown.
+
+        Raises:
+            GeometryError: TP-301 to TP-303.
+            SceneError: TP-214.
+        """
+        own = self._poses.get((stamp.lstrip("0"), device))
+        if own is not None:
+            return _pose(own)
+        for row in self._rigs.get(device, []) if levels else []:
+            rig_from_world = self.pose(stamp, row.words[0], levels - 1)
+            if rig_from_world is not None:
+                return _pose(row) @ rig_from_world
+        return None
+
+
+def _has_rows(file: Path) -> bool:
+    return is_file(file) and file.stat().st_size > 0
+
+
+def _pose(row: _Row) -> Pose:
+    values = np.array(to_numbers(row.words[2:9], row.where))
+    return rigid_from_quaternion(values[:4], values[4:], row.where)
+
+
+READER = Reader("kapture", sniff, read, "sensors/sensors.txt, or folders mapping and query that hold it")

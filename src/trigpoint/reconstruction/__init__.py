@@ -1,0 +1,7 @@
+"""Structure from motion: photos or a video without poses become a place that ``map`` reads."""
+
+from trigpoint.reconstruction.build import reconstruct
+from trigpoint.reconstruction.options import ReconstructionOptions
+from trigpoint.reconstruction.report import ReconstructionReport
+
+__all__ = ["ReconstructionOptions", "ReconstructionReport", "reconstruct"]

@@ -1,0 +1,70 @@
+"""The process that runs one of COLMAP's mappers; ``mapper.run_mapper`` starts it.
+
+``python -m trigpoint.reconstruction.mapping_process MAPPER DATABASE OUTPUT SEED THREADS`` writes numbered models into
+OUTPUT, COLMAP's log to standard error, and a line ``placed N`` to standard output with each photo of the incremental mapper.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def main(mapper: str, database: Path, output: Path, seed: int, threads: int) -> None:
+    """What the process does."""
+    import pycolmap
+
+    if mapper == "global":
+        _map_globally(pycolmap, database, output, seed, threads)
+    else:
+        _map_incrementally(pycolmap, database, output, seed, threads)
+
+
+def _map_globally(pycolmap: Any, database: Path, output: Path, seed: int, threads: int) -> None:
+    # Calibration changes the database, and another run must not find it changed.
+    own = output / "database.db"
+    shutil.copyfile(database, own)
+    with pycolmap.Database.open(own) as opened:
+        guessed = any(not camera.has_prior_focal_length for camera in opened.read_all_cameras())
+    if guessed:
+        calibration = pycolmap.ViewGraphCalibrationOptions()
+        calibration.random_seed = seed
+        pycolmap.calibrate_view_graph(own, calibration)
+    options = pycolmap.GlobalPipelineOptions()
+    options.num_threads = options.mapper.num_threads = threads
+    options.random_seed = options.mapper.random_seed = seed
+    options.mapper.rotation_averaging.random_seed = seed
+    options.mapper.global_positioning.random_seed = seed
+    options.mapper.retriangulation.random_seed = seed
+    options.mapper.global_positioning.use_gpu = options.mapper.bundle_adjustment.ceres.use_gpu = False
+    pycolmap.global_mapping(own, output, output, options)
+    own.unlink()
+
+
+def _map_incrementally(pycolmap: Any, database: Path, output: Path, seed: int, threads: int) -> None:
+    options = pycolmap.IncrementalPipelineOptions()
+    options.num_threads = options.mapper.num_threads = threads
+    options.random_seed = options.mapper.random_seed = options.triangulation.random_seed = seed
+    options.min_model_size = 3
+    options.extract_colors = False
+    placed = 0
+
+    def first_two() -> None:
+        nonlocal placed
+        placed = 2
+        print(f"placed {placed}", flush=True)
+
+    def one_more() -> None:
+        nonlocal placed
+        placed += 1
+        print(f"placed {placed}", flush=True)
+
+    pycolmap.incremental_mapping(
+        database, output, output, options, initial_image_pair_callback=first_two, next_image_callback=one_more
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))

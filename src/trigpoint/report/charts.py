@@ -1,0 +1,113 @@
+"""Charts of an evaluation as SVG: how errors add up, and whether the confidence tells them."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Callable, Sequence
+
+from trigpoint.evaluation.evaluate import Evaluation, FrameResult
+from trigpoint.evaluation.metrics import PoseError
+from trigpoint.evaluation.reliability import Reliability
+from trigpoint.report.chart_frame import (
+    BOTTOM,
+    HEIGHT,
+    LogAxis,
+    ShareAxis,
+    chart,
+    limits_at,
+    steps,
+    y,
+)
+from trigpoint.report.formatting import angle, length
+
+
+def translation_curve(evaluation: Evaluation) -> str:
+    """Share of all photos below each translation error, every pose and only trusted ones."""
+    limits = [threshold.translation for threshold in evaluation.thresholds]
+    errors = [error.translation for error in evaluation.errors() if error is not None]
+    axis = translation_axis(errors, limits, evaluation.units)
+    return _curves(evaluation, axis, lambda error: error.translation, limits, "Cumulative translation error")
+
+
+def rotation_curve(evaluation: Evaluation) -> str:
+    """Share of all photos below each rotation error, every pose and only trusted ones."""
+    limits = [threshold.rotation_deg for threshold in evaluation.thresholds]
+    errors = [error.rotation_deg for error in evaluation.errors() if error is not None]
+    axis = LogAxis(*_range(errors, limits), angle, "rotation error")
+    return _curves(evaluation, axis, lambda error: error.rotation_deg, limits, "Cumulative rotation error")
+
+
+def confidence_chart(evaluation: Evaluation) -> str:
+    """Confidence of each pose over its translation error."""
+    limits = [threshold.translation for threshold in evaluation.thresholds]
+    errors = [error.translation for error in evaluation.errors() if error is not None]
+    axis = translation_axis(errors, limits, evaluation.units)
+    dots = "".join(
+        f'<g class="estimate {result.status}"><title>{html.escape(_dot_title(result, evaluation.units))}</title>'
+        f'<path class="dots" d="M{axis.x(result.error.translation):.1f} {y(result.localization.confidence):.1f}h0"/></g>'
+        for result in evaluation.results
+        if result.error is not None and math.isfinite(result.localization.confidence)
+    )
+    return chart(axis, "Confidence over translation error", limits_at(axis, limits) + dots, lambda share: f"{share:g}")
+
+
+def reliability_chart(reliability: Reliability) -> str:
+    """Share of correct answers over their confidence, a bar for each bin that has answers, and the diagonal."""
+    axis = ShareAxis("confidence")
+    bars: list[str] = []
+    for each in reliability.bins:
+        if each.count:
+            left, width = axis.x(each.low) + 1, axis.x(each.high) - axis.x(each.low) - 2
+            title = f"{each.count} answers of confidence {each.confidence:.2f}: {100 * each.correct:.0f} % correct"
+            bars.append(
+                f'<g class="bin"><title>{title}</title>'
+                f'<rect x="{left:.1f}" y="{y(each.correct):.1f}" width="{width:.1f}" height="{y(0) - y(each.correct):.1f}"/>'
+                f'<path class="dots" d="M{axis.x(each.confidence):.1f} {y(each.correct):.1f}h0"/>'
+                f'<text x="{left + width / 2:.1f}" y="{HEIGHT - BOTTOM - 5}" text-anchor="middle">{each.count}</text></g>'
+            )
+    diagonal = f'<path class="limit" d="M{axis.x(0):.1f} {y(0):.1f}L{axis.x(1):.1f} {y(1):.1f}"/>'
+    return chart(axis, "Reliability of the confidence", "".join(bars) + diagonal, lambda share: f"{100 * share:.0f} %")
+
+
+def translation_axis(errors: Sequence[float], limits: Sequence[float], units: str) -> LogAxis:
+    """An axis for translation errors, in the unit of the scene.
+
+    Args:
+        errors: all that will be drawn.
+        limits: thresholds, which lie within.
+        units: ``"m"`` or ``"units"``.
+    """
+    low, high = _range(errors, limits)
+    if units == "m":
+        return LogAxis(low, high, lambda value: length(value, "m"), "translation error")
+    return LogAxis(low, high, lambda value: f"{value:g}", f"translation error ({units})")
+
+
+def _dot_title(result: FrameResult, units: str) -> str:
+    error = None if result.error is None else result.error.translation
+    return f"{result.name}: {result.status}, confidence {result.localization.confidence:.2f}, off by {length(error, units)}"
+
+
+def _range(errors: Sequence[float], limits: Sequence[float]) -> tuple[float, float]:
+    """Bounds that hold the thresholds and nearly all errors, but not the wildest."""
+    limits = limits or [1.0]
+    finite = sorted(error for error in errors if 0 < error < math.inf)
+    low = min(min(limits) / 5, finite[len(finite) // 20]) if finite else min(limits) / 5
+    high = max(limits) * 4
+    return max(low, high * 1e-4), high
+
+
+def _curves(
+    evaluation: Evaluation, axis: LogAxis, value: Callable[[PoseError], float], limits: Sequence[float], label: str
+) -> str:
+    lines = "".join(
+        steps(
+            [value(error) for error in evaluation.errors(only_ok=only_ok) if error is not None],
+            len(evaluation.results),
+            axis,
+            kind,
+        )
+        for only_ok, kind in ((False, "every"), (True, "trusted"))
+    )
+    return chart(axis, label, limits_at(axis, limits) + lines, lambda share: f"{100 * share:.0f} %")

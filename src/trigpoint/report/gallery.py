@@ -1,0 +1,120 @@
+"""The best and the worst photos: each beside what the map shows from its estimated pose."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from html import escape
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from trigpoint.core.errors import ImageError
+from trigpoint.core.image import read_photo
+from trigpoint.evaluation.evaluate import Evaluation, FrameResult
+from trigpoint.localization.agreement import Agreement
+from trigpoint.report.formatting import angle, duration, length
+from trigpoint.report.pictures import Place, png_uri
+from trigpoint.report.tables import ranked
+from trigpoint.report.views import draw_points, photo_view
+
+SHOWN_WORST, SHOWN_BEST = 6, 3
+_SHORT_SIDE_PX = 360
+_AGREES, _DISAGREES = (30, 230, 120), (255, 90, 70)
+
+
+def gallery_html(place: Place, images: Mapping[str, Path], agreements: Mapping[str, Agreement]) -> str:
+    """Two rows of figures, the worst photos first.
+
+    Args:
+        place: queries and map points.
+        images: image file of each photo name; a photo without one is shown as such.
+        agreements: keypoints to draw, by photo name.
+    """
+    worst, best = shown(place.evaluation)
+    note = _LEGEND if any(result.name in agreements for result in (*worst, *best)) else ""
+    parts = ["<section><h2>Worst photos</h2>", note, _row(worst, place, images, agreements), "</section>"]
+    if best:
+        parts += ["<section><h2>Best photos</h2>", _row(best, place, images, agreements), "</section>"]
+    return "\n".join(part for part in parts if part)
+
+
+_LEGEND = (
+    '<p class="soft">Left the photo, right the map from the estimated pose. Large green dots: keypoints that agree with the'
+    " pose; small red ones: those that do not.</p>"
+)
+
+
+def shown(evaluation: Evaluation) -> tuple[list[FrameResult], list[FrameResult]]:
+    """The worst photos, worst first, and the best, best first, of those that remain."""
+    order = ranked(evaluation)
+    worst = order[::-1][:SHOWN_WORST]
+    return worst, order[: min(SHOWN_BEST, len(order) - len(worst))]
+
+
+def badge(result: FrameResult, evaluation: Evaluation) -> str:
+    """The verdict, and whether it is a wrong pose that was believed."""
+    text = f'<span class="badge {escape(result.status)}">{escape(result.status)}</span>'
+    believed = result.trusted_error is not None and evaluation.is_wrong(result)
+    return text + (' <span class="badge wrong">wrong</span>' if believed else "")
+
+
+def _row(results: list[FrameResult], place: Place, images: Mapping[str, Path], agreements: Mapping[str, Agreement]) -> str:
+    figures = [
+        f'<figure><div class="pair">{_photo(result, images, agreements)}{_rendering(result, place)}</div>'
+        f"<figcaption>{_caption(result, place.evaluation)}</figcaption></figure>"
+        for result in results
+    ]
+    return '<div class="gallery">\n' + "\n".join(figures) + "\n</div>"
+
+
+def _photo(result: FrameResult, images: Mapping[str, Path], agreements: Mapping[str, Agreement]) -> str:
+    path = images.get(result.name)
+    if path is None:
+        return '<div class="empty">no image file</div>'
+    try:
+        rgb = read_photo(path, short_side_px=_SHORT_SIDE_PX, color=True).rgb
+    except ImageError as error:
+        return f'<div class="empty">{escape(error.what)}</div>'
+    stream = BytesIO()
+    assert rgb is not None
+    picture = Image.fromarray(rgb)
+    if result.name in agreements:
+        _draw_keypoints(picture, agreements[result.name])
+    picture.save(stream, "JPEG", quality=82)
+    data = base64.b64encode(stream.getvalue()).decode()
+    return f'<img alt="{escape(result.name)}" src="data:image/jpeg;base64,{data}">'
+
+
+def _draw_keypoints(picture: Image.Image, found: Agreement) -> None:
+    draw = ImageDraw.Draw(picture)
+    scale = picture.width / found.size[0]
+    # Those that agree last, so that they are not covered.
+    for agrees, radius, colour in ((False, 0.7, _DISAGREES), (True, 1.8, _AGREES)):
+        for x, y in found.image_px[found.agrees == agrees] * scale:
+            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
+
+
+def _rendering(result: FrameResult, place: Place) -> str:
+    answer = result.localization
+    if answer.cam_from_world is None:
+        return '<div class="empty">no pose</div>'
+    if answer.camera is None or len(place.all_points) == 0:
+        return '<div class="empty">no map points</div>'
+    shrink = _SHORT_SIDE_PX / min(answer.camera.width, answer.camera.height)
+    view = photo_view(answer.cam_from_world, answer.camera, max(1, round(answer.camera.width * shrink)))
+    image = draw_points(view, place.all_points, place.all_rgb, radius_px=1.4)
+    return f'<img alt="The map from the estimated pose of {escape(result.name)}" src="{png_uri(image)}">'
+
+
+def _caption(result: FrameResult, evaluation: Evaluation) -> str:
+    answer, error = result.localization, result.error
+    lines = [f"<b>{escape(result.name)}</b> {badge(result, evaluation)}"]
+    if error is not None:
+        lines.append(f"off by <b>{length(error.translation, evaluation.units)}, {angle(error.rotation_deg)}</b>")
+    lines.append(f"confidence {answer.confidence:.2f}, {duration(result.total_ms)}")
+    counted = f"{answer.inliers} of {answer.points} keypoints agree"
+    # Most reasons begin with these numbers.
+    lines.append(escape(answer.reason if counted in answer.reason else "; ".join(filter(None, (counted, answer.reason)))))
+    return "<br>".join(lines)

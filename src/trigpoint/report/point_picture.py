@@ -1,0 +1,35 @@
+"""The points of a map as a picture, without cameras."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+
+import numpy as np
+from PIL import Image
+
+from trigpoint.core.pose import Pose
+from trigpoint.report.pictures import ceiling_points, points_near
+from trigpoint.report.views import Array, Colours, draw_points, oblique_view, up_direction
+
+_SIZE_PX = (1600, 1000)
+_BACKGROUND = (250, 250, 250)
+
+
+def points_png(xyz: Array, rgb: Colours, poses: Sequence[Pose]) -> bytes:
+    """A PNG file that shows the points at an angle from above, without outliers and ceilings.
+
+    Args:
+        xyz: (N, 3) in world, at least one point.
+        rgb: (N, 3).
+        poses: ``cam_from_world`` of the mapping photos, which tell where up is.
+    """
+    up, centres = up_direction(poses), np.array([pose.centre() for pose in poses])
+    kept = points_near(xyz, centres) & ~ceiling_points(xyz, centres, up)
+    # A map of the underside of a bridge is all ceiling.
+    kept = kept if kept.any() else np.ones(len(xyz), dtype=np.bool_)
+    image = draw_points(oblique_view(up, xyz[kept], *_SIZE_PX), xyz[kept], rgb[kept], radius_px=1.6)
+    image[image[..., 3] == 0] = (*_BACKGROUND, 255)
+    stream = BytesIO()
+    Image.fromarray(image[..., :3].copy()).save(stream, "PNG", optimize=True)
+    return stream.getvalue()

@@ -8,7 +8,7 @@ import pytest
 @pytest.fixture(scope="session")
 def room(tmp_path_factory):
     """Folder of a small synthetic room: 24 photos to map, 6 to test."""
-    from tiny_place import write_room
+    from support.tiny_scene import write_room
 
     return write_room(tmp_path_factory.mktemp("place") / "room")
 

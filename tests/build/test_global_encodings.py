@@ -1,0 +1,169 @@
+"""Maps with global encodings and ensembles, end to end on a small room: they build, repeat, load and answer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from support.tiny_scene import CHEAP
+
+from trigpoint.build.pipeline import build_map
+from trigpoint.core.errors import MappingError
+from trigpoint.covisibility.depth_range import DepthRange
+from trigpoint.formats.readers import open_scene
+from trigpoint.localization.localizer import Localizer
+from trigpoint.mapping import encoding_build
+from trigpoint.mapping.config import GlobalConfig, fitted_to
+from trigpoint.mapping.presets import PRESETS, preset_config
+from trigpoint.mapping.scene_map import load_map, map_bytes
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
+
+METHODS = {
+    "trig": ("trig", ("global_encoding.min_photos=0",)),
+    "trig in parts": ("trig", ("global_encoding.min_photos=0", "photos_per_network=10")),
+    "glace-compact": ("glace-compact", ("global_encoding.dim=64",)),
+    "rscore-compact": ("rscore-compact", ("global_encoding.codes=spectral", "features.pca_dim=32")),
+    "poker-compact": ("poker-compact", ("ensemble=3",)),
+}
+
+
+@pytest.fixture(scope="module", params=METHODS)
+def built(request, room, tmp_path_factory):
+    """The map of one method, with its file."""
+    path = tmp_path_factory.mktemp("maps") / f"{request.param}.trig"
+    preset, changes = METHODS[request.param]
+    build_map(open_scene(room), path, preset=preset, overrides=(*CHEAP, "head.width=96", *changes))
+    return request.param, path
+
+
+def test_every_byte_is_accounted_for(built):
+    _, path = built
+    assert sum(map_bytes(path).values()) == path.stat().st_size
+
+
+def test_hypotheses_of_a_query(built, room):
+    method, path = built
+    localizer = Localizer.load(path)
+    scene_map = localizer.map
+    photo = open_scene(room).subset("test").frames[0]
+    answer = localizer.localize(photo.image_path, camera=photo.camera)
+    assert answer.status in ("ok", "rejected", "failed") and answer.points > 0
+    expected = {"trig": 10, "trig in parts": 10, "glace-compact": 1, "rscore-compact": 10, "poker-compact": 3}[method]
+    from trigpoint.core.image import read_photo
+
+    found = localizer._features(read_photo(photo.image_path, short_side_px=120))
+    hypotheses = scene_map.hypotheses(found, (320, 240))
+    assert len(hypotheses) == expected
+    points = scene_map.points(found.descriptors, hypotheses)
+    assert points.shape == (expected, len(found), 3) and np.isfinite(points).all()
+    # Each hypothesis gives the same points alone and among others.
+    alone = scene_map.points(found.descriptors, hypotheses[-1:])[0]
+    assert np.allclose(alone, points[-1], atol=1e-4)
+
+
+def test_mapping_photos_find_themselves(built, room):
+    method, path = built
+    scene_map = load_map(path)
+    if scene_map.encoding is None or scene_map.encoding.index is None:
+        pytest.skip(f"{method} looks nothing up")
+    vectors = scene_map.encoding.index
+    assert len(vectors) == len(scene_map.encoding.codes) == 24
+    localizer = Localizer.load(path)
+    from trigpoint.core.image import read_photo
+
+    frames = open_scene(room).for_mapping()
+    hits = 0
+    for index in range(0, 24, 6):
+        found = localizer._features(read_photo(frames[index].image_path, short_side_px=120))
+        code = scene_map.hypotheses(found, (320, 240))[0].code
+        hits += torch.equal(code, scene_map.encoding.codes[index].float())
+    assert hits == 4
+
+
+def test_the_same_bytes_again(built, room, tmp_path):
+    method, path = built
+    again = tmp_path / path.name
+    preset, changes = METHODS[method]
+    build_map(open_scene(room), again, preset=preset, overrides=(*CHEAP, "head.width=96", *changes))
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_a_query_is_tried_with_the_networks_of_the_photos_it_looks_like(built, room):
+    method, path = built
+    if method != "trig in parts":
+        pytest.skip("one network, or no photos to look up")
+    scene_map = load_map(path)
+    assert scene_map.config.ensemble == len(scene_map.heads) == 3
+    own = scene_map.encoding.heads
+    assert sorted(set(own.tolist())) == [0, 1, 2]
+    localizer = Localizer.load(path)
+    from trigpoint.core.image import read_photo
+
+    frames = open_scene(room).for_mapping()
+    for index in range(0, 24, 6):
+        found = localizer._features(read_photo(frames[index].image_path, short_side_px=120))
+        assert scene_map.hypotheses(found, (320, 240))[0].head == own[index]
+    # Each network lies around the cameras of its part.
+    centres = scene_map.normalization.to_normalized(np.array([frame.pose().centre() for frame in frames]))
+    for part, head in enumerate(scene_map.heads):
+        assert np.allclose(head.decoder.centres[0], centres[own.numpy() == part].mean(axis=0), atol=1e-3)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_fit_places_of_any_size(name):
+    for photos in (5, 12, 300, 5000):
+        config = fitted_to(preset_config(name), photos)
+        assert config.head.clusters <= photos
+        assert fitted_to(config, photos) == config
+
+
+def test_larger_places_get_more_networks():
+    trig = preset_config("trig")
+    assert [fitted_to(trig, photos).ensemble for photos in (20, 300, 301, 900, 901, 7000)] == [1, 1, 2, 3, 4, 4]
+    assert fitted_to(preset_config("poker"), 7000).ensemble == 4
+
+
+def test_small_places_do_without_codes():
+    trig = preset_config("trig")
+    assert fitted_to(trig, 199).global_encoding.kind == "none"
+    assert fitted_to(trig, 200).global_encoding.kind == "codes"
+    assert fitted_to(trig, 200).global_encoding.dim == 50
+    assert fitted_to(trig, 4000).global_encoding.dim == 64
+
+
+FOUND = DepthRange(1.0, 4.0, "points")
+
+
+@pytest.mark.parametrize(
+    ("near", "far", "expected"),
+    [
+        (0.0, 0.0, FOUND),
+        (0.2, 0.0, DepthRange(0.2, 4.0)),
+        (0.0, 8.0, DepthRange(1.0, 8.0)),
+        (0.2, 8.0, DepthRange(0.2, 8.0)),
+    ],
+)
+def test_depths_that_are_not_given_come_from_the_data(near, far, expected, room, monkeypatch):
+    used, asked = [], []
+    original = encoding_build.build_graph
+
+    def noting(scene, **named):
+        used.append(named["depths"])
+        return original(scene, **named)
+
+    def found():
+        asked.append(FOUND)
+        return FOUND
+
+    monkeypatch.setattr(encoding_build, "build_graph", noting)
+    encoding_build._graph(open_scene(room), GlobalConfig(kind="codes", depth_near=near, depth_far=far), 0, found)
+    assert used == [expected]
+    assert bool(asked) == (not near or not far)
+
+
+def test_overlap_from_tracks_needs_no_depths(room):
+    with pytest.raises(MappingError, match="TP-623"):
+        encoding_build._graph(
+            open_scene(room), GlobalConfig(kind="codes", overlap="tracks"), 0, lambda: pytest.fail("asked")
+        )

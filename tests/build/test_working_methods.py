@@ -1,0 +1,142 @@
+"""Every method finds the photos that it learned: what training draws and what a query looks up fit together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.tiny_scene import WORKING, write_part
+
+from trigpoint.build import job as build_job
+from trigpoint.build.pipeline import build_map
+from trigpoint.core.image import read_photo
+from trigpoint.core.pose import centre_distance, rotation_angle_deg
+from trigpoint.covisibility import graph
+from trigpoint.covisibility.depth_range import depth_range
+from trigpoint.formats.readers import open_scene
+from trigpoint.localization.localizer import Localizer
+from trigpoint.mapping.presets import PRESETS, preset_config
+from trigpoint.mapping.supervision import DepthImages
+from trigpoint.synthetic.scene import SyntheticConfig, write_synthetic_scene
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
+
+METHODS = {
+    "trig with codes and two networks": (
+        "trig",
+        ("global_encoding.min_photos=0", "photos_per_network=12", "landmarks.min_photos=2", "optimizer.steps=200"),
+    ),
+    "glace-compact": ("glace-compact", ("global_encoding.dim=16",)),
+    "rscore-compact": (
+        "rscore-compact",
+        (
+            "global_encoding.dim=16",
+            "global_encoding.overlap=frustum",
+            "global_encoding.depth_near=0.5",
+            "global_encoding.depth_far=4",
+            "features.pca_dim=48",
+            "optimizer.steps=200",
+        ),
+    ),
+    "poker-compact": ("poker-compact", ("ensemble=2",)),
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_learned_photos_are_found(method, room, tmp_path):
+    preset, changes = METHODS[method]
+    scene = open_scene(room)
+    overrides = (*WORKING, *changes)
+    scene_map = build_map(scene, tmp_path / "room.trig", preset=preset, overrides=overrides).map
+    localizer = Localizer.load(tmp_path / "room.trig")
+    errors = []
+    for frame in scene.for_mapping()[::3]:
+        answer = localizer.localize_photo(read_photo(frame.image_path), camera=frame.camera)
+        assert answer.cam_from_world is not None, answer.reason
+        pose = frame.pose()
+        errors.append((centre_distance(answer.cam_from_world, pose), rotation_angle_deg(answer.cam_from_world, pose)))
+    metres, degrees = np.median(errors, axis=0)
+    # The room is 3.4 x 2.8 m between the cameras.
+    assert metres < 0.5 and degrees < 12
+    assert scene_map.calibration.typical_share > 1.5 * scene_map.calibration.noise_share
+
+
+# Everything but the size: a few steps of a narrow network, on few samples of small views.
+TINY = (
+    "features.short_side_px=96",
+    "features.query_keypoints=60",
+    "buffer.samples=0",
+    "buffer.views_per_photo=1",
+    "buffer.keypoints_per_view=60",
+    "head.width=96",
+    "optimizer.steps=3",
+)
+FILES = {"dedode"}
+
+
+@pytest.mark.parametrize("name", [name for name in PRESETS if PRESETS[name].method == "regression"])
+def test_every_preset_makes_a_map(name, room, tmp_path):
+    config = PRESETS[name]
+    changes = [*TINY, f"optimizer.batch={64 * config.optimizer.parts}"]
+    if config.features.encoder in FILES:
+        changes += ["features.encoder=xfeat", "features.pca_dim=32"]
+    if config.global_encoding.walks == "published":
+        changes += ["global_encoding.walks=quick"]
+    if config.buffer.samples:
+        # The views that so many samples take: three of 60 cells for each of 24 photos.
+        changes += ["buffer.samples=4000"]
+    built = build_map(open_scene(room), tmp_path / "room.trig", preset=name, overrides=changes).map
+    assert built.training[-1]["step"] == 3 and np.isfinite(built.training[-1]["loss"])
+    if config.buffer.samples:
+        # Sparse encoders may find fewer.
+        assert 2 * 60 * 24 < built.built_from["samples"] <= 3 * 60 * 24
+    kept = preset_config(name, changes)
+    assert (built.config.optimizer.parts, built.config.head.blocks) == (kept.optimizer.parts, config.head.blocks)
+    photo = open_scene(room).subset("test").frames[0]
+    assert Localizer.load(tmp_path / "room.trig").localize(photo.image_path, camera=photo.camera).points > 0
+
+
+def test_codes_from_ten_photos_on(room, tmp_path):
+    place = open_scene(write_part(room, tmp_path / "ten", 10))
+    changes = (*TINY, "optimizer.batch=64", "global_encoding.overlap=frustum")
+    built = build_map(place, tmp_path / "ten.trig", preset="rscore-compact", overrides=changes).map
+    assert built.encoding.codes.shape == (10, 128) and len(built.encoding.index) == 10
+    assert built.config.head.clusters == 10
+
+
+def test_known_depths_are_learned(tmp_path_factory, tmp_path):
+    """With depth images for teachers the points of a network that hardly learned anything lie closer to the surfaces."""
+    folder = tmp_path_factory.mktemp("depth") / "room"
+    write_synthetic_scene(folder, SyntheticConfig(width=160, height=120, n_train=12, n_test=0, write_depth=True))
+    scene = open_scene(folder)
+    changes = (*TINY, "features.query_keypoints=200", "buffer.keypoints_per_view=200", "optimizer.batch=256")
+    off = {}
+    for kind in ("none", "depth"):
+        overrides = (*changes, "optimizer.steps=120", f"loss.supervision={kind}")
+        build_map(scene, tmp_path / f"{kind}.trig", preset="ace-compact", overrides=overrides)
+        localizer = Localizer.load(tmp_path / f"{kind}.trig")
+        distances = []
+        for frame in scene.for_mapping()[::4]:
+            found = localizer._features(read_photo(frame.image_path))
+            points = localizer.map.points(found.descriptors, [localizer.map.blank_hypothesis()])[0]
+            distances.append(np.linalg.norm(points - DepthImages().points(frame, found.image_px), axis=1))
+        off[kind] = np.nanmedian(np.concatenate(distances))
+    assert off["depth"] < 0.7 * off["none"], off
+
+
+def test_how_far_photos_see_is_found_out_once(room, tmp_path, monkeypatch):
+    """Scale, codes and landmarks of a place of unknown scale depend on it, and it may take reading a large model."""
+    asked = []
+
+    def counting(*arguments):
+        asked.append(arguments)
+        return depth_range(*arguments)
+
+    monkeypatch.setattr(build_job, "depth_range", counting)
+    monkeypatch.setattr(graph, "depth_range", counting)
+    scene = replace(open_scene(room), metric=False)
+    changes = (*TINY, "optimizer.batch=64", "global_encoding.min_photos=0", "landmarks.min_photos=2")
+    built = build_map(scene, tmp_path / "room.trig", preset="trig", overrides=changes).map
+    assert built.encoding is not None and built.config.loss.supervision == "landmarks"
+    assert len(asked) == 1

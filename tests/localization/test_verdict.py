@@ -1,0 +1,109 @@
+"""Which poses are trusted: never those of noise, and those that are right."""
+
+import numpy as np
+import pytest
+from support.correspondences import CAMERA, OPTIONS, correspondences
+
+from trigpoint.core.pose import Pose
+from trigpoint.localization.pnp import PnpResult, pose_covariance, solve_pnp
+from trigpoint.localization.verdict import VerdictOptions, judge, noise_inliers
+from trigpoint.mapping.acceptance import Calibration
+
+AREA_PX = 640 * 480.0
+VERDICT = VerdictOptions()
+# A map that says nothing about wrong photos: only the bound for random points protects.
+NO_CALIBRATION = Calibration(noise_share=0.0, typical_share=1.0)
+
+
+def verdict_of(pixels, world, options=OPTIONS):
+    result = solve_pnp(pixels, world, CAMERA, options)
+    covariance, distance = None, np.inf
+    if result.cam_from_world is not None:
+        inliers = result.inliers
+        covariance = pose_covariance(result.cam_from_world, pixels[inliers], world[inliers], CAMERA)
+        distance = float(np.median(np.linalg.norm(world[inliers] - result.cam_from_world.centre(), axis=1)))
+    noise = noise_inliers(len(pixels), AREA_PX, options.threshold_px, options.max_iterations, VERDICT)
+    return judge(result, covariance, distance, noise, NO_CALIBRATION, VERDICT)
+
+
+@pytest.mark.parametrize("count", [6, 8, 12, 30, 100, 300, 1000, 2000])
+def test_noise_is_never_trusted(count):
+    for seed in range(7):
+        generator = np.random.default_rng(1000 * count + seed)
+        pixels = generator.uniform((0, 0), (640, 480), (count, 2))
+        world = generator.uniform(-4, 4, (count, 3)) * (1, 0.5, 1)
+        verdict = verdict_of(pixels, world)
+        assert verdict.status != "ok", verdict.reason
+        assert verdict.confidence <= 0.5
+
+
+@pytest.mark.parametrize("outliers", [0.0, 0.5, 0.8])
+def test_right_poses_are_trusted(outliers):
+    for seed in range(4):
+        _, pixels, world, _ = correspondences(seed, outliers=outliers)
+        verdict = verdict_of(pixels, world)
+        assert verdict.status == "ok" and 0.5 < verdict.confidence <= 1, verdict.reason
+
+
+def test_the_noise_level_grows_with_points_poses_and_threshold():
+    base = noise_inliers(1000, AREA_PX, 10.0, 1000, VERDICT)
+    assert noise_inliers(2000, AREA_PX, 10.0, 1000, VERDICT) > base
+    assert noise_inliers(1000, AREA_PX, 20.0, 1000, VERDICT) > base
+    assert noise_inliers(1000, AREA_PX, 10.0, 10_000_000, VERDICT) > base
+    assert noise_inliers(1000, 2 * AREA_PX, 10.0, 1000, VERDICT) < base
+
+
+@pytest.mark.parametrize("count", [0, 1, 3, 4, 6])
+def test_few_points_are_no_special_case(count):
+    assert noise_inliers(count, AREA_PX, 10.0, 3000, VERDICT) >= 3
+
+
+CALIBRATION = Calibration(noise_share=0.1, typical_share=0.8)
+
+
+def judged(covariance, inliers=200, calibration=CALIBRATION):
+    result = PnpResult(Pose.identity(), np.arange(400) < inliers, "")
+    return judge(result, covariance, 5.0, 20, calibration, VERDICT)
+
+
+GOOD = np.diag([1e-6] * 3 + [1e-5] * 3)
+
+
+@pytest.mark.parametrize(
+    ("covariance", "status", "words"),
+    [
+        (GOOD, "ok", "200 of 400"),
+        (None, "rejected", "do not fix a pose"),
+        (np.diag([1e-2] * 3 + [1e-5] * 3), "rejected", "direction"),
+        (np.diag([1e-6] * 3 + [1.0] * 3), "rejected", "position"),
+    ],
+)
+def test_imprecise_poses_are_rejected(covariance, status, words):
+    verdict = judged(covariance)
+    assert verdict.status == status and words in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("noise_share", "inliers", "status"), [(0.0, 20, "rejected"), (0.0, 21, "ok"), (0.3, 120, "rejected"), (0.3, 121, "ok")]
+)
+def test_the_larger_of_both_noise_levels_counts(noise_share, inliers, status):
+    verdict = judged(GOOD, inliers, Calibration(noise_share, 0.8))
+    assert verdict.status == status
+    assert (verdict.confidence > 0.5) == (status == "ok")
+
+
+def test_confidence_rises_from_noise_to_what_is_typical():
+    values = [judged(GOOD, inliers).confidence for inliers in range(0, 401, 10)]
+    assert values == sorted(values) and values[0] == 0 and values[-1] > 0.999
+    # One half at the noise share of 0.1, 99 % at half of the typical share of 0.8.
+    assert judged(GOOD, 40).confidence == pytest.approx(0.5)
+    assert judged(GOOD, 160).confidence == pytest.approx(0.99)
+
+
+def test_a_map_that_cannot_tell_is_hardly_confident():
+    assert judged(GOOD, 121, Calibration(0.3, 0.35)).confidence < 0.6
+
+
+def test_no_pose_is_a_failure_with_its_reason():
+    failed = judge(PnpResult(None, np.zeros(9, dtype=bool), "why"), None, np.inf, 3, NO_CALIBRATION, VERDICT)
+    assert (failed.status, failed.reason, failed.confidence) == ("failed", "why", 0.0)

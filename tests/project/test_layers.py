@@ -1,0 +1,158 @@
+"""The layers of the package, read from its imports; what importing it costs; what it never does."""
+
+import ast
+import json
+import subprocess
+import sys
+from graphlib import CycleError, TopologicalSorter
+
+import pytest
+from support.source_code import FILES, PACKAGE, dotted_name, imported_modules, label, module_name, tree_of
+
+# From the bottom up. A module imports only from its own folder and from those above it in this list.
+LAYERS = (
+    "core",
+    "formats",
+    "synthetic",
+    "features",
+    "retrieval",
+    "covisibility",
+    "diagnosis",
+    "mapping",
+    "localization",
+    "build",
+    "evaluation",
+    "report",
+    "reconstruction",
+    "datasets",
+    "viewer",
+    "commands",
+)
+# The root of the package: its version is below everything, the door above everything.
+BOTTOM, DOOR = {"_version"}, {"__init__", "__main__", "cli"}
+
+
+def rank(module):
+    """Position of a dotted module name of the package; the package itself is the door."""
+    parts = module.split(".")
+    if len(parts) > 1 and parts[1] in LAYERS:
+        return LAYERS.index(parts[1])
+    return -1 if len(parts) > 1 and parts[1] in BOTTOM else len(LAYERS)
+
+
+def violations(path):
+    own = rank(module_name(path))
+    for line, module in imported_modules(path):
+        if module.split(".")[0] == "trigpoint" and rank(module) > own:
+            yield f"{label(path)}:{line} imports {module}"
+
+
+def test_the_root_holds_the_door_and_nothing_else():
+    assert {path.stem for path in PACKAGE.glob("*.py")} == BOTTOM | DOOR
+    assert {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"} == set(LAYERS)
+
+
+def test_imports_go_down():
+    assert [found for path in FILES for found in violations(path)] == []
+
+
+def test_there_is_no_import_cycle():
+    """All imports counted: those for types alone and those inside functions, too."""
+    modules = {module_name(path): path for path in FILES}
+    graph = {name: {module for _, module in imported_modules(path) if module in modules} for name, path in modules.items()}
+    assert {name for name, imported in graph.items() if name in imported} == set()
+    try:
+        tuple(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_the_walk_would_notice(tmp_path, monkeypatch):
+    wrong = PACKAGE / "core" / "imagined.py"
+    source = (
+        "from trigpoint.formats import readers\ndef f():\n    from trigpoint import cli\n    from ..mapping import head\n"
+    )
+    monkeypatch.setattr("support.source_code.tree_of", lambda path: ast.parse(source))
+    found = "\n".join(violations(wrong))
+    assert "trigpoint.formats" in found and "trigpoint.cli" in found and "trigpoint.mapping" in found
+
+
+FORBIDDEN_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "yaml", "random"}
+FORBIDDEN_CALLS = {"eval", "exec", "compile", "__import__", "os.system", "os.popen", "torch.hub.load", "np.random.seed"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=label)
+def test_nothing_runs_what_it_reads(path):
+    imported = {module.split(".")[0] for _, module in imported_modules(path)}
+    assert not imported & FORBIDDEN_MODULES
+    for node in ast.walk(tree_of(path)):
+        if not isinstance(node, ast.Call):
+            continue
+        name, options = dotted_name(node.func), {option.arg: option.value for option in node.keywords}
+        assert name not in FORBIDDEN_CALLS, f"line {node.lineno}: {name}"
+        if name == "torch.load":
+            safe = options.get("weights_only")
+            assert isinstance(safe, ast.Constant) and safe.value is True, f"line {node.lineno}"
+        allowed = options.get("allow_pickle")
+        assert allowed is None or (isinstance(allowed, ast.Constant) and allowed.value is False), f"line {node.lineno}"
+        shell = options.get("shell")
+        assert shell is None or (isinstance(shell, ast.Constant) and shell.value is False), f"line {node.lineno}"
+
+
+def run_python(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+# The command line and what it needs to say "there is no such file" must start at once.
+LIGHT = ("trigpoint", "trigpoint.cli", "trigpoint.commands", "trigpoint.formats.readers")
+CORE = tuple(f"trigpoint.core.{path.stem}" for path in FILES if path.parent.name == "core" and path.stem != "__init__")
+HEAVY = ("torch", "kornia", "cv2", "pycolmap", "poselib", "sklearn", "matplotlib")
+
+
+def test_importing_is_light():
+    code = f"""
+import importlib, json, sys
+for name in {LIGHT + CORE!r}:
+    importlib.import_module(name)
+print(json.dumps([name for name in {HEAVY!r} if name in sys.modules]))
+"""
+    assert run_python(code) == []
+
+
+def test_importing_changes_no_global_state_and_every_name_resolves():
+    code = """
+import importlib, json, logging, os, random, signal, sys, warnings
+import numpy as np, torch
+def state():
+    return {
+        "numpy": np.random.get_state()[1].tolist(), "errors": np.geterr(), "print": str(np.get_printoptions()),
+        "torch": torch.get_rng_state().tolist(), "threads": torch.get_num_threads(), "type": str(torch.get_default_dtype()),
+        "grad": torch.is_grad_enabled(), "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "random": str(random.getstate()), "filters": [str(entry) for entry in warnings.filters],
+        "logging": logging.getLogger().level, "handlers": str(logging.getLogger().handlers),
+        "environment": dict(os.environ), "signal": str(signal.getsignal(signal.SIGINT)), "hook": str(sys.excepthook),
+    }
+def changed():
+    return [key for key, value in state().items() if before[key] != value]
+before = state()
+import trigpoint
+alone = changed()
+names = dir(trigpoint)
+for name in names:
+    getattr(trigpoint, name)
+print(json.dumps([alone, changed(), names]))
+"""
+    alone, with_all, names = run_python(code)
+    assert {"open_scene", "build_map", "Localizer", "Camera", "Pose", "TrigpointError", "__version__"} <= set(names)
+    assert alone == []
+    # Other packages that are imported on the way set warning filters and variables of their own.
+    assert not set(with_all) - {"filters", "environment", "random"}
+
+
+def test_unknown_names_are_attribute_errors():
+    import trigpoint
+
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = trigpoint.nothing

@@ -13,7 +13,7 @@ help: ## say what there is
 
 install: $(INSTALLED) ## set up .venv
 
-demo: $(INSTALLED) ## build a synthetic place, map it, find photos in it again; the report is in out/demo
+demo: $(INSTALLED) ## build a synthetic scene, map it, find images in it again; the report is in out/demo
 	$(BIN)/trigpoint demo -o out/demo
 
 test: $(INSTALLED) ## run all tests

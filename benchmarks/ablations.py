@@ -66,7 +66,7 @@ def main() -> None:
                     for count in HYPOTHESES if variant in ("rscore", "trig") else hypotheses:
                         encoding = replace(scene_map.config.global_encoding, hypotheses=count)
                         save_map(replace(scene_map, config=replace(scene_map.config, global_encoding=encoding)), built.path)
-                        row = {"variant": f"{variant}, k = {count}", **measured(built, arguments.data, strangers=0)}
+                        row = {"variant": f"{variant}, k = {count}", **measured(built, arguments.data, negatives=0)}
                         rows.append(row)
                         print(f"{row['variant']}: {line(row)}", flush=True)
                 if arguments.json:

@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
     parser.add_argument("--threshold", type=float, default=0.2)
-    parser.add_argument("--samples", type=int, help="points in each photo; left out: as many as a map would take")
+    parser.add_argument("--samples", type=int, help="points in each image; left out: as many as a map would take")
     parser.add_argument("--direction-weight", action="store_true")
     parser.add_argument("--dims", nargs="*", type=int, default=[64, 256], help="lengths of codes; none: only the graph")
     parser.add_argument("--codes", nargs="+", default=["spectral", "node2vec"], choices=["spectral", "node2vec"])
@@ -62,11 +62,11 @@ def run(arguments: argparse.Namespace, name: str, method: str) -> dict[str, Any]
     except MappingError as error:
         print(f"{name} {method}: {error}")
         return {}
-    row: dict[str, Any] = {"set": name, "method": method, "photos": len(graph), "edges": graph.edges}
+    row: dict[str, Any] = {"set": name, "method": method, "images": len(graph), "edges": graph.edges}
     row |= {"graph_s": time.monotonic() - began, "graph_cpu_s": time.process_time() - cpu, "peak_mb": peak_mb()}
     depths = f"{graph.depths.near:.2f} to {graph.depths.far:.2f} ({graph.depths.source})" if graph.depths else "none"
     print(
-        f"{name} {method} {arguments.threshold}: {len(graph)} photos, depths {depths}, {graph.samples} samples, "
+        f"{name} {method} {arguments.threshold}: {len(graph)} images, depths {depths}, {graph.samples} samples, "
         f"{row['graph_s']:.1f} s ({row['graph_cpu_s']:.1f} s CPU), peak {row['peak_mb']:.0f} MB, {graph.edges} edges, "
         f"{graph.degrees().mean():.0f} neighbours, {len(graph.isolated())} isolated, "
         f"{graph.components().max() + 1} components",
@@ -92,7 +92,7 @@ def peak_mb() -> float:
 
 
 def read(folder: Path) -> Scene:
-    """A set; ``redkitchen_poses`` is a text file of poses without photos."""
+    """A set; ``redkitchen_poses`` is a text file of poses without images."""
     listed = folder / "redkitchen_train.txt"
     if not listed.exists():
         scene = open_scene(folder)

@@ -1,6 +1,6 @@
 """Views of the photographs that come with scikit-image and scikit-learn: known homographies, light, blur and noise.
 
-Their overlaps are exact, and their local descriptors are those of real things, which rendered places lack.
+Their overlaps are exact, and their local descriptors are those of real things, which rendered scenes lack.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Presets side by side on the real posed sets, alone and integrated, with photos of other places shown to each map.
+"""Presets side by side on the real posed sets, alone and integrated, with images of other scenes shown to each map.
 
     python benchmarks/posed_sets.py --data DIR [--presets trig ...] [--sets redkitchen_ace ... integrated] [--seeds 0 1 2]
 
-Prints one line a map: time from photos to file, accuracy, size, time of a photo of the place and of another place, how many
-photos of other places were accepted, expected calibration error. Nothing else should run on the machine; processor time
+Prints one line a map: time from images to file, accuracy, size, time of an image of the scene and of another scene, how many
+images of other scenes were accepted, expected calibration error. Nothing else should run on the machine; processor time
 (all threads together) hardly depends on that.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from sets import NAMES, place_of_set, recalls, strangers_of, trust
+from sets import NAMES, negatives_of, recalls, scene_of_set, trust
 
 import trigpoint
 from trigpoint.build.pipeline import build_map
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], dest="overrides")
     parser.add_argument("--fast", action="store_true", help="as trigpoint map --fast")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--strangers", type=int, default=200, help="photos of each other place")
+    parser.add_argument("--negatives", type=int, default=200, help="images of each other scene")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     announce(["fast"] * arguments.fast + arguments.overrides)
@@ -68,19 +68,19 @@ class Built:
     Attributes:
         numbers: set, preset, seed, seconds and bytes.
         path: the map.
-        place: what was mapped.
+        scene: what was mapped.
     """
 
     numbers: dict[str, Any]
     path: Path
-    place: Path
+    scene: Path
 
 
 def run(arguments: argparse.Namespace, name: str, preset: str, seed: int) -> dict[str, Any]:
     """One set, one preset, one seed."""
     with tempfile.TemporaryDirectory() as folder:
         built = build(arguments.data, name, preset, seed, Path(folder), overrides=arguments.overrides, fast=arguments.fast)
-        row = measured(built, arguments.data, arguments.strangers)
+        row = measured(built, arguments.data, arguments.negatives)
     print(line(row), flush=True)
     return row
 
@@ -89,10 +89,10 @@ def build(
     data: Path, name: str, preset: str, seed: int, folder: Path, *, overrides: Sequence[str] = (), fast: bool = False
 ) -> Built:
     """Map a set."""
-    place, holdout = place_of_set(data, name, folder)
+    scene, holdout = scene_of_set(data, name, folder)
     path = folder / "map.trig"
     began, cpu_began = time.monotonic(), time.process_time()
-    result = build_map(open_scene(place), path, preset=preset, fast=fast, overrides=overrides, holdout=holdout, seed=seed)
+    result = build_map(open_scene(scene), path, preset=preset, fast=fast, overrides=overrides, holdout=holdout, seed=seed)
     numbers = {
         "set": name,
         "preset": preset,
@@ -101,16 +101,16 @@ def build(
         "mapping_cpu_s": time.process_time() - cpu_began,
         "stages_s": result.seconds,
     }
-    return Built(numbers, path, place)
+    return Built(numbers, path, scene)
 
 
-def measured(built: Built, data: Path, strangers: int) -> dict[str, Any]:
-    """Localize the test photos of a map and so many photos of each other place."""
-    evaluation = evaluate_map(built.path, built.place).evaluation
+def measured(built: Built, data: Path, negatives: int) -> dict[str, Any]:
+    """Localize the test images of a map and so many images of each other scene."""
+    evaluation = evaluate_map(built.path, built.scene).evaluation
     name = built.numbers["set"]
-    others = strangers_of(Localizer.load(built.path), data, name, strangers)
+    others = negatives_of(Localizer.load(built.path), data, name, negatives)
     document = evaluation.to_json()
-    kept = ("median_translation", "median_rotation_deg", "units", "counts", "photos", "median_ms")
+    kept = ("median_translation", "median_rotation_deg", "units", "counts", "images", "median_ms")
     return {
         **built.numbers,
         "map_bytes": built.path.stat().st_size,
@@ -127,8 +127,8 @@ def line(row: dict[str, Any]) -> str:
         f"{row['set']} {row['preset']} seed {row['seed']}: {row['mapping_s']:.0f} s "
         f"({row['mapping_cpu_s']:.0f} s of processor), {row['map_bytes'] / 1e6:.2f} MB, "
         f"median {row['median_translation']:.4f} {row['units']} {row['median_rotation_deg']:.2f} deg, recall {shares}, "
-        f"{row['counts']['ok']}/{row['photos']} ok, {row['wrong_ok']} of them wrong, {row['median_ms']:.0f} ms a photo; "
-        f"other places: {row['strangers_accepted']}/{row['strangers']} accepted, {row['strangers_median_ms']:.0f} ms; "
+        f"{row['counts']['ok']}/{row['images']} ok, {row['wrong_ok']} of them wrong, {row['median_ms']:.0f} ms an image; "
+        f"other scenes: {row['false_accepts']}/{row['negatives']} accepted, {row['negatives_median_ms']:.0f} ms; "
         f"true accepts at 0.1 % false {row['true_accepts']:.1%}, calibration error {row['expected_calibration_error']:.3f}"
     )
 

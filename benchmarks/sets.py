@@ -1,4 +1,4 @@
-"""The real posed sets, their splits and thresholds, and photos of other places."""
+"""The real posed sets, their splits and thresholds, and images of other scenes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from trigpoint.core.image import IMAGE_SUFFIXES, image_size
 from trigpoint.core.localization import OK, Localization
 from trigpoint.evaluation.evaluate import Evaluation
 from trigpoint.evaluation.metrics import expected_calibration_error
-from trigpoint.formats.joint import JointPlace, place_of, write_joint
+from trigpoint.formats.joint import JointPart, scene_of, write_joint
 from trigpoint.formats.readers import open_scene
 from trigpoint.localization.intrinsics import guess_focal_px
 from trigpoint.localization.localizer import Localizer
@@ -43,21 +43,21 @@ SINGLE = (
 )
 INTEGRATED = "integrated"
 NAMES = (*(posed.name for posed in SINGLE), INTEGRATED)
-OTHER_PLACES = (*(posed.name for posed in SINGLE), "ie_tower_retrieval", "sacre_coeur_unposed")
-# Cameras of a place of unknown scale are spread by this much (root mean square) in the integrated scene, metres.
+OTHER_SCENES = (*(posed.name for posed in SINGLE), "ie_tower_retrieval", "sacre_coeur_unposed")
+# Cameras of a scene of unknown scale are spread by this much (root mean square) in the integrated scene, metres.
 _SPREAD_M = 1.0
 
 
-def place_of_set(data: Path, name: str, folder: Path) -> tuple[Path, str | None]:
-    """The place to map and its hold-out rule; the integrated scene is written to ``folder``."""
+def scene_of_set(data: Path, name: str, folder: Path) -> tuple[Path, str | None]:
+    """The scene to map and its hold-out rule; the integrated scene is written to ``folder``."""
     if name != INTEGRATED:
         return data / name, next(posed.holdout for posed in SINGLE if posed.name == name)
     path = folder / "integrated.joint.json"
-    places = [
-        JointPlace(path=(data / posed.name).resolve(), name=posed.name, scale=scale_of(data, posed), holdout=posed.holdout)
+    scenes = [
+        JointPart(path=(data / posed.name).resolve(), name=posed.name, scale=scale_of(data, posed), holdout=posed.holdout)
         for posed in SINGLE
     ]
-    write_joint(path, places)
+    write_joint(path, scenes)
     return path, None
 
 
@@ -77,7 +77,7 @@ def recalls(data: Path, name: str, evaluation: Evaluation) -> dict[str, float]:
         if name not in (posed.name, INTEGRATED):
             continue
         scale = 1.0 if name != INTEGRATED else scale_of(data, posed) or 1.0
-        errors = [each.error for each in evaluation.results if name != INTEGRATED or place_of(each.name) == posed.name]
+        errors = [each.error for each in evaluation.results if name != INTEGRATED or scene_of(each.name) == posed.name]
         good = [
             error is not None and error.translation < posed.distance * scale and error.rotation_deg < posed.angle_deg
             for error in errors
@@ -86,24 +86,24 @@ def recalls(data: Path, name: str, evaluation: Evaluation) -> dict[str, float]:
     return result
 
 
-def strangers_of(localizer: Localizer, data: Path, name: str, count: int) -> list[Localization]:
-    """Answers about photos of all other places, ``count`` evenly chosen of each, with a guessed focal length."""
+def negatives_of(localizer: Localizer, data: Path, name: str, count: int) -> list[Localization]:
+    """Answers about images of all other scenes, ``count`` evenly chosen of each, with a guessed focal length."""
     own = {posed.name for posed in SINGLE} if name == INTEGRATED else {name}
     answers = []
-    for other in OTHER_PLACES:
-        photos = [path for path in sorted((data / other).rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES]
-        chosen = np.unique(np.linspace(0, len(photos) - 1, count).astype(int)) if other not in own and photos else []
+    for other in OTHER_SCENES:
+        images = [path for path in sorted((data / other).rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES]
+        chosen = np.unique(np.linspace(0, len(images) - 1, count).astype(int)) if other not in own and images else []
         for index in chosen:
-            width, height = image_size(photos[index])
+            width, height = image_size(images[index])
             camera = trigpoint.Camera.pinhole(width, height, guess_focal_px(width, height))
-            answers.append(localizer.localize(photos[index], camera=camera))
+            answers.append(localizer.localize(images[index], camera=camera))
     return answers
 
 
 def trust(evaluation: Evaluation, others: list[Localization]) -> dict[str, Any]:
-    """How far the verdicts can be trusted, over the test photos and the photos of other places together.
+    """How far the verdicts can be trusted, over the test images and the images of other scenes together.
 
-    ``true_accepts`` is the share of test photos with more confidence than all but 0.1 % of the photos of other places.
+    ``true_accepts`` is the share of test images with more confidence than all but 0.1 % of the images of other scenes.
     ``wrong_ok`` counts poses called ok that are off by more than the evaluation's blunder (0.5 m or 10 deg if metric).
     """
     bound = evaluation.blunder
@@ -115,9 +115,9 @@ def trust(evaluation: Evaluation, others: list[Localization]) -> dict[str, Any]:
     foreign = [answer.confidence for answer in others]
     bar = float(np.quantile(foreign, 0.999)) if foreign else 0.0
     return {
-        "strangers": len(others),
-        "strangers_accepted": sum(answer.status == OK for answer in others),
-        "strangers_median_ms": float(np.median([sum(answer.timings_ms.values()) for answer in others])) if others else 0.0,
+        "negatives": len(others),
+        "false_accepts": sum(answer.status == OK for answer in others),
+        "negatives_median_ms": float(np.median([sum(answer.timings_ms.values()) for answer in others])) if others else 0.0,
         "true_accepts": float(np.mean([value > bar for value in own])),
         "expected_calibration_error": expected_calibration_error(own + foreign, right + [False] * len(foreign)),
         "wrong_ok": sum(result.status == OK and not good for result, good in zip(evaluation.results, right, strict=True)),

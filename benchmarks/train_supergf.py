@@ -1,10 +1,10 @@
-"""Train a SuperGF aggregator on synthetic places and compare it with other descriptors on places it has not seen.
+"""Train a SuperGF aggregator on synthetic scenes and compare it with other descriptors on scenes it has not seen.
 
-    python benchmarks/train_supergf.py --work DIR -o supergf.aggregator [--recipe compact] [--places 30] [--views 96]
+    python benchmarks/train_supergf.py --work DIR -o supergf.aggregator [--recipe compact] [--scenes 30] [--views 96]
 
 Rooms, streets and rooms that look alike are rendered by day and by night; labels come from their exact depth. Views of nine
-photographs that come with scikit-image and scikit-learn join them. Queries are the held-out photos of all unseen rendered
-places together, the gallery their walks; a right answer overlaps by half or more. Photos and features stay in DIR for the
+photographs that come with scikit-image and scikit-learn join them. Queries are the held-out images of all unseen rendered
+scenes together, the gallery their walks; a right answer overlaps by half or more. Images and features stay in DIR for the
 next run, and an interrupted training continues. The aggregator that comes with trigpoint was made by this program.
 """
 
@@ -30,31 +30,31 @@ from trigpoint.features.encoders import load_encoder
 from trigpoint.formats.readers import open_scene
 from trigpoint.retrieval.descriptor import GlobalDescriptor, fit_descriptor
 from trigpoint.retrieval.evaluation import RetrievalScore, evaluate_descriptor
-from trigpoint.retrieval.image_features import SizedFeatures, ViewPolicy, photo_features
+from trigpoint.retrieval.image_features import SizedFeatures, ViewPolicy, image_features
 from trigpoint.retrieval.supergf.build import TrainedAggregator, train_aggregator
 from trigpoint.retrieval.supergf.config import RECIPES, VARIANTS, SuperGFRecipe
 from trigpoint.retrieval.supergf.descriptor import SuperGF
 from trigpoint.retrieval.supergf.labels import labels_from_overlaps
 from trigpoint.synthetic.scene import FOCAL_WIDTH_PX, SyntheticConfig, write_synthetic_scene
-from trigpoint.synthetic.world import PLACES, build_place
+from trigpoint.synthetic.world import SCENES, build_world
 
 WIDTH, HEIGHT = 640, 480
 # Depth is compared at a tenth of the size, with this relative tolerance.
 REDUCTION, TOLERANCE = 10, 0.1
-# Of each kind of place; those of unseen places are 900 higher.
+# Of each kind of scene; those of unseen scenes are 900 higher.
 FIRST_SEEDS = {"room": 1000, "street": 2000, "look-alikes": 3000}
 UNSEEN = 900
 MIN_OVERLAP = 0.5
 DATA = (
-    "{places} synthetic places rendered by trigpoint; {views} views each of seven photographs of scikit-image (CC0 or "
-    "public domain) and of two of scikit-learn (CC BY 2.0: china.jpg of flickr.com/photos/danielbuechele, flower.jpg of "
-    "flickr.com/photos/vultilion)"
+    "{scenes} synthetic scenes rendered by trigpoint; {views} views each of seven photographs of scikit-image (CC0 or "
+    "public domain) and of two of scikit-learn (CC BY 2.0: china.jpg of flickr.com/images/danielbuechele, flower.jpg of "
+    "flickr.com/images/vultilion)"
 )
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
-    """Photos of a place, and the share of each that each other sees, (N, N); poses of rendered ones."""
+class Scene:
+    """Images of a scene, and the share of each that each other sees, (N, N); poses of rendered ones."""
 
     paths: tuple[Path, ...]
     overlap: NDArray[np.float32]
@@ -66,7 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--places", type=int, default=30)
+    parser.add_argument("--scenes", type=int, default=30)
     parser.add_argument("--unseen", type=int, default=9)
     parser.add_argument("--views", type=int, default=96, help="views of each photograph; 0: none")
     parser.add_argument("--recipe", choices=RECIPES, default="compact")
@@ -93,13 +93,13 @@ def main() -> None:
 
 def train(options: argparse.Namespace) -> TrainedAggregator:
     """Train, or continue."""
-    seen = [*photographed(options.work, options.views), *rendered(options.work, options.places, 0)]
+    seen = [*photographed(options.work, options.views), *rendered(options.work, options.scenes, 0)]
     return train_aggregator(
-        [path for place in seen for path in place.paths],
-        labels_from_overlaps([place.overlap for place in seen]),
+        [path for scene in seen for path in scene.paths],
+        labels_from_overlaps([scene.overlap for scene in seen]),
         options.output,
         recipe=recipe(options),
-        data=DATA.format(places=options.places, views=options.views),
+        data=DATA.format(scenes=options.scenes, views=options.views),
         licence="Apache-2.0",
         seed=options.seed,
         device=options.device,
@@ -116,35 +116,35 @@ def recipe(options: argparse.Namespace) -> SuperGFRecipe:
     return found
 
 
-def photographed(work: Path, count: int) -> list[Place]:
-    """Views of the photographs, a place for each."""
+def photographed(work: Path, count: int) -> list[Scene]:
+    """Views of the photographs, a scene for each."""
     made = []
     for photograph in photographs() if count else ():
         paths, overlap = write_views(work / f"photograph-{photograph.stem}", photograph, count, seed=0)
-        made.append(Place(tuple(paths), overlap))
+        made.append(Scene(tuple(paths), overlap))
     return made
 
 
-def rendered(work: Path, count: int, offset: int) -> list[Place]:
-    """Synthetic places of all kinds in turn, rendered unless they are there."""
+def rendered(work: Path, count: int, offset: int) -> list[Scene]:
+    """Synthetic scenes of all kinds in turn, rendered unless they are there."""
     made = []
-    for index, kind in enumerate(islice(cycle(PLACES), count)):
-        seed = FIRST_SEEDS[kind] + offset + index // len(PLACES)
+    for index, kind in enumerate(islice(cycle(SCENES), count)):
+        seed = FIRST_SEEDS[kind] + offset + index // len(SCENES)
         folder = work / f"{kind}-{seed}"
         if not (folder / "overlap.npy").exists():
             config = SyntheticConfig(kind, seed, WIDTH, HEIGHT, n_train=24, n_test=8, n_test_night=8, train_night_share=0.4)
             frames = write_synthetic_scene(folder, config).frames
             np.save(folder / "overlap.npy", exact_overlap(config, frames))
         frames = open_scene(folder).frames
-        made.append(Place(tuple(frame.image_path for frame in frames), np.load(folder / "overlap.npy"), tuple(frames)))
+        made.append(Scene(tuple(frame.image_path for frame in frames), np.load(folder / "overlap.npy"), tuple(frames)))
     return made
 
 
 def exact_overlap(config: SyntheticConfig, frames: Sequence[Frame]) -> NDArray[np.float32]:
-    """(N, N) share of the surface points in photo i that photo j sees."""
-    place = build_place(config.kind, config.seed)
+    """(N, N) share of the surface points in image i that image j sees."""
+    scene = build_world(config.kind, config.seed)
     camera = Camera.pinhole(WIDTH // REDUCTION, HEIGHT // REDUCTION, config.focal_px / FOCAL_WIDTH_PX * WIDTH / REDUCTION)
-    depths = [place.depth_m(frame.pose(), camera) for frame in frames]
+    depths = [scene.depth_m(frame.pose(), camera) for frame in frames]
     points = [_points(frame, depth, camera) for frame, depth in zip(frames, depths, strict=True)]
     overlap = np.zeros((len(frames), len(frames)), dtype=np.float32)
     with progress("overlap", len(frames)) as advance:
@@ -174,23 +174,23 @@ def _share_seen(in_cam: NDArray[np.float64], depth_m: NDArray[np.float32], camer
     return float((np.abs(surface - z) < TOLERANCE * z).sum() / max(len(in_cam), 1))
 
 
-def evaluate(unseen: Sequence[Place], trained: SuperGF, cache: Path) -> list[tuple[str, RetrievalScore]]:
-    """Recall of all descriptors on held-out photos, by day and by night."""
-    frames = [frame for place in unseen for frame in place.frames]
-    overlap = block_diag(*(place.overlap for place in unseen))
+def evaluate(unseen: Sequence[Scene], trained: SuperGF, cache: Path) -> list[tuple[str, RetrievalScore]]:
+    """Recall of all descriptors on held-out images, by day and by night."""
+    frames = [frame for scene in unseen for frame in scene.frames]
+    overlap = block_diag(*(scene.overlap for scene in unseen))
     right = np.asarray((overlap + overlap.T) / 2 >= MIN_OVERLAP, dtype=bool)
     # A dense aggregator needs the whole grid.
     policy = ViewPolicy(480, 1024 if trained.config.variant == "sparse" else 1_000_000)
     encoder = load_encoder(trained.config.encoder, torch.device("cpu"))
-    found = photo_features([frame.image_path for frame in frames], encoder, policy, cache=cache)
+    found = image_features([frame.image_path for frame in frames], encoder, policy, cache=cache)
     gallery = np.array([frame.split != TEST for frame in frames])
-    kept = [photo for photo, inside in zip(found, gallery, strict=True) if inside]
+    kept = [image for image, inside in zip(found, gallery, strict=True) if inside]
     descriptors: list[GlobalDescriptor] = [trained, *(fit_descriptor(name, kept) for name in ("vlad", "gem", "mean"))]
     scores = []
     for light in ("day", "night"):
         asked = np.array([f"test-{light}/" in frame.name for frame in frames])
         asked &= right[:, gallery].any(axis=1)
-        queries: list[SizedFeatures] = [photo for photo, inside in zip(found, asked, strict=True) if inside]
+        queries: list[SizedFeatures] = [image for image, inside in zip(found, asked, strict=True) if inside]
         positives = right[np.ix_(asked, gallery)]
         scores += [(light, evaluate_descriptor(descriptor, queries, kept, positives)) for descriptor in descriptors]
     return scores

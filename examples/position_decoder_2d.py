@@ -1,11 +1,11 @@
-"""GLACE's 2D toy example: 19 photos side by side on a grid, and a network that learns where each patch lies.
+"""GLACE's 2D toy example: 19 images side by side on a grid, and a network that learns where each patch lies.
 
-    python examples/position_decoder_2d.py [--photos FOLDER] [--steps 1500] [--json FILE]
+    python examples/position_decoder_2d.py [--images FOLDER] [--steps 1500] [--json FILE]
 
-The network gets the local encoding of a patch and must say where on the grid of photos it is; it is told the answer, so
+The network gets the local encoding of a patch and must say where on the grid of images it is; it is told the answer, so
 nothing but the output layer matters (supplementary material of GLACE, section 3). With the position decoder it chooses
-among the 19 photo centres first; without, it regresses from the mean. Printed is the mean absolute error of each photo.
-The photos are rendered unless a folder with at least 19 is given.
+among the 19 image centres first; without, it regresses from the mean. Printed is the mean absolute error of each image.
+The images are rendered unless a folder with at least 19 is given.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from trigpoint.core.artifact import write_json
-from trigpoint.core.image import IMAGE_SUFFIXES, read_photo
+from trigpoint.core.image import IMAGE_SUFFIXES, read_image
 from trigpoint.core.progress import progress
 from trigpoint.core.randomness import torch_generator
 from trigpoint.features.encoders import load_encoder
@@ -30,29 +30,29 @@ from trigpoint.mapping.optimizer import Optimizer
 from trigpoint.mapping.training_config import HeadConfig, OptimizerConfig
 from trigpoint.synthetic.scene import SyntheticConfig, write_synthetic_scene
 
-PHOTOS, COLUMNS, SPACING = 19, 5, 5.0
-# A photo of 640 px is 4 units wide: errors are printed in px.
+IMAGES, COLUMNS, SPACING = 19, 5, 5.0
+# An image of 640 px is 4 units wide: errors are printed in px.
 PX_PER_UNIT = 160.0
 
 
 def main() -> None:
-    """Train with and without the position decoder and print both errors for every photo."""
+    """Train with and without the position decoder and print both errors for every image."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=Path)
+    parser.add_argument("--images", type=Path)
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        paths = rendered(Path(folder)) if arguments.photos is None else photos_in(arguments.photos)
-        descriptors, targets, photo = patches(paths)
+        paths = rendered(Path(folder)) if arguments.images is None else images_in(arguments.images)
+        descriptors, targets, image = patches(paths)
     centres = grid()
     errors = {
-        name: train(descriptors, targets, photo, clusters, centres, arguments.steps, arguments.seed)
-        for name, clusters in (("without", 1), ("with", PHOTOS))
+        name: train(descriptors, targets, image, clusters, centres, arguments.steps, arguments.seed)
+        for name, clusters in (("without", 1), ("with", IMAGES))
     }
-    print("photo  without decoder  with decoder   (mean absolute error, px)")
-    for index in range(PHOTOS):
+    print("image  without decoder  with decoder   (mean absolute error, px)")
+    for index in range(IMAGES):
         print(f"{index + 1:>5}  {errors['without'][index]:>15.1f}  {errors['with'][index]:>12.1f}")
     print(f" mean  {np.mean(errors['without']):>15.1f}  {np.mean(errors['with']):>12.1f}")
     if arguments.json:
@@ -60,50 +60,50 @@ def main() -> None:
 
 
 def rendered(folder: Path) -> list[Path]:
-    """One photo of each of 19 synthetic places."""
+    """One image of each of 19 synthetic scenes."""
     paths = []
-    for seed in range(PHOTOS):
+    for seed in range(IMAGES):
         kind = "street" if seed % 3 == 2 else "room"
         scene = write_synthetic_scene(folder / str(seed), SyntheticConfig(kind=kind, seed=seed, n_train=1, n_test=0))
         paths.append(scene.frames[0].image_path)
     return paths
 
 
-def photos_in(folder: Path) -> list[Path]:
-    """The first 19 photos of a folder."""
+def images_in(folder: Path) -> list[Path]:
+    """The first 19 images of a folder."""
     found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-    if len(found) < PHOTOS:
-        raise SystemExit(f"{folder} holds {len(found)} photos, {PHOTOS} are needed")
-    return found[:PHOTOS]
+    if len(found) < IMAGES:
+        raise SystemExit(f"{folder} holds {len(found)} images, {IMAGES} are needed")
+    return found[:IMAGES]
 
 
 def grid() -> Tensor:
-    """(19, 3) centres of the photos on the grid, around their mean; the third coordinate is 0."""
-    index = torch.arange(PHOTOS)
+    """(19, 3) centres of the images on the grid, around their mean; the third coordinate is 0."""
+    index = torch.arange(IMAGES)
     centres = torch.stack([index % COLUMNS, index // COLUMNS, torch.zeros_like(index)], dim=1) * SPACING
     return centres - centres.mean(dim=0)
 
 
 def patches(paths: list[Path]) -> tuple[Tensor, Tensor, Tensor]:
-    """(N, C) local encodings of all cells, (N, 2) where they are on the grid, and (N,) photo they belong to."""
+    """(N, C) local encodings of all cells, (N, 2) where they are on the grid, and (N,) image they belong to."""
     encoder = load_encoder("xfeat-dense", torch.device("cpu"))
     columns: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
     for index, path in enumerate(paths):
-        photo = read_photo(path, short_side_px=480)
-        found = extract_features(encoder, photo, plain_view(photo.width, photo.height, 480, encoder.size_multiple), 4800)
-        middle = (photo.width / 2, photo.height / 2)
-        place = torch.from_numpy((found.image_px - middle) * found.scale / PX_PER_UNIT).float()
+        image = read_image(path, short_side_px=480)
+        found = extract_features(encoder, image, plain_view(image.width, image.height, 480, encoder.size_multiple), 4800)
+        middle = (image.width / 2, image.height / 2)
+        scene = torch.from_numpy((found.image_px - middle) * found.scale / PX_PER_UNIT).float()
         for column, value in zip(
-            columns, (found.descriptors, place + grid()[index, :2], torch.full((len(found),), index)), strict=True
+            columns, (found.descriptors, scene + grid()[index, :2], torch.full((len(found),), index)), strict=True
         ):
             column.append(value)
     return torch.cat(columns[0]), torch.cat(columns[1]), torch.cat(columns[2])
 
 
 def train(
-    descriptors: Tensor, targets: Tensor, photo: Tensor, clusters: int, centres: Tensor, steps: int, seed: int
+    descriptors: Tensor, targets: Tensor, image: Tensor, clusters: int, centres: Tensor, steps: int, seed: int
 ) -> list[float]:
-    """Mean absolute error of each photo, px, of a network with this number of cluster centres."""
+    """Mean absolute error of each image, px, of a network with this number of cluster centres."""
     config = HeadConfig(width=256, clusters=clusters, standardize=True)
     head = make_head(descriptors.shape[1], config, torch_generator(seed, "toy head"), centres if clusters > 1 else None)
     head.standardize(descriptors)
@@ -114,14 +114,14 @@ def train(
             (head(descriptors[chosen])[:, :2] - targets[chosen]).abs().mean().backward()
             optimizer.step(step)
             advance()
-    return errors_of(head, descriptors, targets, photo)
+    return errors_of(head, descriptors, targets, image)
 
 
 @torch.inference_mode()
-def errors_of(head: Head, descriptors: Tensor, targets: Tensor, photo: Tensor) -> list[float]:
-    """Mean absolute error of each photo, px."""
+def errors_of(head: Head, descriptors: Tensor, targets: Tensor, image: Tensor) -> list[float]:
+    """Mean absolute error of each image, px."""
     error = (head(descriptors)[:, :2] - targets).abs().mean(dim=1) * PX_PER_UNIT
-    return [round(float(error[photo == index].mean()), 2) for index in range(PHOTOS)]
+    return [round(float(error[image == index].mean()), 2) for index in range(IMAGES)]
 
 
 if __name__ == "__main__":

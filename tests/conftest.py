@@ -7,10 +7,10 @@ import pytest
 
 @pytest.fixture(scope="session")
 def room(tmp_path_factory):
-    """Folder of a small synthetic room: 24 photos to map, 6 to test."""
+    """Folder of a small synthetic room: 24 images to map, 6 to test."""
     from support.tiny_scene import write_room
 
-    return write_room(tmp_path_factory.mktemp("place") / "room")
+    return write_room(tmp_path_factory.mktemp("scene") / "room")
 
 
 @pytest.fixture(scope="module")

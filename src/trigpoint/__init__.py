@@ -1,11 +1,11 @@
-"""trigpoint learns a place from photos, then tells for any new photo where the camera stood.
+"""trigpoint learns a scene from images, then tells for any new image where the camera stood.
 
     import trigpoint as tp
 
     scene = tp.open_scene("kitchen/")
     tp.build_map(scene, "kitchen.trig")
     localizer = tp.Localizer.load("kitchen.trig")
-    result = localizer.localize("photo.jpg")
+    result = localizer.localize("image.jpg")
 
 Names are loaded when they are first used, so that importing the package is quick and touches no global state.
 """

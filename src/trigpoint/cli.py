@@ -15,7 +15,7 @@ EXIT_OK, EXIT_NOT_LOCALIZED, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 2, 130
 def main(arguments: list[str] | None = None) -> None:
     """Run one verb and exit with its code.
 
-    0: done. 1: done, but some photo was not localized or the place cannot be mapped. 2: wrong input, nothing was
+    0: done. 1: done, but some image was not localized or the scene cannot be mapped. 2: wrong input, nothing was
     written. 130: stopped on request.
     """
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
@@ -35,7 +35,7 @@ def run(arguments: list[str]) -> int:
         return tyro.extras.subcommand_cli_from_dict(
             dict(VERBS),
             prog="trigpoint",
-            description="Learns a place from photos, then tells for any new photo where the camera stood. "
+            description="Learns a scene from images, then tells for any new image where the camera stood. "
             "--version tells which one this is; --debug, after any verb, where in the program an error was raised.",
             args=[argument for argument in arguments if argument != "--debug"],
             config=(tyro.conf.OmitArgPrefixes,),

@@ -1,4 +1,4 @@
-"""From photos to verdicts through the command line, on a small synthetic room."""
+"""From images to verdicts through the command line, on a small synthetic room."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ def evaluated(room, room_map, folder, *more):
     return json.loads(output.read_text())
 
 
-def test_poses_of_photos_that_were_not_mapped(room, room_map, tmp_path):
+def test_poses_of_images_that_were_not_mapped(room, room_map, tmp_path):
     numbers = evaluated(room, room_map, tmp_path)
-    assert numbers["photos"] == 6
+    assert numbers["images"] == 6
     assert numbers["units"] == "m"
     # The room is 3.4 x 2.8 m between the cameras: wrong poses are 2 m and 90 degrees off.
     assert numbers["median_rotation_deg"] < 25
     assert numbers["median_translation"] < 1.2
 
 
-def test_poses_of_mapped_photos(room, room_map, tmp_path):
+def test_poses_of_mapped_images(room, room_map, tmp_path):
     numbers = evaluated(room, room_map, tmp_path, "--split", "train")
-    assert numbers["photos"] == 24
+    assert numbers["images"] == 24
     assert numbers["median_rotation_deg"] < 20
     assert numbers["median_translation"] < 0.8
     assert numbers["counts"]["ok"] >= 4
@@ -71,8 +71,8 @@ def test_evaluation_and_localization_agree(room, room_map, tmp_path, capsys):
 @pytest.mark.parametrize("kind", ["tum", "colmap"])
 def test_poses_in_other_formats(kind, room, room_map, tmp_path, capsys):
     output = tmp_path / ("poses.txt" if kind == "tum" else "model")
-    photos = str(room / "images" / "test-day")
-    assert run(["localize", str(room_map), photos, "-o", str(output), "--include-rejected", "--quiet"]) in (0, 1)
+    images = str(room / "images" / "test-day")
+    assert run(["localize", str(room_map), images, "-o", str(output), "--include-rejected", "--quiet"]) in (0, 1)
     assert capsys.readouterr().out == ""
     text = (output / "images.txt" if kind == "colmap" else output).read_text()
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
@@ -91,12 +91,12 @@ def test_info_about_a_map_counts_every_byte(room_map, tmp_path):
     assert run(["info", str(room_map), "--json", str(output)]) == 0
     document = json.loads(output.read_text())
     assert sum(document["bytes"].values()) == document["total_bytes"] == room_map.stat().st_size
-    assert document["built_from"]["photos"] == 24
+    assert document["built_from"]["images"] == 24
     assert document["config"]["head"]["width"] == 128
     assert document["map_id"] == hashlib.sha256(room_map.read_bytes()).hexdigest()[:12]
 
 
-def test_a_broken_photo_to_localize_does_not_stop_the_others(room, room_map, tmp_path, capsys):
+def test_a_broken_image_to_localize_does_not_stop_the_others(room, room_map, tmp_path, capsys):
     good = (room / "images" / "walk" / "0000.jpg").read_bytes()
     (tmp_path / "a.jpg").write_bytes(good[:3000])
     (tmp_path / "b.jpg").write_bytes(good)
@@ -125,8 +125,8 @@ def test_damaged_map_files(damage, code, room_map, tmp_path, capsys):
     damaged = tmp_path / "damaged.trig"
     damaged.write_bytes(damage(data))
     assert damaged.read_bytes() != data
-    photo = tmp_path / "photo.jpg"
-    for command in (["info", str(damaged)], ["localize", str(damaged), str(photo)], ["evaluate", str(damaged), "."]):
+    image = tmp_path / "image.jpg"
+    for command in (["info", str(damaged)], ["localize", str(damaged), str(image)], ["evaluate", str(damaged), "."]):
         assert run(command) == 2
         said = capsys.readouterr()
         assert re.search(code, said.err), said.err
@@ -146,13 +146,13 @@ def test_a_map_whose_parts_do_not_belong_together_is_refused(room_map, tmp_path,
 
 def test_the_points_of_a_map_and_their_picture(room, room_map, tmp_path, capsys):
     counts = {}
-    for photos in (0, 3):
-        ply, picture = tmp_path / f"{photos}.ply", tmp_path / f"{photos}.png"
-        words = ["export", str(room_map), "--place", str(room), "--to", "ply", "-o", str(ply), "--picture", str(picture)]
-        assert run([*words, "--max-photos", str(photos), "--json", str(tmp_path / "said.json"), "--quiet"]) == 0
-        counts[photos] = json.loads((tmp_path / "said.json").read_text())["points"]
+    for images in (0, 3):
+        ply, picture = tmp_path / f"{images}.ply", tmp_path / f"{images}.png"
+        words = ["export", str(room_map), "--scene", str(room), "--to", "ply", "-o", str(ply), "--picture", str(picture)]
+        assert run([*words, "--max-images", str(images), "--json", str(tmp_path / "said.json"), "--quiet"]) == 0
+        counts[images] = json.loads((tmp_path / "said.json").read_text())["points"]
         header = ply.read_bytes()[:400].decode(errors="replace")
-        assert f"element vertex {counts[photos]}\n" in header
+        assert f"element vertex {counts[images]}\n" in header
         assert picture.read_bytes()[1:4] == b"PNG"
-    # Those of three photos of 24.
+    # Those of three images of 24.
     assert 3 * 20 < counts[3] < counts[0] / 4

@@ -20,8 +20,8 @@ from trigpoint.mapping.scene_map import load_map, map_bytes
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 METHODS = {
-    "trig": ("trig", ("global_encoding.min_photos=0",)),
-    "trig in parts": ("trig", ("global_encoding.min_photos=0", "photos_per_network=10")),
+    "trig": ("trig", ("global_encoding.min_images=0",)),
+    "trig in parts": ("trig", ("global_encoding.min_images=0", "images_per_network=10")),
     "glace-compact": ("glace-compact", ("global_encoding.dim=64",)),
     "rscore-compact": ("rscore-compact", ("global_encoding.codes=spectral", "features.pca_dim=32")),
     "poker-compact": ("poker-compact", ("ensemble=3",)),
@@ -46,13 +46,13 @@ def test_hypotheses_of_a_query(built, room):
     method, path = built
     localizer = Localizer.load(path)
     scene_map = localizer.map
-    photo = open_scene(room).subset("test").frames[0]
-    answer = localizer.localize(photo.image_path, camera=photo.camera)
+    image = open_scene(room).subset("test").frames[0]
+    answer = localizer.localize(image.image_path, camera=image.camera)
     assert answer.status in ("ok", "rejected", "failed") and answer.points > 0
     expected = {"trig": 10, "trig in parts": 10, "glace-compact": 1, "rscore-compact": 10, "poker-compact": 3}[method]
-    from trigpoint.core.image import read_photo
+    from trigpoint.core.image import read_image
 
-    found = localizer._features(read_photo(photo.image_path, short_side_px=120))
+    found = localizer._features(read_image(image.image_path, short_side_px=120))
     hypotheses = scene_map.hypotheses(found, (320, 240))
     assert len(hypotheses) == expected
     points = scene_map.points(found.descriptors, hypotheses)
@@ -62,7 +62,7 @@ def test_hypotheses_of_a_query(built, room):
     assert np.allclose(alone, points[-1], atol=1e-4)
 
 
-def test_mapping_photos_find_themselves(built, room):
+def test_mapping_images_find_themselves(built, room):
     method, path = built
     scene_map = load_map(path)
     if scene_map.encoding is None or scene_map.encoding.index is None:
@@ -70,12 +70,12 @@ def test_mapping_photos_find_themselves(built, room):
     vectors = scene_map.encoding.index
     assert len(vectors) == len(scene_map.encoding.codes) == 24
     localizer = Localizer.load(path)
-    from trigpoint.core.image import read_photo
+    from trigpoint.core.image import read_image
 
     frames = open_scene(room).for_mapping()
     hits = 0
     for index in range(0, 24, 6):
-        found = localizer._features(read_photo(frames[index].image_path, short_side_px=120))
+        found = localizer._features(read_image(frames[index].image_path, short_side_px=120))
         code = scene_map.hypotheses(found, (320, 240))[0].code
         hits += torch.equal(code, scene_map.encoding.codes[index].float())
     assert hits == 4
@@ -89,20 +89,20 @@ def test_the_same_bytes_again(built, room, tmp_path):
     assert again.read_bytes() == path.read_bytes()
 
 
-def test_a_query_is_tried_with_the_networks_of_the_photos_it_looks_like(built, room):
+def test_a_query_is_tried_with_the_networks_of_the_images_it_looks_like(built, room):
     method, path = built
     if method != "trig in parts":
-        pytest.skip("one network, or no photos to look up")
+        pytest.skip("one network, or no images to look up")
     scene_map = load_map(path)
     assert scene_map.config.ensemble == len(scene_map.heads) == 3
     own = scene_map.encoding.heads
     assert sorted(set(own.tolist())) == [0, 1, 2]
     localizer = Localizer.load(path)
-    from trigpoint.core.image import read_photo
+    from trigpoint.core.image import read_image
 
     frames = open_scene(room).for_mapping()
     for index in range(0, 24, 6):
-        found = localizer._features(read_photo(frames[index].image_path, short_side_px=120))
+        found = localizer._features(read_image(frames[index].image_path, short_side_px=120))
         assert scene_map.hypotheses(found, (320, 240))[0].head == own[index]
     # Each network lies around the cameras of its part.
     centres = scene_map.normalization.to_normalized(np.array([frame.pose().centre() for frame in frames]))
@@ -111,20 +111,20 @@ def test_a_query_is_tried_with_the_networks_of_the_photos_it_looks_like(built, r
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_presets_fit_places_of_any_size(name):
-    for photos in (5, 12, 300, 5000):
-        config = fitted_to(preset_config(name), photos)
-        assert config.head.clusters <= photos
-        assert fitted_to(config, photos) == config
+def test_presets_fit_scenes_of_any_size(name):
+    for images in (5, 12, 300, 5000):
+        config = fitted_to(preset_config(name), images)
+        assert config.head.clusters <= images
+        assert fitted_to(config, images) == config
 
 
-def test_larger_places_get_more_networks():
+def test_larger_scenes_get_more_networks():
     trig = preset_config("trig")
-    assert [fitted_to(trig, photos).ensemble for photos in (20, 300, 301, 900, 901, 7000)] == [1, 1, 2, 3, 4, 4]
+    assert [fitted_to(trig, images).ensemble for images in (20, 300, 301, 900, 901, 7000)] == [1, 1, 2, 3, 4, 4]
     assert fitted_to(preset_config("poker"), 7000).ensemble == 4
 
 
-def test_small_places_do_without_codes():
+def test_small_scenes_do_without_codes():
     trig = preset_config("trig")
     assert fitted_to(trig, 199).global_encoding.kind == "none"
     assert fitted_to(trig, 200).global_encoding.kind == "codes"

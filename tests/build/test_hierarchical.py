@@ -1,4 +1,4 @@
-"""A map of landmarks from photos to verdicts, on a small synthetic room."""
+"""A map of landmarks from images to verdicts, on a small synthetic room."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def numbers_of(room, map_path, folder, *more):
 
 
 @pytest.mark.parametrize(("split", "least"), [("test", 3), ("train", 16)])
-def test_photos_of_the_room_are_found(split, least, room, landmark_map, tmp_path):
+def test_images_of_the_room_are_found(split, least, room, landmark_map, tmp_path):
     numbers = numbers_of(room, landmark_map, tmp_path, "--split", split)
     assert numbers["counts"]["ok"] >= least
     assert numbers["median_translation"] < 0.05
     assert numbers["median_rotation_deg"] < 1
 
 
-def test_photos_of_another_place_are_not(landmark_map, tmp_path, capsys):
+def test_images_of_another_scene_are_not(landmark_map, tmp_path, capsys):
     write_synthetic_scene(
         tmp_path / "street", SyntheticConfig(kind="street", seed=5, width=320, height=240, n_train=5, n_test=3)
     )
@@ -57,7 +57,7 @@ def test_the_same_bytes_twice_even_after_a_stop(room, landmark_map, tmp_path, mo
             run(command)
     assert (tmp_path / "again.trig.work" / "matches.safetensors").exists()
     with monkeypatch.context() as patch:
-        patch.setattr("trigpoint.mapping.landmark_build.match_photos", lambda *args: 1 / 0)
+        patch.setattr("trigpoint.mapping.landmark_build.match_images", lambda *args: 1 / 0)
         assert run(command) == 0
     assert output.read_bytes() == landmark_map.read_bytes()
     assert not (tmp_path / "again.trig.work").exists()
@@ -71,9 +71,9 @@ def test_info_counts_every_byte(landmark_map, tmp_path, capsys):
     assert not any(name.startswith("heads") for name in document["bytes"])
 
 
-def test_a_map_of_landmarks_is_checked_by_forgetting_photos(landmark_map):
+def test_a_map_of_landmarks_is_checked_by_forgetting_images(landmark_map):
     found = load_map(landmark_map).calibration.unseen
-    assert found.photos == 24 and found.accepted >= 12 and found.error < 0.1
+    assert found.images == 24 and found.accepted >= 12 and found.error < 0.1
 
 
 def test_the_point_cloud_is_landmarks(room, landmark_map):
@@ -82,7 +82,7 @@ def test_the_point_cloud_is_landmarks(room, landmark_map):
     from trigpoint.localization.pointcloud import implicit_points
 
     localizer = Localizer.load(landmark_map)
-    cloud = implicit_points(localizer.map, localizer.encoder, open_scene(room).for_mapping(), max_photos=3)
+    cloud = implicit_points(localizer.map, localizer.encoder, open_scene(room).for_mapping(), max_images=3)
     assert len(cloud.xyz) > 100
     known = {tuple(point) for point in localizer.map.normalization.to_world(localizer.map.landmarks.points.numpy())}
     assert {tuple(point) for point in cloud.xyz} <= known
@@ -105,7 +105,7 @@ def test_a_map_without_a_part_is_refused(part, landmark_map, tmp_path, capsys):
     assert "TP-405" in capsys.readouterr().err
 
 
-def test_photos_that_share_nothing_make_no_map(room, tmp_path, capsys):
+def test_images_that_share_nothing_make_no_map(room, tmp_path, capsys):
     arguments = ["map", str(room), "-o", str(tmp_path / "no.trig"), "--preset", "hierarchical", *SETTINGS]
     assert run([*arguments, "--set", "landmarks.max_error_px=1e-6"]) == 2
     assert "TP-651" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Builds that are repeated, killed, stopped, disturbed or given broken photos: the same bytes in the end, or no map."""
+"""Builds that are repeated, killed, stopped, disturbed or given broken images: the same bytes in the end, or no map."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 @pytest.fixture(scope="module")
 def corner(room, tmp_path_factory):
-    """Eight photos of the room."""
-    return write_part(room, tmp_path_factory.mktemp("place") / "corner", 8)
+    """Eight images of the room."""
+    return write_part(room, tmp_path_factory.mktemp("scene") / "corner", 8)
 
 
-def map_command(place, output, *more):
-    return ["map", str(place), "-o", str(output), "--holdout", "every:4:1", *settings(CHEAP), *more]
+def map_command(scene, output, *more):
+    return ["map", str(scene), "-o", str(output), "--holdout", "every:4:1", *settings(CHEAP), *more]
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +73,9 @@ def kill(process, number=signal.SIGKILL):
     return process.returncode, said
 
 
-def evaluated(place, map_path, folder, *more):
+def evaluated(scene, map_path, folder, *more):
     output = folder / "numbers.json"
-    assert run(["evaluate", str(map_path), str(place), "--json", str(output), "--quiet", *more]) == 0
+    assert run(["evaluate", str(map_path), str(scene), "--json", str(output), "--quiet", *more]) == 0
     return json.loads(output.read_text())
 
 
@@ -83,9 +83,9 @@ def test_the_holdout_of_the_map_is_used_in_evaluation(corner, reference, tmp_pat
     output = tmp_path / "kitchen.trig"
     assert run(map_command(corner, output, "--quiet")) == 0
     assert run(["info", str(output)]) == 0
-    assert "made from 6 photos of 'corner' (nerfstudio); 2 more were held out by every:4:1" in capsys.readouterr().out
+    assert "made from 6 images of 'corner' (nerfstudio); 2 more were held out by every:4:1" in capsys.readouterr().out
     numbers = evaluated(corner, output, tmp_path)
-    # every:4:1 of eight photos.
+    # every:4:1 of eight images.
     assert [frame["name"] for frame in numbers["frames"]] == ["images/walk/0001.jpg", "images/walk/0005.jpg"]
     numbers = evaluated(corner, output, tmp_path, "--holdout", "blocks:2-4")
     assert [frame["name"][-8:] for frame in numbers["frames"]] == ["0002.jpg", "0003.jpg", "0004.jpg"]
@@ -134,8 +134,8 @@ def test_a_build_in_rounds_killed_ends_in_the_same_bytes(moment, corner, referen
     assert digest(output) == in_rounds != reference
 
 
-# Enough photos for landmarks, and two of them held out.
-TAUGHT = settings((*CHEAP, "calibration.held_out=2", "calibration.min_photos=8", "buffer.enough=2000"))
+# Enough images for landmarks, and two of them held out.
+TAUGHT = settings((*CHEAP, "calibration.held_out=2", "calibration.min_images=8", "buffer.enough=2000"))
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +146,7 @@ def taught(room, one_thread, tmp_path_factory):
     return digest(output)
 
 
-@pytest.mark.parametrize("moment", [LANDMARKS, "between two views of a photo", "in the middle of the training"])
+@pytest.mark.parametrize("moment", [LANDMARKS, "between two views of an image", "in the middle of the training"])
 def test_a_build_with_landmarks_killed_ends_in_the_same_bytes(moment, room, taught, tmp_path, capsys):
     output = tmp_path / "kitchen.trig"
     command = ["map", str(room), "-o", str(output), *TAUGHT]
@@ -161,7 +161,7 @@ def test_a_build_with_landmarks_killed_ends_in_the_same_bytes(moment, room, taug
 
 def test_a_build_killed_twice_ends_in_the_same_bytes(corner, reference, tmp_path):
     output = tmp_path / "kitchen.trig"
-    for moment in ("between two views of a photo", "while a checkpoint is written"):
+    for moment in ("between two views of an image", "while a checkpoint is written"):
         process = start(moment, map_command(corner, output))
         said = process.communicate(timeout=120)[1].decode()
         assert process.returncode == -signal.SIGKILL, said
@@ -169,7 +169,7 @@ def test_a_build_killed_twice_ends_in_the_same_bytes(corner, reference, tmp_path
     assert digest(output) == reference
 
 
-def test_killed_from_outside_while_reading_photos(corner, reference, tmp_path):
+def test_killed_from_outside_while_reading_images(corner, reference, tmp_path):
     output = tmp_path / "kitchen.trig"
     process = start("slow", map_command(corner, output))
     wait_for(work_of(output) / "samples.json", process)
@@ -217,31 +217,31 @@ def test_two_builds_of_one_map_at_once(corner, reference, tmp_path, capsys):
     assert not work_of(output).exists()
 
 
-def test_a_broken_photo_that_is_held_out_is_named_before_the_work(corner, tmp_path, capsys):
-    place = tmp_path / "place"
-    shutil.copytree(corner, place)
-    # The middle of the first half of eight photos.
-    photo = place / "images" / "walk" / "0002.jpg"
-    photo.write_bytes(photo.read_bytes()[:2500])
-    held = settings((*CHEAP, "calibration.held_out=2", "calibration.min_photos=8"))
-    assert run(["map", str(place), "-o", str(tmp_path / "kitchen.trig"), "--quiet", *held]) == 2
-    assert str(photo) in capsys.readouterr().err
+def test_a_broken_image_that_is_held_out_is_named_before_the_work(corner, tmp_path, capsys):
+    scene = tmp_path / "scene"
+    shutil.copytree(corner, scene)
+    # The middle of the first half of eight images.
+    image = scene / "images" / "walk" / "0002.jpg"
+    image.write_bytes(image.read_bytes()[:2500])
+    held = settings((*CHEAP, "calibration.held_out=2", "calibration.min_images=8"))
+    assert run(["map", str(scene), "-o", str(tmp_path / "kitchen.trig"), "--quiet", *held]) == 2
+    assert str(image) in capsys.readouterr().err
     assert not (work_of(tmp_path / "kitchen.trig") / "samples.json").exists()
 
 
 @pytest.mark.parametrize("old", [b"", b"an earlier map"])
-def test_a_broken_photo_is_named_and_leaves_no_map(old, corner, tmp_path, capsys):
-    place = tmp_path / "place"
-    shutil.copytree(corner, place)
-    photo = place / "images" / "walk" / "0006.jpg"
-    photo.write_bytes(photo.read_bytes()[:2500])
+def test_a_broken_image_is_named_and_leaves_no_map(old, corner, tmp_path, capsys):
+    scene = tmp_path / "scene"
+    shutil.copytree(corner, scene)
+    image = scene / "images" / "walk" / "0006.jpg"
+    image.write_bytes(image.read_bytes()[:2500])
     output = tmp_path / "kitchen.trig"
     if old:
         output.write_bytes(old)
-    assert run(map_command(place, output)) == 2
+    assert run(map_command(scene, output)) == 2
     said = capsys.readouterr().err
     assert "TP-103" in said
-    assert str(photo) in said
+    assert str(image) in said
     assert "Traceback" not in said
     assert output.exists() == bool(old)
     assert not old or output.read_bytes() == old

@@ -1,4 +1,4 @@
-"""Builds of places that are hard to build from: blank photos, few spots, more processes than photos."""
+"""Builds of scenes that are hard to build from: blank images, few spots, more processes than images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trigpoint.build import pipeline
 from trigpoint.build.pipeline import build_map, mapping_frames, recipe_for
 from trigpoint.core.errors import MappingError, OutputError
 from trigpoint.core.pose import Pose
-from trigpoint.features.extract import PhotoFeatures
+from trigpoint.features.extract import ImageFeatures
 from trigpoint.formats.readers import open_scene
 from trigpoint.mapping import buffer
 from trigpoint.mapping.clusters import split_cameras
@@ -26,12 +26,12 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture(scope="module")
 def corner(room, tmp_path_factory):
-    """Eight photos of the room."""
-    return write_part(room, tmp_path_factory.mktemp("place") / "corner", 8)
+    """Eight images of the room."""
+    return write_part(room, tmp_path_factory.mktemp("scene") / "corner", 8)
 
 
 def placed(scene, centres):
-    """The scene with its cameras at these places, looking where they looked."""
+    """The scene with its cameras at these scenes, looking where they looked."""
     turns = [frame.pose().rotation for frame in scene.frames]
     poses = [Pose(turn, -turn @ centre) for turn, centre in zip(turns, centres, strict=True)]
     return scene.with_frames(
@@ -40,30 +40,30 @@ def placed(scene, centres):
 
 
 def blind_to(monkeypatch, names):
-    """Let the encoder find nothing in some photos."""
+    """Let the encoder find nothing in some images."""
     extract = buffer.extract_features
 
-    def replacement(encoder, photo, view, count):
-        found = extract(encoder, photo, view, count)
-        if photos[photo.gray.tobytes()] not in names:
+    def replacement(encoder, image, view, count):
+        found = extract(encoder, image, view, count)
+        if images[image.gray.tobytes()] not in names:
             return found
-        return PhotoFeatures(found.image_px[:0], found.descriptors[:0], found.scores[:0], found.scale)
+        return ImageFeatures(found.image_px[:0], found.descriptors[:0], found.scores[:0], found.scale)
 
-    photos, read = {}, buffer.read_photo
+    images, read = {}, buffer.read_image
 
     def remembering(path, **options):
-        photo = read(path, **options)
-        photos[photo.gray.tobytes()] = path.name
-        return photo
+        image = read(path, **options)
+        images[image.gray.tobytes()] = path.name
+        return image
 
-    monkeypatch.setattr(buffer, "read_photo", remembering)
+    monkeypatch.setattr(buffer, "read_image", remembering)
     monkeypatch.setattr(buffer, "extract_features", replacement)
 
 
-def test_blank_photos_have_nothing_to_learn(corner, tmp_path, monkeypatch):
+def test_blank_images_have_nothing_to_learn(corner, tmp_path, monkeypatch):
     scene = open_scene(corner)
     blind_to(monkeypatch, [frame.image_path.name for frame in scene.frames])
-    with pytest.raises(MappingError, match=r"TP-603.*any of 8 photos"):
+    with pytest.raises(MappingError, match=r"TP-603.*any of 8 images"):
         build_map(scene, tmp_path / "blank.trig", preset="ace-compact", overrides=CHEAP)
     assert not (tmp_path / "blank.trig").exists()
 
@@ -77,17 +77,17 @@ def test_a_network_without_samples_is_refused(corner, tmp_path, monkeypatch):
         build_map(scene, tmp_path / "map.trig", preset="poker-compact", overrides=changes)
 
 
-def test_more_processes_than_photos_are_refused(corner, tmp_path, monkeypatch):
+def test_more_processes_than_images_are_refused(corner, tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "join_workers", lambda: Workers(0, 9))
-    with pytest.raises(MappingError, match=r"TP-664.*9 processes for 8 photos"):
+    with pytest.raises(MappingError, match=r"TP-664.*9 processes for 8 images"):
         build_map(open_scene(corner), tmp_path / "map.trig", preset="ace-compact", overrides=CHEAP)
 
 
 def test_few_spots_get_few_networks(corner):
     frames = mapping_frames(open_scene(corner))
-    wanted = preset_config("trig", ["photos_per_network=1"])
+    wanted = preset_config("trig", ["images_per_network=1"])
     assert recipe_for(wanted, frames).ensemble == 4
-    # A static camera sees a place often from one and the same spot.
+    # A static camera sees a scene often from one and the same spot.
     one, other = frames[0], frames[-1]
     assert recipe_for(wanted, [one, one, one, other, other]).ensemble == 2
     assert fitted_to(wanted, 1200, 3).ensemble == 3
@@ -98,7 +98,7 @@ def test_few_spots_get_few_networks(corner):
 
 
 @pytest.mark.parametrize("offset", [(0, 0, 0), (4.2e6, 1.1e6, 4.7e6)])
-def test_photos_from_one_spot_are_refused_wherever_on_earth(corner, offset):
+def test_images_from_one_spot_are_refused_wherever_on_earth(corner, offset):
     scene = open_scene(corner)
     centres = scene.centres() + offset
     assert len(mapping_frames(placed(scene, centres))) == 8
@@ -106,7 +106,7 @@ def test_photos_from_one_spot_are_refused_wherever_on_earth(corner, offset):
         mapping_frames(placed(scene, np.tile(centres[0], (8, 1))))
 
 
-def test_places_of_unknown_scale_are_brought_to_a_size_that_fits_the_loss():
+def test_scenes_of_unknown_scale_are_brought_to_a_size_that_fits_the_loss():
     """A street of 500 units whose houses are 5 units away: the closest valid depth is 0.1 in the frame of the network."""
     street = np.column_stack([np.linspace(0, 500, 200), np.zeros((200, 2))])
     long = Normalization.of_cameras(street, metric=False)
@@ -117,7 +117,7 @@ def test_places_of_unknown_scale_are_brought_to_a_size_that_fits_the_loss():
     assert Normalization.of_cameras(street, metric=True, near=5.0).scale == 1
 
 
-def test_how_near_things_are_is_asked_of_the_place(room, tmp_path, monkeypatch):
+def test_how_near_things_are_is_asked_of_the_scene(room, tmp_path, monkeypatch):
     asked = []
     original = Normalization.of_cameras
     monkeypatch.setattr(Normalization, "of_cameras", staticmethod(lambda *given: asked.append(given[2]) or original(*given)))

@@ -1,4 +1,4 @@
-"""Every method finds the photos that it learned: what training draws and what a query looks up fit together."""
+"""Every method finds the images that it learned: what training draws and what a query looks up fit together."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.tiny_scene import WORKING, write_part
 
 from trigpoint.build import job as build_job
 from trigpoint.build.pipeline import build_map
-from trigpoint.core.image import read_photo
+from trigpoint.core.image import read_image
 from trigpoint.core.pose import centre_distance, rotation_angle_deg
 from trigpoint.covisibility import graph
 from trigpoint.covisibility.depth_range import depth_range
@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 METHODS = {
     "trig with codes and two networks": (
         "trig",
-        ("global_encoding.min_photos=0", "photos_per_network=12", "landmarks.min_photos=2", "optimizer.steps=200"),
+        ("global_encoding.min_images=0", "images_per_network=12", "landmarks.min_images=2", "optimizer.steps=200"),
     ),
     "glace-compact": ("glace-compact", ("global_encoding.dim=16",)),
     "rscore-compact": (
@@ -44,7 +44,7 @@ METHODS = {
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_learned_photos_are_found(method, room, tmp_path):
+def test_learned_images_are_found(method, room, tmp_path):
     preset, changes = METHODS[method]
     scene = open_scene(room)
     overrides = (*WORKING, *changes)
@@ -52,7 +52,7 @@ def test_learned_photos_are_found(method, room, tmp_path):
     localizer = Localizer.load(tmp_path / "room.trig")
     errors = []
     for frame in scene.for_mapping()[::3]:
-        answer = localizer.localize_photo(read_photo(frame.image_path), camera=frame.camera)
+        answer = localizer.localize_image(read_image(frame.image_path), camera=frame.camera)
         assert answer.cam_from_world is not None, answer.reason
         pose = frame.pose()
         errors.append((centre_distance(answer.cam_from_world, pose), rotation_angle_deg(answer.cam_from_world, pose)))
@@ -67,7 +67,7 @@ TINY = (
     "features.short_side_px=96",
     "features.query_keypoints=60",
     "buffer.samples=0",
-    "buffer.views_per_photo=1",
+    "buffer.views_per_image=1",
     "buffer.keypoints_per_view=60",
     "head.width=96",
     "optimizer.steps=3",
@@ -84,7 +84,7 @@ def test_every_preset_makes_a_map(name, room, tmp_path):
     if config.global_encoding.walks == "published":
         changes += ["global_encoding.walks=quick"]
     if config.buffer.samples:
-        # The views that so many samples take: three of 60 cells for each of 24 photos.
+        # The views that so many samples take: three of 60 cells for each of 24 images.
         changes += ["buffer.samples=4000"]
     built = build_map(open_scene(room), tmp_path / "room.trig", preset=name, overrides=changes).map
     assert built.training[-1]["step"] == 3 and np.isfinite(built.training[-1]["loss"])
@@ -93,14 +93,14 @@ def test_every_preset_makes_a_map(name, room, tmp_path):
         assert 2 * 60 * 24 < built.built_from["samples"] <= 3 * 60 * 24
     kept = preset_config(name, changes)
     assert (built.config.optimizer.parts, built.config.head.blocks) == (kept.optimizer.parts, config.head.blocks)
-    photo = open_scene(room).subset("test").frames[0]
-    assert Localizer.load(tmp_path / "room.trig").localize(photo.image_path, camera=photo.camera).points > 0
+    image = open_scene(room).subset("test").frames[0]
+    assert Localizer.load(tmp_path / "room.trig").localize(image.image_path, camera=image.camera).points > 0
 
 
-def test_codes_from_ten_photos_on(room, tmp_path):
-    place = open_scene(write_part(room, tmp_path / "ten", 10))
+def test_codes_from_ten_images_on(room, tmp_path):
+    scene = open_scene(write_part(room, tmp_path / "ten", 10))
     changes = (*TINY, "optimizer.batch=64", "global_encoding.overlap=frustum")
-    built = build_map(place, tmp_path / "ten.trig", preset="rscore-compact", overrides=changes).map
+    built = build_map(scene, tmp_path / "ten.trig", preset="rscore-compact", overrides=changes).map
     assert built.encoding.codes.shape == (10, 128) and len(built.encoding.index) == 10
     assert built.config.head.clusters == 10
 
@@ -118,15 +118,15 @@ def test_known_depths_are_learned(tmp_path_factory, tmp_path):
         localizer = Localizer.load(tmp_path / f"{kind}.trig")
         distances = []
         for frame in scene.for_mapping()[::4]:
-            found = localizer._features(read_photo(frame.image_path))
+            found = localizer._features(read_image(frame.image_path))
             points = localizer.map.points(found.descriptors, [localizer.map.blank_hypothesis()])[0]
             distances.append(np.linalg.norm(points - DepthImages().points(frame, found.image_px), axis=1))
         off[kind] = np.nanmedian(np.concatenate(distances))
     assert off["depth"] < 0.7 * off["none"], off
 
 
-def test_how_far_photos_see_is_found_out_once(room, tmp_path, monkeypatch):
-    """Scale, codes and landmarks of a place of unknown scale depend on it, and it may take reading a large model."""
+def test_how_far_images_see_is_found_out_once(room, tmp_path, monkeypatch):
+    """Scale, codes and landmarks of a scene of unknown scale depend on it, and it may take reading a large model."""
     asked = []
 
     def counting(*arguments):
@@ -136,7 +136,7 @@ def test_how_far_photos_see_is_found_out_once(room, tmp_path, monkeypatch):
     monkeypatch.setattr(build_job, "depth_range", counting)
     monkeypatch.setattr(graph, "depth_range", counting)
     scene = replace(open_scene(room), metric=False)
-    changes = (*TINY, "optimizer.batch=64", "global_encoding.min_photos=0", "landmarks.min_photos=2")
+    changes = (*TINY, "optimizer.batch=64", "global_encoding.min_images=0", "landmarks.min_images=2")
     built = build_map(scene, tmp_path / "room.trig", preset="trig", overrides=changes).map
     assert built.encoding is not None and built.config.loss.supervision == "landmarks"
     assert len(asked) == 1

@@ -19,10 +19,10 @@ from trigpoint.commands import VERBS
 
 
 @pytest.fixture
-def place(tmp_path):
-    """Eight photos of plain colour with poses."""
-    write_nerfstudio(tmp_path / "place")
-    return tmp_path / "place"
+def scene(tmp_path):
+    """Eight images of plain colour with poses."""
+    write_nerfstudio(tmp_path / "scene")
+    return tmp_path / "scene"
 
 
 def refused(arguments):
@@ -107,7 +107,7 @@ def test_exit_code_of_the_process(tmp_path):
     assert stop.value.code == 2
 
 
-def test_info_about_a_sound_place(room, tmp_path, capsys):
+def test_info_about_a_sound_scene(room, tmp_path, capsys):
     output = tmp_path / "info.json"
     assert run(["info", str(room), "--json", str(output)]) == 0
     said = capsys.readouterr()
@@ -118,41 +118,41 @@ def test_info_about_a_sound_place(room, tmp_path, capsys):
     assert document["epipolar"]["median_px"] < 1
 
 
-def test_info_with_a_holdout(place, tmp_path, capsys):
+def test_info_with_a_holdout(scene, tmp_path, capsys):
     output = tmp_path / "info.json"
-    run(["info", str(place), "--holdout", "every:4:0", "--json", str(output)])
+    run(["info", str(scene), "--holdout", "every:4:0", "--json", str(output)])
     document = json.loads(output.read_text())
     assert (document["train"], document["test"]) == (6, 2)
 
 
-def test_info_about_a_place_that_cannot_be_mapped(place, capsys):
-    photo = sorted(path for path in place.rglob("*") if path.suffix in (".png", ".jpg"))[3]
-    photo.write_bytes(photo.read_bytes()[:-20])
-    assert run(["info", str(place)]) == 1
+def test_info_about_a_scene_that_cannot_be_mapped(scene, capsys):
+    image = sorted(path for path in scene.rglob("*") if path.suffix in (".png", ".jpg"))[3]
+    image.write_bytes(image.read_bytes()[:-20])
+    assert run(["info", str(scene)]) == 1
     said = capsys.readouterr().out
     assert re.search(r"(?m)^error .*cannot be decoded: 1 of 8", said), said
-    assert photo.name in said
+    assert image.name in said
 
 
-def test_metric_is_what_the_user_says(place, tmp_path):
+def test_metric_is_what_the_user_says(scene, tmp_path):
     for arguments, metric in (([], False), (["--metric", "True"], True)):
-        run(["info", str(place), "--json", str(tmp_path / "info.json"), *arguments])
+        run(["info", str(scene), "--json", str(tmp_path / "info.json"), *arguments])
         assert json.loads((tmp_path / "info.json").read_text())["metric"] is metric
 
 
-def test_error_in_a_place(place, capsys):
-    edit(place / "transforms.json", '"frames"', '"frame"')
-    assert run(["info", str(place)]) == 2
+def test_error_in_a_scene(scene, capsys):
+    edit(scene / "transforms.json", '"frames"', '"frame"')
+    assert run(["info", str(scene)]) == 2
     code, rest = error_line(capsys)
     assert code == "TP-219"
     # What, where in brackets, and the fix.
     assert re.fullmatch(
-        rf".*'frames' is missing.* \[{re.escape(str(place / 'transforms.json'))}\]\. Export it again\.", rest
+        rf".*'frames' is missing.* \[{re.escape(str(scene / 'transforms.json'))}\]\. Export it again\.", rest
     )
 
 
 @pytest.mark.parametrize("path", ["nothing", "nothing.trig"])
-def test_a_place_that_does_not_exist(path, tmp_path, capsys):
+def test_a_scene_that_does_not_exist(path, tmp_path, capsys):
     assert run(["info", str(tmp_path / path)]) == 2
     code, rest = error_line(capsys)
     assert code == "TP-201"
@@ -160,16 +160,16 @@ def test_a_place_that_does_not_exist(path, tmp_path, capsys):
 
 
 def test_names_that_look_like_markup_are_shown_as_they_are(tmp_path, capsys):
-    place = tmp_path / "[bold]place [red]"
-    place.mkdir()
-    assert run(["info", str(place)]) == 2
-    assert str(place) in error_line(capsys)[1]
+    scene = tmp_path / "[bold]scene [red]"
+    scene.mkdir()
+    assert run(["info", str(scene)]) == 2
+    assert str(scene) in error_line(capsys)[1]
 
 
 def test_long_paths_are_not_broken(tmp_path, capsys):
-    place = tmp_path / ("long name " * 20).strip()
-    assert run(["info", str(place)]) == 2
-    assert str(place) in error_line(capsys)[1]
+    scene = tmp_path / ("long name " * 20).strip()
+    assert run(["info", str(scene)]) == 2
+    assert str(scene) in error_line(capsys)[1]
 
 
 def test_debug_shows_the_traceback(tmp_path):
@@ -177,8 +177,8 @@ def test_debug_shows_the_traceback(tmp_path):
         run(["info", str(tmp_path / "nothing"), "--debug"])
 
 
-def test_quiet_does_not_hide_errors(place, tmp_path, capsys):
-    assert run(["map", str(place), "-o", str(tmp_path), "--quiet"]) == 2
+def test_quiet_does_not_hide_errors(scene, tmp_path, capsys):
+    assert run(["map", str(scene), "-o", str(tmp_path), "--quiet"]) == 2
     assert error_line(capsys)[0].startswith("TP-80")
 
 
@@ -206,46 +206,46 @@ def test_quiet_does_not_hide_errors(place, tmp_path, capsys):
         (["--device", "abacus"], "TP-703"),
     ],
 )
-def test_map_refuses_before_it_writes(more, code, place, tmp_path, capsys):
-    output = tmp_path / "out" / "place.trig"
-    assert run(["map", str(place), "-o", str(output), "--quiet", *more]) == 2
+def test_map_refuses_before_it_writes(more, code, scene, tmp_path, capsys):
+    output = tmp_path / "out" / "scene.trig"
+    assert run(["map", str(scene), "-o", str(output), "--quiet", *more]) == 2
     assert error_line(capsys)[0] == code
     assert not output.exists()
 
 
-def test_suggestions(place, tmp_path, capsys):
-    assert run(["map", str(place), "-o", str(tmp_path / "x.trig"), "--preset", "ace-compcat", "--quiet"]) == 2
+def test_suggestions(scene, tmp_path, capsys):
+    assert run(["map", str(scene), "-o", str(tmp_path / "x.trig"), "--preset", "ace-compcat", "--quiet"]) == 2
     assert "Did you mean 'ace-compact'?" in error_line(capsys)[1]
 
 
-def test_localize_without_photos(tmp_path, capsys):
+def test_localize_without_images(tmp_path, capsys):
     assert run(["localize", str(tmp_path / "x.trig")]) == 2
     assert error_line(capsys)[0] == "TP-741"
 
 
-@pytest.mark.parametrize("photos", ["empty", "*.jpg"])
-def test_localize_where_there_are_no_photos(photos, tmp_path, capsys):
+@pytest.mark.parametrize("images", ["empty", "*.jpg"])
+def test_localize_where_there_are_no_images(images, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
-    assert run(["localize", str(tmp_path / "x.trig"), str(tmp_path / photos)]) == 2
+    assert run(["localize", str(tmp_path / "x.trig"), str(tmp_path / images)]) == 2
     assert error_line(capsys)[0] == "TP-742"
 
 
 @pytest.mark.parametrize("verb", ["localize", "evaluate"])
-def test_a_map_that_does_not_exist(verb, place, tmp_path, capsys):
-    assert run([verb, str(tmp_path / "x.trig"), str(place)]) == 2
+def test_a_map_that_does_not_exist(verb, scene, tmp_path, capsys):
+    assert run([verb, str(tmp_path / "x.trig"), str(scene)]) == 2
     code, rest = error_line(capsys)
     assert code == "TP-401"
     assert str(tmp_path / "x.trig") in rest
 
 
-def test_localize_refuses_an_output_before_the_work(place, tmp_path, capsys):
-    assert run(["localize", str(tmp_path / "x.trig"), str(place), "-o", str(tmp_path / "poses.xml")]) == 2
+def test_localize_refuses_an_output_before_the_work(scene, tmp_path, capsys):
+    assert run(["localize", str(tmp_path / "x.trig"), str(scene), "-o", str(tmp_path / "poses.xml")]) == 2
     assert error_line(capsys)[0] == "TP-802"
 
 
-def test_a_note_about_the_format_goes_to_the_error_stream(place, tmp_path, capsys):
-    write_colmap(place)
-    assert run(["map", str(place), "-o", str(tmp_path / "x.trig"), "--holdout", "some"]) == 2
+def test_a_note_about_the_format_goes_to_the_error_stream(scene, tmp_path, capsys):
+    write_colmap(scene)
+    assert run(["map", str(scene), "-o", str(tmp_path / "x.trig"), "--holdout", "some"]) == 2
     assert "there is also a colmap scene here" in capsys.readouterr().err
 
 

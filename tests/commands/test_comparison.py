@@ -31,11 +31,11 @@ from trigpoint.report.trial_report import (
     write_comparison,
 )
 
-FACTS = {"task": {"place": "office & <attic>"}, "machine": {"CPU count": "2"}}
+FACTS = {"task": {"scene": "office & <attic>"}, "machine": {"CPU count": "2"}}
 
 
 def evaluation(wrong, *, units="m", thresholds=METRIC_THRESHOLDS, count=10):
-    """Of ten photos, the first ``wrong`` are off by 30 cm, the others by 1.5 cm."""
+    """Of ten images, the first ``wrong`` are off by 30 cm, the others by 1.5 cm."""
     frames = make_frames(count)
     answers = {frame.name: Answer(0.3 if index < wrong else 0.015, 1.0) for index, frame in enumerate(frames)}
     return evaluate(FakeLocalizer(frames, answers, units), frames, thresholds=thresholds, units=units, scene_name="office")
@@ -55,7 +55,7 @@ def summaries(**options):
 
 def test_table():
     header, rows = table_rows(summaries(), thresholds=2)
-    assert header == ["preset", "within 5 cm, 5°", "median error", "map", "mapping", "photo", "within 2 cm, 2°"]
+    assert header == ["preset", "within 5 cm, 5°", "median error", "map", "mapping", "image", "within 2 cm, 2°"]
     a, b, c = rows
     assert a[:2] == ["a", "80.0 % (70.0 % to 90.0 %)"]
     assert a[2:5] == ["1.5 cm, 1°", "1.00 MB", "20 s (10 s to 30 s)"]
@@ -220,7 +220,7 @@ def compared(room, tmp_path_factory, one_thread):
 
     def failing(scene, path, *, preset, **options):
         if preset == "poker-compact":
-            raise MappingError("TP-604", "it diverged", fix="Look at the place.")
+            raise MappingError("TP-604", "it diverged", fix="Look at the scene.")
         return real(scene, path, preset=preset, **options)
 
     with pytest.MonkeyPatch.context() as patch:
@@ -239,10 +239,10 @@ def test_the_verb(compared):
     assert json.loads((output / "copy.json").read_text()) == document
     failed, worked = document["presets"]
     assert "TP-604 it diverged" in failed["trials"][0]["problem"]
-    assert worked["trials"][0]["evaluation"]["photos"] == 6
+    assert worked["trials"][0]["evaluation"]["images"] == 6
     assert worked["map_bytes"]["median"] == (output / "ace-compact-0.trig").stat().st_size
     assert worked["mapping_seconds"]["median"] > 0
-    assert document["task"]["mapping photos"] == "24"
+    assert document["task"]["mapping images"] == "24"
 
 
 def test_maps_are_used_again(compared, room, tmp_path, monkeypatch):

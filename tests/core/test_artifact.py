@@ -166,7 +166,7 @@ def test_an_interruption_leaves_the_old_file_and_nothing_else(tmp_path, monkeypa
     assert path.read_bytes() == b"old" and names(tmp_path) == ["file"]
 
 
-def test_impossible_places(tmp_path):
+def test_impossible_scenes(tmp_path):
     (tmp_path / "file").write_bytes(b"x")
     (tmp_path / "folder").mkdir()
     for path in (tmp_path / "file" / "below", tmp_path / "folder", tmp_path / ("n" * 300)):

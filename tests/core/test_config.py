@@ -140,7 +140,7 @@ def test_overrides_change_one_setting_each():
         ("optimizer=5", "TP-702", "MappingConfig.optimizer"),
         ("optimizer.steps=0", "TP-702", "1 or more"),
         ("optimizer.batch=-1", "TP-702", "1 or more"),
-        ("buffer.views_per_photo=0", "TP-702", "1 or more"),
+        ("buffer.views_per_image=0", "TP-702", "1 or more"),
         ("head.width=0", "TP-702", "1 or more"),
         ("loss.norm=3", "TP-702", "1 or 2"),
         ("features.short_side_px=1", "TP-702", "32 or more"),
@@ -191,7 +191,7 @@ def test_a_narrower_network_and_half_of_the_samples_in_a_hurry(name):
     assert 0.49 < drawn <= 0.5
     assert part.head.width == whole.head.width * 3 // 4
     # Views that are all alike would say nothing new.
-    assert part.buffer.augmentation != NO_AUGMENTATION or part.buffer.views_per_photo == 1
+    assert part.buffer.augmentation != NO_AUGMENTATION or part.buffer.views_per_image == 1
     assert part.optimizer.batch % part.optimizer.parts == 0
     # What is asked for in so many words comes after that.
     assert preset_config(name, ["optimizer.steps=70"], fast=True).optimizer.steps == 70

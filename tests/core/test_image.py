@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from support.image_files import encoded, photo_pixels, png_48_bit, png_with_header, scan_start
+from support.image_files import encoded, image_pixels, png_48_bit, png_with_header, scan_start
 
 from trigpoint.core.errors import ImageError
-from trigpoint.core.image import decode_photo, image_size, read_photo
+from trigpoint.core.image import decode_image, image_size, read_image
 
-PIXELS = photo_pixels()
+PIXELS = image_pixels()
 JPEG = encoded(PIXELS, "JPEG", quality=90)
 PNG = encoded(PIXELS, "PNG")
-SMALL_JPEG = encoded(photo_pixels(48, 40), "JPEG", quality=60)
-SMALL_PNG = encoded(photo_pixels(48, 40), "PNG")
+SMALL_JPEG = encoded(image_pixels(48, 40), "JPEG", quality=60)
+SMALL_PNG = encoded(image_pixels(48, 40), "PNG")
 GRAY = np.asarray(Image.fromarray(PIXELS).convert("L"))
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n%%EndComments\nshowpage\n%%EOF\n"
 FLOATS = np.random.default_rng(0).random((64, 64), dtype=np.float32)
@@ -56,10 +56,10 @@ HOSTILE = {
 @pytest.mark.parametrize("case", HOSTILE)
 def test_bad_files_are_refused_by_name(case, tmp_path):
     data, code = HOSTILE[case]
-    path = tmp_path / "photo.jpg"
+    path = tmp_path / "image.jpg"
     path.write_bytes(data)
     with pytest.raises(ImageError) as caught:
-        read_photo(path, short_side_px=100)
+        read_image(path, short_side_px=100)
     assert caught.value.code == code
     assert caught.value.where == str(path)
     assert caught.value.fix
@@ -67,7 +67,7 @@ def test_bad_files_are_refused_by_name(case, tmp_path):
 
 def test_missing_files_and_folders(tmp_path):
     for path in (tmp_path / "absent.jpg", tmp_path):
-        for function in (read_photo, image_size):
+        for function in (read_image, image_size):
             with pytest.raises(ImageError, match="TP-101"):
                 function(path)
 
@@ -80,14 +80,14 @@ def test_jpegs_without_their_end_are_refused(share, how, progressive):
     start = scan_start(data)
     damaged = tail_zeroed(data, share) if how == "zeroed" else data[: start + int((len(data) - start) * share)]
     with pytest.raises(ImageError, match="TP-103"):
-        decode_photo(damaged, "photo.jpg")
+        decode_image(damaged, "image.jpg")
 
 
 def test_a_huge_header_costs_nothing(tmp_path):
     path = tmp_path / "huge.png"
     path.write_bytes(png_with_header(30_000, 30_000))
     tracemalloc.start()
-    for function in (read_photo, image_size):
+    for function in (read_image, image_size):
         with pytest.raises(ImageError, match="TP-106"):
             function(path)
     _, peak_bytes = tracemalloc.get_traced_memory()
@@ -115,10 +115,10 @@ def palette_with_transparency():
     ids=["LA", "RGBA", "palette"],
 )
 def test_transparent_parts_are_white(data):
-    photo = decode_photo(data, "photo.png", color=True)
-    assert photo.rgb is not None and photo.rgb.shape == (120, 160, 3)
-    assert (photo.gray[:, :40] == 255).all()
-    assert np.abs(photo.gray[:, 44:].astype(float) - GRAY[:, 44:]).mean() < 8
+    image = decode_image(data, "image.png", color=True)
+    assert image.rgb is not None and image.rgb.shape == (120, 160, 3)
+    assert (image.gray[:, :40] == 255).all()
+    assert np.abs(image.gray[:, 44:].astype(float) - GRAY[:, 44:]).mean() < 8
 
 
 def frames(kind, **options):
@@ -145,17 +145,17 @@ ORDINARY = {
 @pytest.mark.parametrize("case", ORDINARY)
 def test_ordinary_files_decode_to_their_pixels(case, tmp_path):
     data, tolerance = ORDINARY[case]
-    path = tmp_path / "photo.any"
+    path = tmp_path / "image.any"
     path.write_bytes(data)
-    photo = read_photo(path)
-    assert (photo.width, photo.height) == image_size(path) == (160, 120)
-    assert photo.gray.dtype == np.uint8 and photo.rgb is None
-    assert np.abs(photo.gray.astype(float) - GRAY).mean() <= tolerance
+    image = read_image(path)
+    assert (image.width, image.height) == image_size(path) == (160, 120)
+    assert image.gray.dtype == np.uint8 and image.rgb is None
+    assert np.abs(image.gray.astype(float) - GRAY).mean() <= tolerance
 
 
 def test_one_bit_images_are_black_and_white():
-    photo = decode_photo(encoded(Image.fromarray(PIXELS).convert("1"), "PNG"), "scan.png")
-    assert set(np.unique(photo.gray)) == {0, 255}
+    image = decode_image(encoded(Image.fromarray(PIXELS).convert("1"), "PNG"), "scan.png")
+    assert set(np.unique(image.gray)) == {0, 255}
 
 
 def attempt(data):
@@ -163,22 +163,22 @@ def attempt(data):
         # Pillow's own remarks about damaged metadata.
         warnings.simplefilter("ignore")
         try:
-            photo = decode_photo(data, "photo", short_side_px=33, color=True)
+            image = decode_image(data, "image", short_side_px=33, color=True)
         except ImageError as error:
             assert error.code.startswith("TP-1") and error.fix
             return
-    assert photo.gray.dtype == np.uint8
-    assert photo.rgb is not None and photo.rgb.shape == (*photo.gray.shape, 3)
+    assert image.gray.dtype == np.uint8
+    assert image.rgb is not None and image.rgb.shape == (*image.gray.shape, 3)
 
 
 SEEDS = [
     SMALL_JPEG,
     SMALL_PNG,
-    encoded(photo_pixels(40, 48), "JPEG", exif=(lambda exif: exif.update({0x0112: 6}) or exif)(Image.Exif())),
-    encoded(photo_pixels(40, 48), "TIFF", compression="tiff_lzw"),
-    encoded(photo_pixels(40, 48), "WEBP"),
-    encoded(photo_pixels(40, 48), "GIF"),
-    encoded(photo_pixels(40, 48), "BMP"),
+    encoded(image_pixels(40, 48), "JPEG", exif=(lambda exif: exif.update({0x0112: 6}) or exif)(Image.Exif())),
+    encoded(image_pixels(40, 48), "TIFF", compression="tiff_lzw"),
+    encoded(image_pixels(40, 48), "WEBP"),
+    encoded(image_pixels(40, 48), "GIF"),
+    encoded(image_pixels(40, 48), "BMP"),
 ]
 
 
@@ -189,7 +189,7 @@ SEEDS = [
     edits=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=8),
     head=st.booleans(),
 )
-def test_no_mutation_gives_anything_but_a_photo_or_an_image_error(seed, cut, edits, head):
+def test_no_mutation_gives_anything_but_a_image_or_an_image_error(seed, cut, edits, head):
     data = bytearray(seed)
     reach = min(len(data), 200) if head else len(data)
     for where, value in edits:

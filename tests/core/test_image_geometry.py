@@ -1,15 +1,15 @@
-"""Photos turned upright, and photos reduced in size: pixels stay where they belong."""
+"""Images turned upright, and images reduced in size: pixels stay where they belong."""
 
 from functools import lru_cache
 
 import numpy as np
 import pytest
 from PIL import Image
-from support.image_files import encoded, photo_pixels
+from support.image_files import encoded, image_pixels
 
-from trigpoint.core.image import decode_photo, image_size, read_photo
+from trigpoint.core.image import decode_image, image_size, read_image
 
-PIXELS = photo_pixels()
+PIXELS = image_pixels()
 JPEG = encoded(PIXELS, "JPEG", quality=90)
 GRAY = np.asarray(Image.fromarray(PIXELS).convert("L"))
 
@@ -28,17 +28,17 @@ UNDO = {
 
 @pytest.mark.parametrize("orientation", UNDO)
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
-def test_photos_are_turned_upright(orientation, kind, tmp_path):
+def test_images_are_turned_upright(orientation, kind, tmp_path):
     stored = np.ascontiguousarray(UNDO[orientation](PIXELS))
     exif = Image.Exif()
     exif[0x0112] = orientation
     path = tmp_path / "turned"
     path.write_bytes(encoded(stored, kind, exif=exif, **({"quality": 95} if kind == "JPEG" else {})))
-    photo = read_photo(path, color=True)
-    assert (photo.width, photo.height) == image_size(path) == (160, 120)
-    assert photo.rgb is not None
-    assert np.abs(photo.rgb.astype(float) - PIXELS).mean() < (3 if kind == "JPEG" else 0.01)
-    reduced = read_photo(path, short_side_px=60).gray
+    image = read_image(path, color=True)
+    assert (image.width, image.height) == image_size(path) == (160, 120)
+    assert image.rgb is not None
+    assert np.abs(image.rgb.astype(float) - PIXELS).mean() < (3 if kind == "JPEG" else 0.01)
+    reduced = read_image(path, short_side_px=60).gray
     assert reduced.shape == (60, 80)
     upright = np.asarray(Image.fromarray(GRAY).resize((80, 60), Image.Resampling.BOX), dtype=float)
     assert np.abs(reduced - upright).mean() < 4
@@ -52,28 +52,28 @@ def shift_px(a, b):
 
 
 def test_the_shift_is_measured_right():
-    a = photo_pixels(200, 100)[:, :, 0].astype(float)
+    a = image_pixels(200, 100)[:, :, 0].astype(float)
     assert shift_px(a[:, :-1], 0.9 * a[:, :-1] + 0.1 * a[:, 1:]) == pytest.approx([-0.1, 0], abs=0.02)
 
 
 @lru_cache(maxsize=4)
-def sized_photo(width, height, kind):
-    image = photo_pixels(width, height)
+def sized_image(width, height, kind):
+    image = image_pixels(width, height)
     return encoded(image, kind), np.asarray(Image.fromarray(image).convert("L"))
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
 @pytest.mark.parametrize("size", [(320, 240), (321, 243), (511, 383), (167, 501), (449, 603)])
 @pytest.mark.parametrize("short", [33, 48, 63, 97, 120, 150])
-def test_reduced_photos_lie_exactly_on_the_full_ones(size, short, kind):
+def test_reduced_images_lie_exactly_on_the_full_ones(size, short, kind):
     import cv2
 
-    data, full = sized_photo(*size, kind)
-    photo = decode_photo(data, "photo", short_side_px=short)
-    assert min(photo.gray.shape) == short
-    assert (photo.width, photo.height) == size
-    gray = photo.gray.astype(float)
-    area = cv2.resize(full, photo.gray.shape[::-1], interpolation=cv2.INTER_AREA).astype(float)
+    data, full = sized_image(*size, kind)
+    image = decode_image(data, "image", short_side_px=short)
+    assert min(image.gray.shape) == short
+    assert (image.width, image.height) == size
+    gray = image.gray.astype(float)
+    area = cv2.resize(full, image.gray.shape[::-1], interpolation=cv2.INTER_AREA).astype(float)
     assert np.abs(area - gray).mean() < 2.5
     half = gray.shape[1] // 2
     # On both halves, so that a wrong scale shows as well as a shift.
@@ -81,8 +81,8 @@ def test_reduced_photos_lie_exactly_on_the_full_ones(size, short, kind):
         assert np.abs(shift_px(area[part], gray[part])).max() < 0.06
 
 
-def test_photos_are_never_enlarged():
-    assert decode_photo(JPEG, "photo.jpg", short_side_px=5000).gray.shape == (120, 160)
+def test_images_are_never_enlarged():
+    assert decode_image(JPEG, "image.jpg", short_side_px=5000).gray.shape == (120, 160)
 
 
 def test_the_size_of_a_png_is_read_without_its_pixels(tmp_path):

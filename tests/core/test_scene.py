@@ -1,4 +1,4 @@
-"""Which photos of a scene are mapped."""
+"""Which images of a scene are mapped."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ def scene_of(splits, tmp_path):
     ("splits", "mapped"),
     [
         (["train", "test", "train"], [0, 2]),
-        # Photos that are in no list of a scene with lists are neither mapped nor tested.
+        # Images that are in no list of a scene with lists are neither mapped nor tested.
         (["train", None, "test"], [0]),
-        # Scenes without lists, or with a list of test photos only.
+        # Scenes without lists, or with a list of test images only.
         ([None, None, None], [0, 1, 2]),
         ([None, "test", None], [0, 2]),
         (["test", "test"], []),
     ],
 )
-def test_photos_for_mapping(splits, mapped, tmp_path):
+def test_images_for_mapping(splits, mapped, tmp_path):
     scene = scene_of(splits, tmp_path)
     assert [scene.frames.index(frame) for frame in scene.for_mapping()] == mapped
 
 
-def test_photos_without_a_pose_are_not_mapped(tmp_path):
+def test_images_without_a_pose_are_not_mapped(tmp_path):
     scene = scene_of(["train", "train"], tmp_path)
     lost = replace(scene.frames[0], cam_from_world=None)
     scene = scene.with_frames([lost, scene.frames[1]])

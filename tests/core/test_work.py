@@ -19,15 +19,15 @@ from trigpoint.formats.readers import open_scene
 from trigpoint.mapping.buffer import _SampleFiles
 from trigpoint.mapping.parallel import ALONE
 from trigpoint.mapping.presets import preset_config
-from trigpoint.retrieval.image_features import ViewPolicy, photo_features
+from trigpoint.retrieval.image_features import ViewPolicy, image_features
 
 BUSY = MappingError("TP-608", "")
 
 
 @pytest.fixture(scope="module")
 def corner(room, tmp_path_factory):
-    """Eight photos of the room."""
-    return open_scene(write_part(room, tmp_path_factory.mktemp("place") / "corner", 8))
+    """Eight images of the room."""
+    return open_scene(write_part(room, tmp_path_factory.mktemp("scene") / "corner", 8))
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def record(scene, encoder, *overrides, preset="trig"):
 
 
 def with_depth(scene, folder, value, unit=0.001):
-    """The scene with a file for the depth image of each photo."""
+    """The scene with a file for the depth image of each image."""
     folder.mkdir(exist_ok=True)
     frames = []
     for index, frame in enumerate(scene.frames):
@@ -76,7 +76,7 @@ def test_a_file_with_an_aggregator_is_part_of_the_job(corner, encoder, tmp_path)
     assert record(corner, encoder, *changes) != first
 
 
-def test_a_photo_that_is_gone_is_named(corner, encoder, tmp_path):
+def test_a_image_that_is_gone_is_named(corner, encoder, tmp_path):
     gone = replace(corner.frames[0], image_path=tmp_path / "gone.jpg")
     with pytest.raises(ImageError, match=r"TP-101.*gone\.jpg"):
         record(corner.with_frames((gone, *corner.frames[1:])), encoder)
@@ -126,12 +126,12 @@ def test_samples_whose_file_was_cut_are_made_again(tmp_path):
     assert (tmp_path / "view.bin").stat().st_size == 0
 
 
-def test_photos_are_described_until_somebody_asks_to_stop(corner, encoder, tmp_path):
+def test_images_are_described_until_somebody_asks_to_stop(corner, encoder, tmp_path):
     paths = [frame.image_path for frame in corner.frames[:3]]
     request = StopRequest()
     request.requested = True
     with pytest.raises(Interrupted):
-        photo_features(paths, encoder, ViewPolicy(120, 50), cache=tmp_path / "cache", stop=request)
+        image_features(paths, encoder, ViewPolicy(120, 50), cache=tmp_path / "cache", stop=request)
     assert len(list((tmp_path / "cache").iterdir())) == 1
-    assert len(photo_features(paths, encoder, ViewPolicy(120, 50), cache=tmp_path / "cache", stop=StopRequest())) == 3
+    assert len(image_features(paths, encoder, ViewPolicy(120, 50), cache=tmp_path / "cache", stop=StopRequest())) == 3
     shutil.rmtree(tmp_path / "cache")

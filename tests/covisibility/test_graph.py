@@ -1,4 +1,4 @@
-"""The graph of photos that see the same, and what training draws from it."""
+"""The graph of images that see the same, and what training draws from it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def test_an_orbit_is_a_ring():
     found = build_graph(scene(orbit(36)), method="frustum", threshold=0.5, depths=DepthRange(1, 5), direction_weight=True)
     assert len(found) == 36 and found.method == "frustum" and found.samples == 1024
     assert len(np.unique(found.components())) == 1 and len(found.isolated()) == 0
-    for photo in range(36):
-        away = (found.neighbours(photo) - photo + 18) % 36 - 18
+    for image in range(36):
+        away = (found.neighbours(image) - image + 18) % 36 - 18
         assert {-1, 1} <= set(away) and np.abs(away).max() < 9
     assert found.edges == found.degrees().sum() // 2
 
@@ -29,7 +29,7 @@ def test_depths_come_from_the_scene():
     assert found.names == tuple(item.name for item in orbit(36))
 
 
-def test_photos_without_a_pose_are_no_nodes():
+def test_images_without_a_pose_are_no_nodes():
     from dataclasses import replace
 
     frames = orbit(12)
@@ -37,7 +37,7 @@ def test_photos_without_a_pose_are_no_nodes():
     assert frames[3].name not in build_graph(scene(frames), depths=DepthRange(0.1, 8)).names
 
 
-def test_a_lonely_photo_at_the_end_keeps_its_row():
+def test_a_lonely_image_at_the_end_keeps_its_row():
     frames = [*orbit(12), frame("z.jpg", (0, 500, 0))]
     found = build_graph(scene(frames), depths=DepthRange(0.1, 8))
     assert found.isolated().tolist() == [12] and len(found.neighbours(12)) == 0
@@ -63,13 +63,13 @@ def test_one_spot():
 
 
 class TestNeighbourTable:
-    def test_holds_neighbours_and_the_photo_itself(self):
+    def test_holds_neighbours_and_the_image_itself(self):
         some, _ = communities((6, 6))
         table = some.neighbour_table()
         assert table.indptr.dtype == table.indices.dtype == torch.int64
-        for photo in range(12):
-            own = table.indices[table.indptr[photo] : table.indptr[photo + 1]].tolist()
-            assert own == sorted([*some.neighbours(photo).tolist(), photo])
+        for image in range(12):
+            own = table.indices[table.indptr[image] : table.indptr[image + 1]].tolist()
+            assert own == sorted([*some.neighbours(image).tolist(), image])
 
     def test_draws_uniformly(self):
         table = ring(10, reach=2).neighbour_table()
@@ -78,13 +78,13 @@ class TestNeighbourTable:
         assert counts.nonzero()[:, 0].tolist() == [5, 6, 7, 8, 9]
         assert (counts[5:] / 20000 - 0.2).abs().max() < 0.015
 
-    def test_draws_for_each_photo_of_a_batch_by_the_generator(self):
+    def test_draws_for_each_image_of_a_batch_by_the_generator(self):
         table = ring(30).neighbour_table()
-        photo = torch.arange(30).repeat(20)
-        first = table.draw(photo, torch.Generator().manual_seed(3))
-        assert torch.equal(first, table.draw(photo, torch.Generator().manual_seed(3)))
-        assert not torch.equal(first, table.draw(photo, torch.Generator().manual_seed(4)))
-        step = (first - photo).remainder(30)
+        image = torch.arange(30).repeat(20)
+        first = table.draw(image, torch.Generator().manual_seed(3))
+        assert torch.equal(first, table.draw(image, torch.Generator().manual_seed(3)))
+        assert not torch.equal(first, table.draw(image, torch.Generator().manual_seed(4)))
+        step = (first - image).remainder(30)
         assert set(step.tolist()) == {0, 1, 2, 28, 29}
 
 

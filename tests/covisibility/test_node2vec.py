@@ -133,7 +133,7 @@ class TestNode2Vec:
         codes = node2vec_codes(ring(count, 1), 8, 0, Node2VecParams(walks_per_node=1, steps=3))
         assert codes.shape == (count, 8) and np.isfinite(codes).all()
 
-    def test_isolated_photos_stay_apart(self):
+    def test_isolated_images_stay_apart(self):
         block = np.zeros((40, 40))
         block[:38, :38] = np.kron(np.eye(2), np.ones((19, 19))) - np.eye(38)
         codes = node2vec_codes(graph(block), 32, 0, FAST)
@@ -141,7 +141,7 @@ class TestNode2Vec:
         inside = distance[:19, :19][~np.eye(19, dtype=bool)]
         assert distance[38, :38].min() > inside.max() and distance[39, :39].min() > inside.max()
 
-    def test_quick_settings_grow_with_the_place(self):
+    def test_quick_settings_grow_with_the_scene(self):
         assert quick_params(10).steps == quick_params(300).steps < quick_params(7000).steps < 5000
 
 
@@ -192,7 +192,7 @@ class TestSpectral:
         moved = spectral_codes(graph(some.weights.toarray()[np.ix_(order, order)] > 0), 12)
         np.testing.assert_allclose(np.abs(moved), np.abs(codes[order]), atol=1e-4)
 
-    def test_components_and_isolated_photos(self):
+    def test_components_and_isolated_images(self):
         blocks = np.zeros((33, 33))
         for start in (0, 10, 20):
             blocks[start : start + 10, start : start + 10] = 1 - np.eye(10)

@@ -1,4 +1,4 @@
-"""Overlap of two photos from their poses."""
+"""Overlap of two images from their poses."""
 
 from __future__ import annotations
 
@@ -141,8 +141,8 @@ class TestProperties:
         assert plain[0, 2] > 0 and weighted[0, 2] == 0
 
 
-def test_a_photo_within_another():
-    """A telephoto sees all it sees in the wide photo too, but not the reverse: harmonic mean of 1 and a quarter."""
+def test_a_image_within_another():
+    """A telephoto sees all it sees in the wide image too, but not the reverse: harmonic mean of 1 and a quarter."""
     wide, tele = frame("wide"), frame("tele", camera=Camera.pinhole(640, 480, 1050.0))
     assert dense([wide, tele], method="frustum")[0, 1] == pytest.approx(2 * 0.25 / 1.25, abs=0.03)
 
@@ -155,8 +155,8 @@ def test_impossible_depths(near, far):
 
 @pytest.fixture(scope="module")
 def bonsai():
-    place = open_scene(data_folder("bonsai_colmap"))
-    return place, read_tracks(place)
+    scene = open_scene(data_folder("bonsai_colmap"))
+    return scene, read_tracks(scene)
 
 
 class TestDepthRange:
@@ -165,7 +165,7 @@ class TestDepthRange:
         assert found is not None and found.source == "axes"
         assert found.near < 3 < found.far and found.far == pytest.approx(6, rel=0.01)
 
-    def test_scales_with_the_place(self):
+    def test_scales_with_the_scene(self):
         a, b = from_axes(orbit(24, radius=3.0), 0), from_axes(orbit(24, radius=300.0), 0)
         assert a and b and b.far == pytest.approx(100 * a.far)
 
@@ -187,8 +187,8 @@ class TestDepthRange:
         assert found.far == pytest.approx(3.5, abs=0.1)
 
     def test_real_points_lie_around_the_guess_without_them(self, bonsai):
-        place, tracks = bonsai
-        points, axes = from_points(place.posed(), tracks), from_axes(place.posed(), 0)
+        scene, tracks = bonsai
+        points, axes = from_points(scene.posed(), tracks), from_axes(scene.posed(), 0)
         assert points and axes
         # The axes meet at the bonsai; most points are on the walls behind.
         assert 4 < points.near < 4.5 and 19 < points.far < 22 and 4 < axes.far / 2 < 6
@@ -201,8 +201,8 @@ class TestDepthRange:
 class TestTracks:
     def tracks(self):
         seen = {"a": [0, 1, 2, 3], "b": [2, 3, 4, 5, 6, 7], "c": [8, 8, 9], "d": []}
-        photos = {name: Observations(np.array(rows, np.int64), np.zeros((len(rows), 2))) for name, rows in seen.items()}
-        return Tracks(np.zeros((10, 3)), np.zeros(10), photos)
+        images = {name: Observations(np.array(rows, np.int64), np.zeros((len(rows), 2))) for name, rows in seen.items()}
+        return Tracks(np.zeros((10, 3)), np.zeros(10), images)
 
     def test_share_of_common_points(self):
         found = track_scores(["a", "b", "c", "d", "unknown"], self.tracks(), floor=0.1).toarray()
@@ -212,15 +212,15 @@ class TestTracks:
         assert track_scores(["a", "b"], self.tracks(), floor=0.5).nnz == 0
 
     def test_real_model(self, bonsai):
-        place, tracks = bonsai
-        assert tracks and tracks.points.shape == (83153, 3) and len(tracks.photos) == len(place.frames)
-        assert sum(len(own.point) for own in tracks.photos.values()) == 645991
-        first = place.frames[10]
-        own = tracks.photos[first.name]
+        scene, tracks = bonsai
+        assert tracks and tracks.points.shape == (83153, 3) and len(tracks.images) == len(scene.frames)
+        assert sum(len(own.point) for own in tracks.images.values()) == 645991
+        first = scene.frames[10]
+        own = tracks.images[first.name]
         error = np.linalg.norm(first.camera.project(first.pose().apply(tracks.points[own.point])) - own.image_px, axis=1)
         assert np.median(error) < 0.5 and np.quantile(error, 0.99) < 3
         assert 0.2 < np.median(tracks.error_px) < 0.6 and (np.diff(own.point) >= 0).all()
-        scores = build_graph(place, method="tracks", threshold=0.05)
+        scores = build_graph(scene, method="tracks", threshold=0.05)
         assert len(scores.isolated()) < 5 and scores.depths is None
 
     def test_only_colmap_models_have_tracks(self):

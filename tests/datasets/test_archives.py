@@ -1,4 +1,4 @@
-"""Archives of strangers: nothing outside the folder, no links, all or nothing."""
+"""Archives of negatives: nothing outside the folder, no links, all or nothing."""
 
 from __future__ import annotations
 

@@ -166,9 +166,9 @@ def test_rooms_are_put_together(name, count, capsys, tmp_path):
         (tmp_path / room).mkdir(parents=True)
     assert run(["datasets", "get", name, "-o", str(tmp_path)]) == 0
     assert f"trigpoint map {tmp_path / name}.joint.json" in capsys.readouterr().out
-    places, spacing = read_joint(tmp_path / f"{name}.joint.json")
-    assert spacing == 5 and len(places) == len({place.name for place in places}) == count
-    assert [place.path for place in places] == [tmp_path / room for room in rooms]
+    scenes, spacing = read_joint(tmp_path / f"{name}.joint.json")
+    assert spacing == 5 and len(scenes) == len({scene.name for scene in scenes}) == count
+    assert [scene.path for scene in scenes] == [tmp_path / room for room in rooms]
     assert rooms == tuple(sorted(rooms, key=lambda room: (not room.startswith("12scenes"), room)))
 
 

@@ -20,7 +20,7 @@ from trigpoint.core.scene import Frame, Scene
 from trigpoint.diagnosis import inspect
 from trigpoint.diagnosis.epipolar import EpipolarCheck, check_epipolar, fundamental_matrix
 from trigpoint.diagnosis.inspect import SceneReport, describe_scene
-from trigpoint.diagnosis.neighbours import nearest_photos
+from trigpoint.diagnosis.neighbours import nearest_images
 from trigpoint.formats.readers import open_scene
 
 WIDTH, HEIGHT = 320, 240
@@ -44,7 +44,7 @@ def wall() -> np.ndarray:
     return np.mean(coarse, axis=0).astype(np.uint8)
 
 
-def photo(cam_from_world: Pose) -> np.ndarray:
+def image(cam_from_world: Pose) -> np.ndarray:
     """What the camera sees of the wall, lens distortion included."""
     pixels = np.stack(np.meshgrid(np.arange(WIDTH) + 0.5, np.arange(HEIGHT) + 0.5), axis=-1).reshape(-1, 2)
     undistorted = CAMERA.undistort(pixels)
@@ -53,8 +53,8 @@ def photo(cam_from_world: Pose) -> np.ndarray:
     centre = cam_from_world.centre()
     points = centre + rays * (-centre[2] / rays[:, 2])[:, None]
     # The wall's texture begins at (-3, -3).
-    place = ((points[:, :2] + 3) * PX_PER_UNIT).astype(np.float32).reshape(HEIGHT, WIDTH, 2)
-    return cv2.remap(wall(), place[..., 0], place[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    scene = ((points[:, :2] + 3) * PX_PER_UNIT).astype(np.float32).reshape(HEIGHT, WIDTH, 2)
+    return cv2.remap(wall(), scene[..., 0], scene[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     frames = []
     for index in range(14):
         path = root / f"{index:02d}.png"
-        Image.fromarray(photo(pose(index))).save(path)
+        Image.fromarray(image(pose(index))).save(path)
         frames.append(Frame(path.name, path, CAMERA, pose(index), split="train" if index % 4 else "test"))
     return Scene(root, "made", tuple(frames), metric=True)
 
@@ -123,7 +123,7 @@ def shifted_by_one(scene: Scene) -> Scene:
 
 @pytest.mark.parametrize("spoil", [inverted, in_opengl_axes, shifted_by_one])
 def test_wrong_poses_are_noticed(spoil, good):
-    assert "warning: Poses or focal length do not fit the photos" in messages(describe_scene(spoil(good)))
+    assert "warning: Poses or focal length do not fit the images" in messages(describe_scene(spoil(good)))
 
 
 def test_wrong_focal_length_is_noticed(good):
@@ -132,7 +132,7 @@ def test_wrong_focal_length_is_noticed(good):
 
 
 def test_the_distortion_is_used(good):
-    near = nearest_photos([frame.pose() for frame in good.frames], 8)
+    near = nearest_images([frame.pose() for frame in good.frames], 8)
     straight = with_camera(good, Camera("PINHOLE", WIDTH, HEIGHT, CAMERA.params[:4]))
     with_lens, without = (check_epipolar(scene.frames, near, max_pairs=3) for scene in (good, straight))
     assert with_lens.median_px is not None and without.median_px is not None
@@ -151,7 +151,7 @@ def test_fundamental_matrix(good):
 
 
 @pytest.mark.usefixtures("unmatched")
-def test_bad_photos_are_named(good, tmp_path):
+def test_bad_images_are_named(good, tmp_path):
     pixels = np.asarray(Image.open(good.frames[3].image_path))
     pictures = {
         3: cv2.GaussianBlur(pixels, (0, 0), 4),
@@ -176,16 +176,16 @@ def test_bad_photos_are_named(good, tmp_path):
 
 
 @pytest.mark.usefixtures("unmatched")
-def test_a_lonely_photo_is_named(good):
+def test_a_lonely_image_is_named(good):
     lonely = swapped(good, 6, cam_from_world=Pose(np.eye(3), np.array([30.0, 0, 4])))
-    assert "warning: Photos far from all others" in messages(describe_scene(lonely))
+    assert "warning: Images far from all others" in messages(describe_scene(lonely))
     assert "1 of 14 (06.png)" in messages(describe_scene(lonely))
 
 
 @pytest.mark.usefixtures("unmatched")
 @pytest.mark.parametrize(
     ("keep", "unposed", "words"),
-    [(14, 14, "No photo has a pose"), (14, 10, "only 4"), (4, 0, "only 4"), (14, 13, "only 1;"), (0, 0, "No photo has")],
+    [(14, 14, "No image has a pose"), (14, 10, "only 4"), (4, 0, "only 4"), (14, 13, "only 1;"), (0, 0, "No image has")],
 )
 def test_too_few_poses_are_an_error(keep, unposed, words, good):
     frames = [
@@ -197,9 +197,9 @@ def test_too_few_poses_are_an_error(keep, unposed, words, good):
     assert report.lines()
 
 
-def test_photos_from_one_point_are_an_error(good):
+def test_images_from_one_point_are_an_error(good):
     same = good.with_frames(replace(frame, cam_from_world=pose(0)) for frame in good.frames)
-    assert "error: All photos were taken from one point" in messages(describe_scene(same))
+    assert "error: All images were taken from one point" in messages(describe_scene(same))
 
 
 @pytest.mark.usefixtures("unmatched")
@@ -210,11 +210,11 @@ def test_unknown_scale_is_never_called_metres(good):
     assert not any(" m " in line for line in report.lines())
 
 
-def test_nearest_photos_weigh_turns_and_moves():
+def test_nearest_images_weigh_turns_and_moves():
     def turned(degrees: float, x: float) -> Pose:
         return Pose.from_quaternion([np.cos(np.deg2rad(degrees / 2)), 0, np.sin(np.deg2rad(degrees / 2)), 0], (x, 0, 0))
 
-    near = nearest_photos([turned(0, 0), turned(0, 1), turned(90, 0), turned(0, 0), turned(0, 0)], 4)
+    near = nearest_images([turned(0, 0), turned(0, 1), turned(90, 0), turned(0, 0), turned(0, 0)], 4)
     assert near.index.shape == (5, 4)
     assert all(row not in near.index[row] for row in range(5))
     assert set(near.index[0, :2]) == {3, 4}
@@ -222,11 +222,11 @@ def test_nearest_photos_weigh_turns_and_moves():
     assert near.distance[0, :2] == pytest.approx(0)
 
 
-@pytest.mark.parametrize(("place", "highest_px"), [("redkitchen_ace", 1.0), ("fox_nerfstudio", 1.0), ("bonsai_colmap", 0.7)])
-def test_real_samples_fit(place, highest_px):
-    report = describe_scene(open_scene(data_folder(place)))
+@pytest.mark.parametrize(("scene", "highest_px"), [("redkitchen_ace", 1.0), ("fox_nerfstudio", 1.0), ("bonsai_colmap", 0.7)])
+def test_real_samples_fit(scene, highest_px):
+    report = describe_scene(open_scene(data_folder(scene)))
     assert report.epipolar is not None and report.epipolar.median_px is not None
     assert report.epipolar.median_px < highest_px
     assert report.exit_code() == 0
-    assert ("DSCF5650.JPG" in messages(report)) == (place == "bonsai_colmap")
-    assert Path(report.root).name == place
+    assert ("DSCF5650.JPG" in messages(report)) == (scene == "bonsai_colmap")
+    assert Path(report.root).name == scene

@@ -1,4 +1,4 @@
-"""Localizing photos whose poses are known."""
+"""Localizing images whose poses are known."""
 
 import dataclasses
 import io
@@ -34,7 +34,7 @@ def run(frames=FRAMES, answers=ANSWERS, units="m", thresholds=METRIC_THRESHOLDS,
     return evaluate(localizer, frames, thresholds=thresholds, units=units, scene_name="office", **options)
 
 
-def test_every_photo_has_its_error_whatever_the_verdict():
+def test_every_image_has_its_error_whatever_the_verdict():
     frames = {frame["name"]: frame for frame in run().to_json()["frames"]}
     assert list(frames) == [frame.name for frame in FRAMES]
     for name, answer in ANSWERS.items():
@@ -49,7 +49,7 @@ def test_every_photo_has_its_error_whatever_the_verdict():
         assert frame["total_ms"] >= 0
 
 
-def test_unreadable_photo_is_a_failure_with_a_reason():
+def test_unreadable_image_is_a_failure_with_a_reason():
     frame = run().to_json()["frames"][6]
     assert frame["status"] == "failed"
     assert "TP-102" in frame["reason"]
@@ -58,7 +58,7 @@ def test_unreadable_photo_is_a_failure_with_a_reason():
 def test_numbers():
     document = run().to_json()
     assert document["counts"] == {"ok": 4, "rejected": 2, "failed": 2}
-    assert document["photos"] == 8
+    assert document["images"] == 8
     assert (document["units"], document["scene"], document["map_id"]) == ("m", "office", "feed5eed")
     # Sorted: 0.01 0.03 0.04 0.06 0.6 2 inf inf, and 0.5 1 1 1 2 30 inf inf degrees.
     assert document["median_translation"] == pytest.approx(0.33)
@@ -114,13 +114,13 @@ def test_scene_of_unknown_scale():
     assert one.to_json()["wrong_ok_beyond"]["translation"] is None
 
 
-def test_no_photos():
+def test_no_images():
     with pytest.raises(ConfigError) as caught:
         run(frames=[])
     assert caught.value.code == "TP-723"
 
 
-def test_photo_without_pose_is_refused_before_any_work():
+def test_image_without_pose_is_refused_before_any_work():
     frames = [*FRAMES, dataclasses.replace(FRAMES[0], name="new.jpg", cam_from_world=None)]
     localizer = FakeLocalizer(frames)
     with pytest.raises(SceneError, match="TP-204"):

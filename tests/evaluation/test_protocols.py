@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 from support.fake_localizer import Answer, FakeLocalizer, make_frames
 from support.fake_results import sample
-from support.scene_files import write_aachen, write_photo
+from support.scene_files import write_aachen, write_image
 
 from trigpoint.cli import run
 from trigpoint.core.errors import ImageError, OutputError, SceneError
@@ -104,7 +104,7 @@ def test_thresholds_are_strict_and_the_median_is_that_of_the_protocol():
     assert our_row(sharp, exact, "").recall == expected
 
 
-def test_a_photo_without_a_pose_counts_as_infinitely_wrong_and_a_rejected_one_as_it_is():
+def test_a_image_without_a_pose_counts_as_infinitely_wrong_and_a_rejected_one_as_it_is():
     answers = [Answer(0.0), Answer(0.001, status=REJECTED), Answer(None), Answer(None)]
     row = our_row(find_protocol("7scenes"), evaluation(answers), "chess")
     assert row.recall == (0.5, 0.5, 0.5)
@@ -175,7 +175,7 @@ def test_queries_without_public_poses_are_localized_and_handed_in(tmp_path, monk
     rows = [f"{name} SIMPLE_RADIAL 64 48 70 32 24 -0.05" for name in names]
     (queries / "night_time_queries_with_intrinsics.txt").write_text("\n".join(rows))
     for name in names:
-        write_photo(tmp_path / "aachen" / "images_upright" / name)
+        write_image(tmp_path / "aachen" / "images_upright" / name)
     scene = open_scene(tmp_path / "aachen")
     truth = [replace(frame, name=name) for frame, name in zip(scene.for_mapping()[:3], names, strict=True)]
     broken = ImageError("TP-103", "cut short", where="2.jpg", fix="Copy it again.")
@@ -201,10 +201,10 @@ def test_queries_without_public_poses_are_localized_and_handed_in(tmp_path, monk
 
 @pytest.fixture
 def fake_evaluation(monkeypatch):
-    """The verb without a map: whatever thresholds it asks for are used on four photos of a joint scene."""
+    """The verb without a map: whatever thresholds it asks for are used on four images of a joint scene."""
     scene = joint_scene([Scene(Path(name), "fake", tuple(make_frames(2)), True) for name in ("a", "b")])
 
-    def fake(map_path, place, *, thresholds=(), **options):
+    def fake(map_path, folder, *, thresholds=(), **options):
         limits = [parse_threshold(text) for text in thresholds]
         found = evaluate(FakeLocalizer(scene.frames), scene.frames, thresholds=limits, units="m", scene_name="chess")
         return map_evaluation.MapEvaluation(found, None, scene, map_path)  # type: ignore[arg-type]
@@ -217,21 +217,21 @@ def test_the_verb_compares_and_writes(fake_evaluation, tmp_path, capsys):
     out = tmp_path / "out.json"
     assert run(["evaluate", "x.trig", "chess", "--protocol", "7scenes", "--threshold", "0.3,9", "--json", str(out)]) == 0
     said = capsys.readouterr().out
-    assert "DSAC* RGB" in said and "Place by place" in said
+    assert "DSAC* RGB" in said and "Scene by scene" in said
     document = json.loads(out.read_text())
     assert [entry["translation"] for entry in document["recall"]] == [0.05, 0.02, 0.01, 0.3]
     assert document["comparison"]["ours"]["recall"] == [1, 1, 1]
     assert document["comparison"]["scene"] == "chess"
-    assert set(document["places"]) == {"a", "b"} and "frames" not in document["places"]["a"]
+    assert set(document["scenes"]) == {"a", "b"} and "frames" not in document["scenes"]["a"]
 
 
 def test_the_verb_hands_in(fake_evaluation, tmp_path, monkeypatch, capsys):
     results = sample()
-    monkeypatch.setattr(comparison, "submit", lambda map_path, place, output, **options: results)
+    monkeypatch.setattr(comparison, "submit", lambda map_path, folder, output, **options: results)
     arguments = ["evaluate", "x.trig", "aachen", "--protocol", "aachen"]
     assert run(arguments) == 2
     assert "TP-264" in capsys.readouterr().err
     assert run([*arguments, "--submission", "night.txt", "--json", str(tmp_path / "out.json")]) == 0
-    assert "night.txt: 3 poses of 4 photos" in capsys.readouterr().out
+    assert "night.txt: 3 poses of 4 images" in capsys.readouterr().out
     document = json.loads((tmp_path / "out.json").read_text())
     assert document["poses"] == 3 and document["comparison"]["ours"] is None

@@ -9,16 +9,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from support.retrieval_images import places
-from support.scene_files import write_photo
+from support.retrieval_images import scenes
+from support.scene_files import write_image
 
 from trigpoint.cli import run
 from trigpoint.core.errors import ConfigError, ImageError, MappingError
 from trigpoint.features.dense_sift import DenseSift
-from trigpoint.retrieval import image_features as photos_module
+from trigpoint.retrieval import image_features as images_module
 from trigpoint.retrieval.descriptor import fit_descriptor
 from trigpoint.retrieval.evaluation import Reranker, evaluate_descriptor, recall_at
-from trigpoint.retrieval.image_features import ViewPolicy, photo_features
+from trigpoint.retrieval.image_features import ViewPolicy, image_features
 from trigpoint.retrieval.matching import MutualNearest
 from trigpoint.retrieval.network import NetworkInput, OnnxNetwork, network_tensor
 from trigpoint.retrieval.task import labelled_task, retrieval_task
@@ -33,19 +33,19 @@ def test_recall_is_the_share_of_queries_with_a_right_answer():
     assert recall_at(found, positives, (1, 2, 3, 10)) == {1: 0.25, 2: 0.5, 3: 0.75, 10: 0.75}
 
 
-def split_places():
-    photos, labels = places()
+def split_scenes():
+    images, labels = scenes()
     query = np.arange(len(labels)) % 5 == 0
     positives = labels[query][:, None] == labels[~query][None]
-    parts = [[photos[index] for index in np.flatnonzero(side)] for side in (query, ~query)]
+    parts = [[images[index] for index in np.flatnonzero(side)] for side in (query, ~query)]
     return parts[0], parts[1], positives
 
 
 def test_scores_of_a_descriptor():
-    queries, gallery, positives = split_places()
+    queries, gallery, positives = split_scenes()
     score = evaluate_descriptor(fit_descriptor("vlad", gallery, 256), queries, gallery, positives)
     assert score.recall[1] >= 0.9 and score.recall_reranked is None and score.rerank_ms is None
-    assert score.bytes_per_photo == score.dim == 256 and 0 < score.place_bytes < 5000
+    assert score.bytes_per_image == score.dim == 256 and 0 < score.scene_bytes < 5000
     assert json.loads(json.dumps(score.to_json()))["recall"]["1"] == score.recall[1]
 
 
@@ -58,7 +58,7 @@ class CountingMatcher(MutualNearest):
 
 
 def test_reranking_changes_only_the_first_candidates_and_remembers_pairs():
-    queries, gallery, _ = split_places()
+    queries, gallery, _ = split_scenes()
     matcher = CountingMatcher()
     reranker = Reranker(queries, gallery, matcher, 4)
     found = np.array([9, 3, 1, 0, 7, 2])
@@ -69,7 +69,7 @@ def test_reranking_changes_only_the_first_candidates_and_remembers_pairs():
     assert reranker.query_ms() > 0
 
 
-# Labelled photos.
+# Labelled images.
 
 
 def write_labelled(folder, rows, header="image_path,label,area,split"):
@@ -140,34 +140,34 @@ def equal(first, second):
 
 def test_a_cache_changes_nothing_and_is_used(noise, tmp_path, monkeypatch):
     encoder, policy, cache = DenseSift(CPU), ViewPolicy(32, 20), tmp_path / "cache"
-    plain = photo_features(noise, encoder, policy)
+    plain = image_features(noise, encoder, policy)
     assert [len(features) for features, _ in plain] == [20, 20] and plain[0][1] == (64, 48)
-    assert equal(plain, photo_features(noise, encoder, policy, cache=cache))
+    assert equal(plain, image_features(noise, encoder, policy, cache=cache))
     assert len(list(cache.iterdir())) == 2
-    monkeypatch.setattr(photos_module, "_extract", lambda *arguments: pytest.fail("was in the cache"))
-    assert equal(plain, photo_features(noise, encoder, policy, cache=cache))
+    monkeypatch.setattr(images_module, "_extract", lambda *arguments: pytest.fail("was in the cache"))
+    assert equal(plain, image_features(noise, encoder, policy, cache=cache))
 
 
 def test_other_settings_or_pixels_are_not_in_the_cache(noise, tmp_path):
     encoder, cache = DenseSift(CPU), tmp_path / "cache"
-    photo_features(noise, encoder, ViewPolicy(32, 20), cache=cache)
-    photo_features(noise, encoder, ViewPolicy(32, 10), cache=cache)
-    photo_features(noise, encoder, ViewPolicy(40, 20), cache=cache)
+    image_features(noise, encoder, ViewPolicy(32, 20), cache=cache)
+    image_features(noise, encoder, ViewPolicy(32, 10), cache=cache)
+    image_features(noise, encoder, ViewPolicy(40, 20), cache=cache)
     noise[0].write_bytes(noise[1].read_bytes())
-    photo_features(noise, encoder, ViewPolicy(32, 20), cache=cache)
+    image_features(noise, encoder, ViewPolicy(32, 20), cache=cache)
     assert len(list(cache.iterdir())) == 6
 
 
 def test_a_damaged_cache_is_named(noise, tmp_path):
     encoder, policy, cache = DenseSift(CPU), ViewPolicy(32, 20), tmp_path / "cache"
-    photo_features(noise, encoder, policy, cache=cache)
+    image_features(noise, encoder, policy, cache=cache)
     for path in cache.iterdir():
         path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(MappingError, match=r"TP-638.*features\]"):
-        photo_features(noise, encoder, policy, cache=cache)
+        image_features(noise, encoder, policy, cache=cache)
     noise[0].unlink()
     with pytest.raises(ImageError, match="TP-101"):
-        photo_features(noise, encoder, policy, cache=cache)
+        image_features(noise, encoder, policy, cache=cache)
 
 
 # Networks of the user's.
@@ -194,9 +194,9 @@ def network_files(tmp_path, text='{"width": 20, "height": 10, "mean": [0.5, 0.5,
     return tmp_path / f"{name}.onnx"
 
 
-def test_a_network_sees_the_photo_as_its_json_says(tmp_path, monkeypatch):
+def test_a_network_sees_the_image_as_its_json_says(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", SimpleNamespace(InferenceSession=Session))
-    write_photo(tmp_path / "a.png")
+    write_image(tmp_path / "a.png")
     tensor = network_tensor(tmp_path / "a.png", NetworkInput(20, 10, (0.5, 0.5, 0.5), (0.5, 1, 1)))
     assert tensor.shape == (1, 3, 10, 20) and tensor.dtype == np.float32
     expected = np.array([(90 / 255 - 0.5) / 0.5, 120 / 255 - 0.5, 60 / 255 - 0.5])
@@ -209,7 +209,7 @@ def test_a_network_sees_the_photo_as_its_json_says(tmp_path, monkeypatch):
 def test_networks_that_give_no_vector(tmp_path, monkeypatch, output):
     monkeypatch.setitem(sys.modules, "onnxruntime", SimpleNamespace(InferenceSession=Session))
     monkeypatch.setattr(Session, "output", staticmethod(output))
-    write_photo(tmp_path / "a.png")
+    write_image(tmp_path / "a.png")
     with pytest.raises(MappingError, match="TP-636"):
         OnnxNetwork(network_files(tmp_path)).describe(tmp_path / "a.png")
 
@@ -248,10 +248,10 @@ def test_the_verb_measures_a_room(room, tmp_path, capsys):
     assert run(["retrieval", "evaluate", str(room), *options, "--json", str(saved)]) == 0
     printed = capsys.readouterr().out
     assert all(name in printed for name in ("vlad", "mean", "gem", "re-ranked"))
-    (place,) = json.loads(saved.read_text())["places"]
-    assert place["gallery"] == 24 and 1 <= place["queries"] <= 6
-    scores = {score["descriptor"]: score for score in place["scores"]}
-    assert scores["vlad"]["dim"] == 256 and scores["mean"]["bytes_per_photo"] == 64
+    (scene,) = json.loads(saved.read_text())["scenes"]
+    assert scene["gallery"] == 24 and 1 <= scene["queries"] <= 6
+    scores = {score["descriptor"]: score for score in scene["scores"]}
+    assert scores["vlad"]["dim"] == 256 and scores["mean"]["bytes_per_image"] == 64
     assert scores["vlad"]["recall"]["5"] >= 0.6 and 0 <= scores["vlad"]["recall_reranked"]["1"] <= 1
 
 

@@ -1,26 +1,26 @@
-"""Views of a photo: where every pixel of a view comes from, to a fraction of a pixel."""
+"""Views of an image: where every pixel of a view comes from, to a fraction of a pixel."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trigpoint.core.image import Photo
+from trigpoint.core.image import DecodedImage
 from trigpoint.features.views import AugmentationConfig, View, augmented_view, plain_view, render_view
 
 WIDTH, HEIGHT = 401, 307
 CONFIG = AugmentationConfig()
-# Odd places on purpose; far enough apart and from the border for every view below.
+# Odd scenes on purpose; far enough apart and from the border for every view below.
 BLOBS = np.array([(200.5, 153.5), (120.3, 90.8), (290.7, 100.1), (110.2, 220.6), (280.9, 210.4)])
 SIGMA_PX = 5.0
 
 
-def blob_photo(width=WIDTH, height=HEIGHT, stored=(WIDTH, HEIGHT)):
-    """A photo of width x height px with bright blobs, decoded at the size ``stored``."""
+def blob_image(width=WIDTH, height=HEIGHT, stored=(WIDTH, HEIGHT)):
+    """An image of width x height px with bright blobs, decoded at the size ``stored``."""
     x = (np.arange(stored[0]) + 0.5) * width / stored[0]
     y = (np.arange(stored[1]) + 0.5) * height / stored[1]
     light = sum(np.exp(-((x[None] - bx) ** 2 + (y[:, None] - by) ** 2) / (2 * SIGMA_PX**2)) for bx, by in BLOBS)
-    return Photo((20 + 210 * light).round().astype(np.uint8), None, width, height)
+    return DecodedImage((20 + 210 * light).round().astype(np.uint8), None, width, height)
 
 
 def blob_centres(pixels, expected, radius):
@@ -46,16 +46,16 @@ def random_views(count, **options):
 @pytest.mark.parametrize("view", [*random_views(12), *random_views(4, scale_min=0.3, scale_max=0.5, rotation_deg=180)])
 def test_blobs_appear_where_the_view_says(view):
     expected = to_view(view, BLOBS)
-    found = blob_centres(render_view(blob_photo(), view).numpy(), expected, 4 * SIGMA_PX * view.scale)
+    found = blob_centres(render_view(blob_image(), view).numpy(), expected, 4 * SIGMA_PX * view.scale)
     assert np.abs(found - expected).max() < 0.15
     assert np.abs(view.to_image(found) - BLOBS).max() < 0.15 / view.scale
 
 
 @pytest.mark.parametrize("stored", [(401, 307), (302, 231), (201, 154), (640, 480)])
-def test_the_size_at_which_a_photo_was_decoded_does_not_matter(stored):
+def test_the_size_at_which_a_image_was_decoded_does_not_matter(stored):
     for view in random_views(4):
         expected = to_view(view, BLOBS)
-        found = blob_centres(render_view(blob_photo(stored=stored), view).numpy(), expected, 4 * SIGMA_PX * view.scale)
+        found = blob_centres(render_view(blob_image(stored=stored), view).numpy(), expected, 4 * SIGMA_PX * view.scale)
         assert np.abs(found - expected).max() < 0.15
 
 
@@ -66,18 +66,18 @@ def test_plain_views_only_scale(short_side_px):
     assert view.view_from_image == pytest.approx(np.array([[scale, 0, 0], [0, scale, 0]]))
     assert view.scale == pytest.approx(scale)
     expected = BLOBS * scale
-    found = blob_centres(render_view(blob_photo(), view).numpy(), expected, 4 * SIGMA_PX * scale)
+    found = blob_centres(render_view(blob_image(), view).numpy(), expected, 4 * SIGMA_PX * scale)
     assert np.abs(found - expected).max() < 0.15
 
 
 def test_plain_views_are_never_enlarged():
     view = plain_view(100, 80, 480, 32)
     assert view.scale == 1 and (view.width, view.height) == (128, 96)
-    photo = blob_photo(stored=(100, 80), width=100, height=80)
-    pixels = render_view(photo, view).numpy()
-    assert (pixels[:80, :100] == photo.gray).all()
-    # Outside of the photo lies its mirror image, not black.
-    assert (pixels[80:, :100] == photo.gray[78:62:-1]).all()
+    image = blob_image(stored=(100, 80), width=100, height=80)
+    pixels = render_view(image, view).numpy()
+    assert (pixels[:80, :100] == image.gray).all()
+    # Outside of the image lies its mirror image, not black.
+    assert (pixels[80:, :100] == image.gray[78:62:-1]).all()
 
 
 sizes = st.integers(32, 6000)
@@ -95,7 +95,7 @@ def test_to_image_is_the_inverse(width, height, short_side_px, multiple, seed):
         assert np.allclose(view.to_image(to_view(view, points)), points, atol=1e-6)
         assert np.allclose(to_view(view, view.to_image(points)), points, atol=1e-6)
         assert view.width % multiple == 0 and view.height % multiple == 0
-        # The view holds the whole scaled photo, with less than one cell to spare on each axis.
+        # The view holds the whole scaled image, with less than one cell to spare on each axis.
         for side, length in ((view.width, width * view.scale), (view.height, height * view.scale)):
             assert -1e-5 <= side - length < multiple + 1e-3 or side == multiple
 
@@ -126,13 +126,13 @@ def test_the_range_is_used_and_the_same_seed_gives_the_same_view():
 
 
 def test_tone_changes_light_and_nothing_else():
-    photo = Photo(np.linspace(0, 255, 64 * 64).reshape(64, 64).astype(np.uint8), None, 64, 64)
+    image = DecodedImage(np.linspace(0, 255, 64 * 64).reshape(64, 64).astype(np.uint8), None, 64, 64)
     plain = plain_view(64, 64, 64, 32)
     for gain, gamma, offset in [(1.1, 1.0, 0.0), (0.9, 1.0, 0.05), (1.0, 2.0, 0.0), (3.0, 1.0, -0.5)]:
         view = View(plain.view_from_image, 64, 64, (gain, gamma, offset))
-        expected = np.clip(255 * (gain * (photo.gray / 255.0) ** gamma + offset), 0, 255)
-        assert np.abs(render_view(photo, view).numpy() - expected).max() <= 0.5 + 1e-9
-    assert (render_view(photo, plain).numpy() == photo.gray).all()
+        expected = np.clip(255 * (gain * (image.gray / 255.0) ** gamma + offset), 0, 255)
+        assert np.abs(render_view(image, view).numpy() - expected).max() <= 0.5 + 1e-9
+    assert (render_view(image, plain).numpy() == image.gray).all()
 
 
 def test_contrast_keeps_middle_gray():
@@ -149,7 +149,7 @@ def test_contrast_keeps_middle_gray():
     st.integers(0, 2**32 - 1),
 )
 def test_scales_are_relative_to_the_view_of_a_query(width, height, short_side_px, seed):
-    """Of small photos, too, which queries do not enlarge."""
+    """Of small images, too, which queries do not enlarge."""
     config = AugmentationConfig(scale_min=0.75, scale_max=4 / 3)
     plain = plain_view(width, height, short_side_px, 8)
     view = augmented_view(width, height, short_side_px, 8, config, np.random.default_rng(seed))

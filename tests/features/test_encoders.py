@@ -7,12 +7,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pytest
 import torch
-from support.image_files import photo_pixels
+from support.image_files import image_pixels
 from support.random_weights import FILES_OF, write_random_weights
 
 from trigpoint.core.camera import Camera
 from trigpoint.core.errors import ConfigError, WeightsError
-from trigpoint.core.image import Photo
+from trigpoint.core.image import DecodedImage
 from trigpoint.features.encoders import ENCODERS, load_encoder
 from trigpoint.features.extract import extract_features, rays_of
 from trigpoint.features.local import LocalFeatures
@@ -53,11 +53,11 @@ def encoder(request):
 
 def view_of(height, width, seed=0):
     noise = np.random.default_rng(seed).integers(-40, 40, (height, width))
-    return torch.from_numpy(np.clip(photo_pixels(width, height, seed)[:, :, 0] + noise, 0, 255).astype(np.uint8))
+    return torch.from_numpy(np.clip(image_pixels(width, height, seed)[:, :, 0] + noise, 0, 255).astype(np.uint8))
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_shapes_types_and_places(encoder, size):
+def test_shapes_types_and_scenes(encoder, size):
     features = encoder.encode(view_of(*size), BUDGET)
     count = len(features)
     assert count > 0
@@ -113,8 +113,8 @@ def test_flat_views_do_no_harm(encoder, level):
         assert len(features) == 12 * 16
 
 
-def test_descriptors_tell_places_apart(encoder):
-    """Shifted by a whole cell, a place keeps its descriptor; another place has another one."""
+def test_descriptors_tell_scenes_apart(encoder):
+    """Shifted by a whole cell, a scene keeps its descriptor; another scene has another one."""
     if encoder.name == "dedode":
         pytest.skip("it sees the border of a view this small from everywhere, and its keypoints are neighbours")
     wide = view_of(128, 256, seed=2)
@@ -133,11 +133,11 @@ def test_descriptors_tell_places_apart(encoder):
     assert (error < 2).float().mean() > 0.8
 
 
-def test_photo_features_speak_of_the_photo(encoder):
+def test_image_features_speak_of_the_image(encoder):
     pixels = view_of(150, 210).numpy()
-    photo = Photo(pixels, None, 420, 300)
+    image = DecodedImage(pixels, None, 420, 300)
     view = plain_view(420, 300, 120, encoder.size_multiple)
-    found = extract_features(encoder, photo, view, BUDGET)
+    found = extract_features(encoder, image, view, BUDGET)
     assert len(found) == len(found.descriptors) == len(found.scores) > 0
     assert (found.image_px > 0).all() and (found.image_px < (420, 300)).all()
     assert found.image_px.dtype == np.float64

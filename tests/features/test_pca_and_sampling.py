@@ -6,7 +6,7 @@ import torch
 from sklearn.decomposition import PCA
 
 from trigpoint.core.errors import ConfigError
-from trigpoint.features.extract import PhotoFeatures
+from trigpoint.features.extract import ImageFeatures
 from trigpoint.features.pca import Pca, fit_pca
 from trigpoint.features.sampling import sample_features, sample_rows
 
@@ -88,7 +88,7 @@ def test_a_pca_of_equal_descriptors_is_finite():
 def features(scores):
     count = len(scores)
     rows = torch.arange(count, dtype=torch.float32)
-    return PhotoFeatures(np.arange(2.0 * count).reshape(-1, 2), rows[:, None], torch.tensor(scores).float(), 0.5)
+    return ImageFeatures(np.arange(2.0 * count).reshape(-1, 2), rows[:, None], torch.tensor(scores).float(), 0.5)
 
 
 @pytest.mark.parametrize("how", ["uniform", "score"])

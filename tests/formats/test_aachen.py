@@ -13,8 +13,8 @@ from support.scene_files import (
     error,
     notes,
     write_aachen,
+    write_image,
     write_nvm,
-    write_photo,
 )
 
 from trigpoint.formats.readers import open_scene
@@ -28,11 +28,11 @@ def write_queries(root):
         file.parent.mkdir(exist_ok=True)
         file.write_text("\n".join(f"{name} {QUERY}" for name in names))
         for name in names:
-            write_photo(root / "images_upright" / name)
+            write_image(root / "images_upright" / name)
     (root / "queries" / "day_time_queries_without_intrinsics.txt").write_text("query/day/a/1.jpg\n")
 
 
-def test_queries_are_test_photos_without_poses(tmp_path):
+def test_queries_are_test_images_without_poses(tmp_path):
     write_aachen(tmp_path)
     write_queries(tmp_path)
     scene = open_scene(tmp_path)
@@ -60,7 +60,7 @@ def test_listed_intrinsics_are_taken_over_those_of_the_model(tmp_path, folder):
     assert scene.frames[1].camera.params[0] == FOCAL
 
 
-def test_a_colmap_model_takes_the_place_of_the_nvm_file(tmp_path):
+def test_a_colmap_model_takes_the_scene_of_the_nvm_file(tmp_path):
     write_aachen(tmp_path)
     write_queries(tmp_path)
     (tmp_path / "3D-models" / "aachen_cvpr2018_db.nvm").unlink()

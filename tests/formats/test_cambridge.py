@@ -34,8 +34,8 @@ def test_distortion_is_that_of_the_model(tmp_path, radial):
 
 
 @pytest.mark.parametrize("radial", [0.0, 1e-9, 0.0864, -0.0864])
-def test_fitted_terms_are_close_over_the_whole_photo(radial):
-    """0.31 px at the corner of the photos of Aachen; the usual -k is 3.9 px off."""
+def test_fitted_terms_are_close_over_the_whole_image(radial):
+    """0.31 px at the corner of the images of Aachen; the usual -k is 3.9 px off."""
     terms = forward_terms(radial, 1000 / 1084)
     camera = Camera("RADIAL", 1600, 1200, (1084, 800, 600, *terms))
     measured = np.stack([np.linspace(0, 800, 50), np.linspace(0, 600, 50)], axis=1)
@@ -44,7 +44,7 @@ def test_fitted_terms_are_close_over_the_whole_photo(radial):
     assert np.nanmax(np.abs(back - ideal)) < 0.4
 
 
-def test_photos_that_the_model_lacks_and_outliers_are_left_out_with_a_warning(tmp_path):
+def test_images_that_the_model_lacks_and_outliers_are_left_out_with_a_warning(tmp_path):
     write_cambridge(tmp_path)
     edit(tmp_path / "reconstruction.nvm", "seq1/frame00002.jpg", "seq1/other.jpg")
     rows = (tmp_path / "dataset_train.txt").read_text().splitlines()
@@ -92,10 +92,10 @@ def test_a_missing_model_is_named(tmp_path):
 
 
 def test_names_with_spaces_and_points_that_are_not_read(tmp_path):
-    write_nvm(tmp_path / "a.nvm", ["my photo.jpg", "b.jpg"])
+    write_nvm(tmp_path / "a.nvm", ["my image.jpg", "b.jpg"])
     with (tmp_path / "a.nvm").open("a") as stream:
         stream.write("not a number\n" * 10)
     cameras = read_nvm(tmp_path / "a.nvm")
-    assert [camera.name for camera in cameras] == ["my photo.jpg", "b.jpg"]
+    assert [camera.name for camera in cameras] == ["my image.jpg", "b.jpg"]
     assert cameras[1].centre == pytest.approx(poses()[1].centre())
     assert SIZE == (64, 48)

@@ -175,7 +175,7 @@ def test_text_colmap(file, old, new, code, words, tmp_path):
     assert words in str(caught)
 
 
-def test_colmap_text_model_cut_between_photos_warns(tmp_path):
+def test_colmap_text_model_cut_between_images_warns(tmp_path):
     write_colmap_text(tmp_path)
     model = tmp_path / "sparse" / "0"
     for name in ("rigs.txt", "frames.txt"):
@@ -183,10 +183,10 @@ def test_colmap_text_model_cut_between_photos_warns(tmp_path):
     lines = (model / "images.txt").read_text().splitlines(keepends=True)
     (model / "images.txt").write_text("".join(lines[:-4]))
     problems = [problem.message for problem in open_scene(tmp_path).problems]
-    assert any("announces 8 photos and lists 6" in problem for problem in problems)
+    assert any("announces 8 images and lists 6" in problem for problem in problems)
 
 
-def test_colmap_photos_missing_or_reduced(tmp_path):
+def test_colmap_images_missing_or_reduced(tmp_path):
     write_colmap_38(tmp_path)
     (tmp_path / "images").rename(tmp_path / "elsewhere")
     assert error(tmp_path).code == "TP-206"

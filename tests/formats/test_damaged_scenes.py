@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.scene_files import COUNT, SIZE, WRITERS, edit, error, poses, write_matrix, write_photo
+from support.scene_files import COUNT, SIZE, WRITERS, edit, error, poses, write_image, write_matrix
 
 from trigpoint.core.errors import TrigpointError
 from trigpoint.core.scene import Scene
@@ -16,13 +16,13 @@ from trigpoint.formats.readers import open_scene
 
 
 @pytest.mark.parametrize(
-    ("name", "photo", "pose"),
+    ("name", "image", "pose"),
     [
         ("ace", "train/rgb/frame-000001.color.jpg", "train/poses/frame-000001.pose.txt"),
         ("sevenscenes", "seq-01/frame-000001.color.png", "seq-01/frame-000001.pose.txt"),
     ],
 )
-def test_pose_files(name, photo, pose, tmp_path):
+def test_pose_files(name, image, pose, tmp_path):
     WRITERS[name](tmp_path)
     good = (tmp_path / pose).read_text()
     matrix = np.loadtxt(tmp_path / pose)
@@ -40,9 +40,9 @@ def test_pose_files(name, photo, pose, tmp_path):
     write_matrix(tmp_path / pose, matrix * 1.5)
     assert error(tmp_path).code == "TP-302"
     scene = open_scene(tmp_path, skip_invalid=True)
-    assert photo not in [frame.name for frame in scene.frames]
+    assert image not in [frame.name for frame in scene.frames]
     assert len(scene.frames) == COUNT - 1
-    assert any(photo in problem.message and "TP-302" in problem.message for problem in scene.problems)
+    assert any(image in problem.message and "TP-302" in problem.message for problem in scene.problems)
     (tmp_path / pose).unlink()
     assert error(tmp_path).code == "TP-215"
     assert len(open_scene(tmp_path, skip_invalid=True).frames) == COUNT - 1
@@ -69,7 +69,7 @@ def test_ace_surplus_and_ambiguous_files(tmp_path):
     assert caught.code == "TP-215"
     assert "1 without a file in rgb (frame-000099)" in str(caught)
     extra.rename(extra.with_name("frame-000001.txt"))
-    assert "two files belong to the same photo" in str(error(tmp_path))
+    assert "two files belong to the same image" in str(error(tmp_path))
     extra.with_name("frame-000001.txt").unlink()
     shutil.rmtree(tmp_path / "train" / "calibration")
     assert error(tmp_path).code == "TP-210"
@@ -96,7 +96,7 @@ def test_tum(tmp_path):
     edit(rgb, "106.000000 ", "106.500000 ")
     caught = error(tmp_path)
     assert caught.code == "TP-204"
-    assert "2 of 8 photos cannot be used" in str(caught)
+    assert "2 of 8 images cannot be used" in str(caught)
     assert "rgb/103.000000.png" in str(caught)
     assert len(open_scene(tmp_path, skip_invalid=True).frames) == 6
     for file, text, code in [
@@ -115,7 +115,7 @@ def test_tum(tmp_path):
         file.write_text(text)
         caught = error(tmp_path, skip_invalid=True)
         assert caught.code == code, text
-        # Where no photo is left, the first invalid one is named instead of the list.
+        # Where no image is left, the first invalid one is named instead of the list.
         assert file.name in str(caught) or code == "TP-302", text
         file.write_text(good)
     camera.unlink()
@@ -123,26 +123,26 @@ def test_tum(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["ace", "nerfstudio", "colmap", "tum", "sevenscenes"])
-def test_photos_that_cannot_be_used(name, tmp_path):
+def test_images_that_cannot_be_used(name, tmp_path):
     WRITERS[name](tmp_path)
-    photos = sorted(path for path in tmp_path.rglob("*") if path.suffix in (".jpg", ".png") and "depth" not in path.name)
-    photos[1].write_bytes(b"")
-    photos[2].write_bytes(b"<html>not found</html>")
+    images = sorted(path for path in tmp_path.rglob("*") if path.suffix in (".jpg", ".png") and "depth" not in path.name)
+    images[1].write_bytes(b"")
+    images[2].write_bytes(b"<html>not found</html>")
     caught = error(tmp_path)
     assert caught.code == "TP-101"
-    assert "2 of 8 photos cannot be used" in str(caught)
-    assert caught.where == str(photos[1])
+    assert "2 of 8 images cannot be used" in str(caught)
+    assert caught.where == str(images[1])
     scene = open_scene(tmp_path, skip_invalid=True)
     assert len(scene.frames) == 6
     left_out = " ".join(problem.message for problem in scene.problems if problem.severity == "warning")
-    assert photos[1].name in left_out
-    assert photos[2].name in left_out
+    assert images[1].name in left_out
+    assert images[2].name in left_out
 
 
-def test_photos_of_another_size(tmp_path):
+def test_images_of_another_size(tmp_path):
     WRITERS["colmap"](tmp_path)
     for index, (size, orientation) in enumerate([((32, 32), 1), (SIZE, 6), ((128, 96), 1)]):
-        write_photo(tmp_path / "images" / f"{index:03d}.jpg", size, orientation)
+        write_image(tmp_path / "images" / f"{index:03d}.jpg", size, orientation)
     assert error(tmp_path).code == "TP-222"
     scene = open_scene(tmp_path, skip_invalid=True)
     assert len(scene.frames) == COUNT - 3
@@ -159,14 +159,14 @@ def test_random_damage_gives_a_scene_or_a_named_error(name, tmp_path):
     for attempt in range(60):
         file = rng.choice(files)
         good = file.read_bytes()
-        data, place = bytearray(good), rng.randrange(len(good))
+        data, scene = bytearray(good), rng.randrange(len(good))
         match attempt % 3:
             case 0:
-                data = data[:place]
+                data = data[:scene]
             case 1:
-                data[place : place + rng.randrange(3)] = rng.choice(pieces)
+                data[scene : scene + rng.randrange(3)] = rng.choice(pieces)
             case _:
-                data[place] = rng.randrange(256)
+                data[scene] = rng.randrange(256)
         file.write_bytes(bytes(data))
         try:
             outcomes.add(type(open_scene(tmp_path, skip_invalid=attempt % 2 == 0)))

@@ -1,4 +1,4 @@
-"""Places, localized photos and the points of maps in the formats of other programs."""
+"""Scenes, localized images and the points of maps in the formats of other programs."""
 
 import json
 from dataclasses import replace
@@ -11,7 +11,7 @@ from PIL import Image
 from support.fake_localizer import level_pose
 from support.fake_localizer import room as room_points
 from support.fake_results import make_result, sample
-from support.scene_files import poses, write_ace, write_colmap, write_nerfstudio, write_photo, write_sevenscenes, write_tum
+from support.scene_files import poses, write_ace, write_colmap, write_image, write_nerfstudio, write_sevenscenes, write_tum
 
 from trigpoint.cli import run
 from trigpoint.commands import map_export
@@ -22,7 +22,7 @@ from trigpoint.core.localization import FAILED, OK, REJECTED
 from trigpoint.core.pose import centre_distance, rotation_angle_deg
 from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
 from trigpoint.formats.export.ply import ply_bytes
-from trigpoint.formats.export.scene import export_place
+from trigpoint.formats.export.scene import export_scene
 from trigpoint.formats.readers import open_scene
 from trigpoint.localization.export_results import export_results
 from trigpoint.localization.pointcloud import PointCloud
@@ -63,7 +63,7 @@ def make_scene(folder, cameras, *, names=None, split=None, metric=True):
     names = names or [f"walk/{index}.png" for index in range(len(cameras))]
     frames = []
     for name, camera, pose in zip(names, cameras, poses(len(cameras)), strict=True):
-        write_photo(folder / name, (camera.width, camera.height))
+        write_image(folder / name, (camera.width, camera.height))
         frames.append(Frame(name, folder / name, camera, pose, split))
     return Scene(folder, "made", tuple(frames), metric)
 
@@ -82,12 +82,12 @@ def assert_same(a, b):
 @pytest.mark.parametrize("to", FOLDERS)
 @pytest.mark.parametrize("source", WRITERS)
 def test_every_format_to_every_other(source, to, tmp_path):
-    WRITERS[source](tmp_path / "place")
-    scene = open_scene(tmp_path / "place")
+    WRITERS[source](tmp_path / "scene")
+    scene = open_scene(tmp_path / "scene")
     if to == "tum":
         frames = tuple(replace(frame, camera=scene.frames[-1].camera) for frame in scene.frames)
         scene = replace(scene, frames=frames, metric=True)
-    notes = export_place(scene, tmp_path / "out", to)
+    notes = export_scene(scene, tmp_path / "out", to)
     back = open_scene(tmp_path / "out")
     assert back.format == to
     assert_same(scene, back)
@@ -102,47 +102,47 @@ def test_every_format_to_every_other(source, to, tmp_path):
 
 @pytest.mark.parametrize("model", camera_model_names())
 def test_every_camera_model(model, tmp_path):
-    scene = make_scene(tmp_path / "place", [camera_of(model)] * 4)
+    scene = make_scene(tmp_path / "scene", [camera_of(model)] * 4)
     for to in ("colmap", "tum"):
-        export_place(scene, tmp_path / to, to)
+        export_scene(scene, tmp_path / to, to)
         assert_same(scene, open_scene(tmp_path / to))
         assert open_scene(tmp_path / to).frames[0].camera == scene.frames[0].camera
     if model in IN_TRANSFORMS:
-        export_place(scene, tmp_path / "nerfstudio", "nerfstudio")
+        export_scene(scene, tmp_path / "nerfstudio", "nerfstudio")
         assert_same(scene, open_scene(tmp_path / "nerfstudio"))
     else:
         with pytest.raises(OutputError, match=f"TP-821.*{model}.*walk/0.png"):
-            export_place(scene, tmp_path / "nerfstudio", "nerfstudio")
+            export_scene(scene, tmp_path / "nerfstudio", "nerfstudio")
         assert not (tmp_path / "nerfstudio").exists()
 
 
 def test_third_radial_coefficient_fits_transforms(tmp_path):
     camera = Camera("FULL_OPENCV", 64, 48, (60, 61, 31, 25, 0.03, -0.01, 1e-3, -2e-3, 0.004, 0, 0, 0))
-    scene = make_scene(tmp_path / "place", [camera] * 3)
-    export_place(scene, tmp_path / "out", "nerfstudio")
+    scene = make_scene(tmp_path / "scene", [camera] * 3)
+    export_scene(scene, tmp_path / "out", "nerfstudio")
     assert_same(scene, open_scene(tmp_path / "out"))
 
 
 def test_several_cameras(tmp_path):
     cameras = [camera_of("PINHOLE"), camera_of("OPENCV"), Camera.pinhole(80, 60, 70), camera_of("PINHOLE")]
-    scene = make_scene(tmp_path / "place", cameras)
+    scene = make_scene(tmp_path / "scene", cameras)
     for to in ("colmap", "nerfstudio"):
-        export_place(scene, tmp_path / to, to)
+        export_scene(scene, tmp_path / to, to)
         assert_same(scene, open_scene(tmp_path / to))
     assert (tmp_path / "colmap/sparse/0/cameras.bin").read_bytes()[0] == 3
     with pytest.raises(OutputError, match=r"TP-823.*OPENCV.*walk/1.png"):
-        export_place(scene, tmp_path / "tum", "tum")
+        export_scene(scene, tmp_path / "tum", "tum")
     mixed = make_scene(tmp_path / "mixed", [camera_of("PINHOLE"), camera_of("FISHEYE")])
     with pytest.raises(OutputError, match=r"TP-821.*FISHEYE beside.*walk/1.png"):
-        export_place(mixed, tmp_path / "no", "nerfstudio")
+        export_scene(mixed, tmp_path / "no", "nerfstudio")
 
 
 def test_unknown_scale_stays_unknown(tmp_path):
-    scene = make_scene(tmp_path / "place", [camera_of("PINHOLE")] * 3, metric=False)
+    scene = make_scene(tmp_path / "scene", [camera_of("PINHOLE")] * 3, metric=False)
     for to in ("colmap", "nerfstudio"):
-        export_place(scene, tmp_path / to, to)
+        export_scene(scene, tmp_path / to, to)
         assert not open_scene(tmp_path / to).metric
-    assert any("--metric False" in note for note in export_place(scene, tmp_path / "tum", "tum"))
+    assert any("--metric False" in note for note in export_scene(scene, tmp_path / "tum", "tum"))
     assert "unit: units" in (tmp_path / "tum/groundtruth.txt").read_text()
 
 
@@ -157,39 +157,39 @@ def test_unknown_scale_stays_unknown(tmp_path):
     ],
 )
 def test_names(name, refusing, tmp_path):
-    scene = make_scene(tmp_path / "deep/place", [camera_of("PINHOLE")] * 2, names=[name, "z.png"])
+    scene = make_scene(tmp_path / "deep/scene", [camera_of("PINHOLE")] * 2, names=[name, "z.png"])
     for to in ("colmap", "nerfstudio", "tum", "ltvl", "json"):
         if to in refusing:
             with pytest.raises(OutputError, match="TP-822"):
-                export_place(scene, tmp_path / to, to)
+                export_scene(scene, tmp_path / to, to)
         else:
-            export_place(scene, tmp_path / to, to)
+            export_scene(scene, tmp_path / to, to)
             if to in FOLDERS:
                 assert {frame.name for frame in open_scene(tmp_path / to).frames} == {name, "z.png"}
 
 
 def test_benchmark_file_and_json(tmp_path):
-    scene = make_scene(tmp_path / "place", [camera_of("OPENCV")] * 3, split=TRAIN)
-    export_place(scene, tmp_path / "a.txt", "ltvl")
+    scene = make_scene(tmp_path / "scene", [camera_of("OPENCV")] * 3, split=TRAIN)
+    export_scene(scene, tmp_path / "a.txt", "ltvl")
     rows = [line.split() for line in (tmp_path / "a.txt").read_text().splitlines()]
     assert [row[0] for row in rows] == ["0.png", "1.png", "2.png"]
     pose = scene.frames[1].pose()
     assert np.array(rows[1][1:], float) == pytest.approx(np.concatenate([pose.quaternion_wxyz(), pose.translation]))
-    export_place(scene, tmp_path / "a.json", "json")
+    export_scene(scene, tmp_path / "a.json", "json")
     document = json.loads((tmp_path / "a.json").read_text())
-    photo = document["photos"][1]
-    assert (document["units"], photo["name"], photo["split"]) == ("m", "walk/1.png", "train")
-    assert photo["camera"] == json.loads(json.dumps(scene.frames[1].camera.to_json()))
-    assert photo["cam_from_world"]["translation"] == pose.translation.tolist()
+    image = document["images"][1]
+    assert (document["units"], image["name"], image["split"]) == ("m", "walk/1.png", "train")
+    assert image["camera"] == json.loads(json.dumps(scene.frames[1].camera.to_json()))
+    assert image["cam_from_world"]["translation"] == pose.translation.tolist()
     same = replace(scene, frames=tuple(replace(f, name=f"{index}/x.png") for index, f in enumerate(scene.frames)))
     with pytest.raises(OutputError, match=r"TP-822.*3 times"):
-        export_place(same, tmp_path / "b.txt", "ltvl")
+        export_scene(same, tmp_path / "b.txt", "ltvl")
 
 
 def test_image_files(tmp_path):
-    scene = make_scene(tmp_path / "place", [camera_of("PINHOLE")] * 3)
+    scene = make_scene(tmp_path / "scene", [camera_of("PINHOLE")] * 3)
     for how in ("copy", "link", "none"):
-        export_place(scene, tmp_path / how, "colmap", photos=how)
+        export_scene(scene, tmp_path / how, "colmap", images=how)
     copy, link = (tmp_path / how / "images/walk/0.png" for how in ("copy", "link"))
     assert copy.read_bytes() == link.read_bytes() == scene.frames[0].image_path.read_bytes()
     assert link.is_symlink() and not copy.is_symlink()
@@ -197,31 +197,31 @@ def test_image_files(tmp_path):
 
 
 def test_outputs_that_are_taken(tmp_path):
-    scene = make_scene(tmp_path / "place", [camera_of("PINHOLE")] * 3)
+    scene = make_scene(tmp_path / "scene", [camera_of("PINHOLE")] * 3)
     with pytest.raises(OutputError, match=r"TP-824.*not empty"):
-        export_place(scene, tmp_path / "place", "colmap")
+        export_scene(scene, tmp_path / "scene", "colmap")
     (tmp_path / "empty").mkdir()
-    export_place(scene, tmp_path / "empty", "colmap")
+    export_scene(scene, tmp_path / "empty", "colmap")
     assert len(open_scene(tmp_path / "empty").frames) == 3
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="TP-824"):
-        export_place(scene, tmp_path / "file", "tum")
+        export_scene(scene, tmp_path / "file", "tum")
     for to in ("json", "ltvl"):
         with pytest.raises(OutputError, match="TP-824"):
-            export_place(scene, tmp_path / "empty", to)
+            export_scene(scene, tmp_path / "empty", to)
     scene.frames[2].image_path.unlink()
     with pytest.raises(OutputError, match="TP-801"):
-        export_place(scene, tmp_path / "broken", "colmap")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "file", "place"]
+        export_scene(scene, tmp_path / "broken", "colmap")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "file", "scene"]
 
 
-def test_photos_without_a_pose(tmp_path):
-    scene = make_scene(tmp_path / "place", [camera_of("PINHOLE")] * 3)
+def test_images_without_a_pose(tmp_path):
+    scene = make_scene(tmp_path / "scene", [camera_of("PINHOLE")] * 3)
     lost = replace(scene, frames=(*scene.frames[:2], replace(scene.frames[2], cam_from_world=None)))
-    assert export_place(lost, tmp_path / "a", "nerfstudio") == ["Photos without a pose, not exported: 1."]
+    assert export_scene(lost, tmp_path / "a", "nerfstudio") == ["Images without a pose, not exported: 1."]
     assert len(open_scene(tmp_path / "a").frames) == 2
     with pytest.raises(OutputError, match="TP-825"):
-        export_place(lost.with_frames(lost.frames[2:]), tmp_path / "b", "nerfstudio")
+        export_scene(lost.with_frames(lost.frames[2:]), tmp_path / "b", "nerfstudio")
 
 
 def read_ply(data):
@@ -247,7 +247,7 @@ def test_ply():
 @pytest.fixture
 def found(tmp_path):
     """The points of a map, as if they had been predicted."""
-    scene = make_scene(tmp_path / "place", [camera_of("PINHOLE")] * 4)
+    scene = make_scene(tmp_path / "scene", [camera_of("PINHOLE")] * 4)
     frames = [replace(frame, split=TEST if index == 3 else TRAIN) for index, frame in enumerate(scene.frames)]
     return MapPoints(scene.with_frames(frames), PointCloud(*room_points(300)))
 
@@ -272,7 +272,7 @@ def test_points_of_a_map(found, tmp_path):
     assert document["train_filenames"] == [f"walk/{index}.png" for index in range(3)]
     assert document["val_filenames"] == document["test_filenames"] == ["walk/3.png"]
     export_map(found, tmp_path / "a.json", "json", split="test")
-    assert len(json.loads((tmp_path / "a.json").read_text())["photos"]) == 1
+    assert len(json.loads((tmp_path / "a.json").read_text())["images"]) == 1
 
 
 def test_picture_shows_the_points():
@@ -314,7 +314,7 @@ def test_results_to_nerfstudio(results, tmp_path):
     assert {left["file_path"] for left in document["not_written"]} == {"a.jpg", "c.jpg"}
     for result in sample():
         if result.status != FAILED:
-            write_photo(tmp_path / "a" / result.name, (result.camera.width, result.camera.height))
+            write_image(tmp_path / "a" / result.name, (result.camera.width, result.camera.height))
     scene = open_scene(tmp_path / "a")
     wanted = {result.name: result for result in sample()}
     for frame in scene.frames:
@@ -334,7 +334,7 @@ def test_results_to_the_others(results, tmp_path):
     export_results(results, tmp_path / "b.txt", "ltvl")
     assert [line.split()[0] for line in (tmp_path / "b.txt").read_text().splitlines()] == ["x.jpg", "d.jpg"]
     export_results(results, tmp_path / "a.json", "json")
-    statuses = [each["status"] for each in json.loads((tmp_path / "a.json").read_text())["photos"]]
+    statuses = [each["status"] for each in json.loads((tmp_path / "a.json").read_text())["images"]]
     assert statuses == [OK, FAILED, REJECTED, OK]
 
 
@@ -351,28 +351,28 @@ def test_results_with_nothing_to_export(tmp_path):
 
 
 def test_the_verb(tmp_path, capsys, results):
-    write_nerfstudio(tmp_path / "place")
+    write_nerfstudio(tmp_path / "scene")
     document = tmp_path / "said.json"
     out = tmp_path / "out"
-    assert run(["export", str(tmp_path / "place"), "--to", "colmap", "-o", str(out), "--json", str(document)]) == 0
-    assert "8 photos" in capsys.readouterr().out
-    assert json.loads(document.read_text()) == {"output": str(out), "format": "colmap", "photos": 8, "notes": []}
+    assert run(["export", str(tmp_path / "scene"), "--to", "colmap", "-o", str(out), "--json", str(document)]) == 0
+    assert "8 images" in capsys.readouterr().out
+    assert json.loads(document.read_text()) == {"output": str(out), "format": "colmap", "images": 8, "notes": []}
     assert len(open_scene(out).frames) == 8
     assert run(["export", str(results), "--to", "tum", "-o", str(tmp_path / "r.txt")]) == 0
     said = capsys.readouterr()
-    assert "2 photos" in said.out and "not" not in said.out and "trusted: 2" in said.err
+    assert "2 images" in said.out and "not" not in said.out and "trusted: 2" in said.err
 
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
         (["m.trig", "--to", "ply"], "TP-761"),
-        (["place", "--to", "ply"], "TP-762"),
+        (["scene", "--to", "ply"], "TP-762"),
         (["r.jsonl", "--to", "ply"], "TP-762"),
-        (["place", "--to", "colmap", "--picture", "x.png"], "TP-762"),
-        (["place", "--to", "colmap", "--place", "place"], "TP-762"),
-        (["place", "--to", "colmap", "--max-photos", "3"], "TP-762"),
-        (["m.trig", "--place", "place", "--to", "ply", "--max-photos", "-1"], "TP-702"),
+        (["scene", "--to", "colmap", "--picture", "x.png"], "TP-762"),
+        (["scene", "--to", "colmap", "--scene", "scene"], "TP-762"),
+        (["scene", "--to", "colmap", "--max-images", "3"], "TP-762"),
+        (["m.trig", "--scene", "scene", "--to", "ply", "--max-images", "-1"], "TP-702"),
         (["nowhere", "--to", "colmap"], "TP-201"),
         (["r.jsonl", "--to", "colmap"], "TP-805"),
     ],

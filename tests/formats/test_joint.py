@@ -1,4 +1,4 @@
-"""Several places in one frame."""
+"""Several scenes in one frame."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from trigpoint.core.errors import SceneError
 from trigpoint.core.scene import Scene
 from trigpoint.diagnosis.inspect import describe_scene
 from trigpoint.evaluation.evaluate import evaluate
-from trigpoint.evaluation.map_evaluation import MapEvaluation, place_evaluations
+from trigpoint.evaluation.map_evaluation import MapEvaluation, scene_evaluations
 from trigpoint.evaluation.metrics import Threshold
-from trigpoint.formats.joint import JointPlace, grid_offset, joint_scene, place_of, write_joint
+from trigpoint.formats.joint import JointPart, grid_offset, joint_scene, scene_of, write_joint
 from trigpoint.formats.readers import open_scene
-from trigpoint.report.tables import print_places
+from trigpoint.report.tables import print_scenes
 
 
 def house(root):
     """Two rooms of different formats beside each other."""
     write_ace(root / "kitchen")
     write_sevenscenes(root / "hall")
-    write_joint(root / "house.joint.json", [JointPlace(Path("kitchen"), "kitchen"), JointPlace(Path("hall"), "entrance")])
+    write_joint(root / "house.joint.json", [JointPart(Path("kitchen"), "kitchen"), JointPart(Path("hall"), "entrance")])
     return root / "house.joint.json"
 
 
-def test_places_are_centred_on_a_grid_five_metres_apart():
+def test_scenes_are_centred_on_a_grid_five_metres_apart():
     """GLACE's arrangement: rows of ceil(sqrt(n)) cells, towards negative x and y."""
     scenes = [Scene(Path(f"p{index}"), "fake", tuple(make_frames(6, split="train")), True) for index in range(7)]
     joint = joint_scene(scenes)
     assert joint.metric and joint.format == "joint" and len(joint.frames) == 42
     middles = {}
     for frame in joint.frames:
-        middles.setdefault(place_of(frame.name), []).append(frame.pose().centre())
+        middles.setdefault(scene_of(frame.name), []).append(frame.pose().centre())
     found = {name: np.mean(centres, axis=0).round(9).tolist() for name, centres in middles.items()}
     cells = [(0, 0), (0, -5), (0, -10), (-5, 0), (-5, -5), (-5, -10), (-10, 0)]
     assert found == {f"p{index}": [x, y, 0] for index, (x, y) in enumerate(cells)}
-    assert "p4 (fake, 6 photos) is shifted by -5.000000 -5.000000 -1.500000." in notes(joint)
+    assert "p4 (fake, 6 images) is shifted by -5.000000 -5.000000 -1.500000." in notes(joint)
 
 
 def test_only_mapping_cameras_are_the_centre():
@@ -51,7 +51,7 @@ def test_only_mapping_cameras_are_the_centre():
 
 
 def test_scale_and_offset_move_the_world_and_nothing_else():
-    """A point of the place is seen in the same pixel."""
+    """A point of the scene is seen in the same pixel."""
     frames = make_frames(5, split="train")
     scene = Scene(Path("a"), "fake", tuple(frames), False)
     joint = joint_scene([scene], offsets=[(1, 2, 3)], scales=[0.5])
@@ -63,20 +63,20 @@ def test_scale_and_offset_move_the_world_and_nothing_else():
     assert grid_offset(scene, 0, 1, 5.0, 0.5) == pytest.approx([0, 0, -0.75])
 
 
-def test_a_joint_file_is_a_place(tmp_path):
+def test_a_joint_file_is_a_scene(tmp_path):
     file = house(tmp_path)
     scene = open_scene(file)
     assert scene.format == "joint" and scene.metric
     assert len(scene.frames) == 2 * COUNT
-    assert {place_of(frame.name) for frame in scene.frames} == {"kitchen", "entrance"}
+    assert {scene_of(frame.name) for frame in scene.frames} == {"kitchen", "entrance"}
     assert {frame.sequence for frame in scene.frames} == {"kitchen", "entrance/seq-01", "entrance/seq-02"}
     assert len(scene.for_mapping()) == 10
     assert all(frame.image_path.is_file() for frame in scene.frames)
     assert "entrance: 7-Scenes has no calibration" in notes(scene)
-    assert any(line.startswith("photos") for line in describe_scene(scene).lines())
-    # Moving a place changes no angle and no distance within it.
+    assert any(line.startswith("images") for line in describe_scene(scene).lines())
+    # Moving a scene changes no angle and no distance within it.
     first = open_scene(tmp_path / "kitchen").frames
-    for before, after in zip(first, [f for f in scene.frames if place_of(f.name) == "kitchen"], strict=True):
+    for before, after in zip(first, [f for f in scene.frames if scene_of(f.name) == "kitchen"], strict=True):
         assert np.allclose(before.pose().rotation, after.pose().rotation)
     assert open_scene(file, metric=False).metric is False
 
@@ -84,30 +84,30 @@ def test_a_joint_file_is_a_place(tmp_path):
 def test_spacing_holdout_and_scale_of_the_file(tmp_path):
     for name in ("a", "b"):
         write_nerfstudio(tmp_path / name)
-    places = [JointPlace(Path(name), name, scale=2.0, holdout="every:4:0", format="nerfstudio") for name in ("a", "b")]
-    write_joint(tmp_path / "ab.joint.json", places, spacing=100)
+    scenes = [JointPart(Path(name), name, scale=2.0, holdout="every:4:0", format="nerfstudio") for name in ("a", "b")]
+    write_joint(tmp_path / "ab.joint.json", scenes, spacing=100)
     scene = open_scene(tmp_path / "ab.joint.json")
     assert scene.metric
     assert sum(frame.split == "test" for frame in scene.frames) == 4
     a, b = (
-        np.array([frame.pose().centre() for frame in scene.for_mapping() if place_of(frame.name) == name]).mean(axis=0)
+        np.array([frame.pose().centre() for frame in scene.for_mapping() if scene_of(frame.name) == name]).mean(axis=0)
         for name in ("a", "b")
     )
     assert (a - b).tolist() == pytest.approx([0, 100, 0])
     own = np.linalg.norm(poses()[0].centre() - poses()[1].centre())
-    frames = [frame for frame in scene.frames if place_of(frame.name) == "a"]
+    frames = [frame for frame in scene.frames if scene_of(frame.name) == "a"]
     assert np.linalg.norm(frames[0].pose().centre() - frames[1].pose().centre()) == pytest.approx(2 * own)
 
 
 def test_known_and_unknown_scale_do_not_mix(tmp_path):
     write_ace(tmp_path / "a")
     write_nerfstudio(tmp_path / "b")
-    write_joint(tmp_path / "ab.joint.json", [JointPlace(Path("a"), "a"), JointPlace(Path("b"), "b")])
+    write_joint(tmp_path / "ab.joint.json", [JointPart(Path("a"), "a"), JointPart(Path("b"), "b")])
     found = error(tmp_path / "ab.joint.json")
     assert found.code == "TP-262" and "of b is unknown" in found.what
-    write_joint(tmp_path / "ab.joint.json", [JointPlace(Path("a"), "a"), JointPlace(Path("b"), "b", scale=0.4)])
+    write_joint(tmp_path / "ab.joint.json", [JointPart(Path("a"), "a"), JointPart(Path("b"), "b", scale=0.4)])
     assert open_scene(tmp_path / "ab.joint.json").metric
-    write_joint(tmp_path / "ab.joint.json", [JointPlace(Path("b"), "b")])
+    write_joint(tmp_path / "ab.joint.json", [JointPart(Path("b"), "b")])
     assert not open_scene(tmp_path / "ab.joint.json").metric
 
 
@@ -118,19 +118,19 @@ def test_known_and_unknown_scale_do_not_mix(tmp_path):
         ({"version": 2}, "TP-261"),
         ({"spacing": 0}, "TP-261"),
         ({"spacing": True}, "TP-261"),
-        ({"places": []}, "TP-261"),
-        ({"places": ["kitchen"]}, "TP-261"),
-        ({"places": [{"path": 7}]}, "TP-261"),
-        ({"places": [{"path": "kitchen", "offsett": [0, 0, 0]}]}, "TP-261"),
-        ({"places": [{"path": "kitchen", "offset": [0, 0]}]}, "TP-261"),
-        ({"places": [{"path": "kitchen", "offset": [0, 0, "x"]}]}, "TP-261"),
-        ({"places": [{"path": "kitchen", "scale": -1}]}, "TP-261"),
-        ({"places": [{"path": "kitchen", "name": 1}]}, "TP-261"),
-        ({"places": [{"path": "kitchen", "name": "a/b"}]}, "TP-261"),
-        ({"places": [{"path": "kitchen"}, {"path": "hall", "name": "kitchen"}]}, "TP-261"),
-        ({"places": [{"path": "house.joint.json"}]}, "TP-261"),
-        ({"places": [{"path": "nowhere"}]}, "TP-201"),
-        ({"places": [{"path": "kitchen", "format": "colmap"}]}, "TP-203"),
+        ({"scenes": []}, "TP-261"),
+        ({"scenes": ["kitchen"]}, "TP-261"),
+        ({"scenes": [{"path": 7}]}, "TP-261"),
+        ({"scenes": [{"path": "kitchen", "offsett": [0, 0, 0]}]}, "TP-261"),
+        ({"scenes": [{"path": "kitchen", "offset": [0, 0]}]}, "TP-261"),
+        ({"scenes": [{"path": "kitchen", "offset": [0, 0, "x"]}]}, "TP-261"),
+        ({"scenes": [{"path": "kitchen", "scale": -1}]}, "TP-261"),
+        ({"scenes": [{"path": "kitchen", "name": 1}]}, "TP-261"),
+        ({"scenes": [{"path": "kitchen", "name": "a/b"}]}, "TP-261"),
+        ({"scenes": [{"path": "kitchen"}, {"path": "hall", "name": "kitchen"}]}, "TP-261"),
+        ({"scenes": [{"path": "house.joint.json"}]}, "TP-261"),
+        ({"scenes": [{"path": "nowhere"}]}, "TP-201"),
+        ({"scenes": [{"path": "kitchen", "format": "colmap"}]}, "TP-203"),
     ],
 )
 def test_damage_is_named(tmp_path, change, code):
@@ -146,12 +146,12 @@ def test_two_joint_files_in_a_folder_are_named_one_by_one(tmp_path):
     assert error(tmp_path).code == "TP-202"
 
 
-def test_no_places_at_all():
+def test_no_scenes_at_all():
     with pytest.raises(SceneError, match="TP-261"):
         joint_scene([])
 
 
-def test_evaluation_place_by_place(capsys):
+def test_evaluation_scene_by_scene(capsys):
     from rich.console import Console
 
     scenes = [Scene(Path(name), "fake", tuple(make_frames(4)), True) for name in ("a", "b")]
@@ -159,9 +159,9 @@ def test_evaluation_place_by_place(capsys):
     localizer = FakeLocalizer(scene.frames)
     evaluation = evaluate(localizer, scene.frames, thresholds=[Threshold(0.05, 5)], units="m", scene_name="ab")
     run = MapEvaluation(evaluation, None, scene, Path("x"))  # type: ignore[arg-type]
-    found = place_evaluations(run)
+    found = scene_evaluations(run)
     assert list(found) == ["a", "b"]
     assert [len(each.results) for each in found.values()] == [4, 4]
-    print_places(found, Console(width=100))
+    print_scenes(found, Console(width=100))
     assert "100 %" in capsys.readouterr().out.replace("100.0", "100")
-    assert place_evaluations(MapEvaluation(evaluation, None, scenes[0], Path("x"))) == {}  # type: ignore[arg-type]
+    assert scene_evaluations(MapEvaluation(evaluation, None, scenes[0], Path("x"))) == {}  # type: ignore[arg-type]

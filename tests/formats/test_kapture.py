@@ -54,21 +54,21 @@ def test_parts_are_the_split(tmp_path, prefix):
     assert len(scene.for_mapping()) == 8
 
 
-def test_places_with_photos_without_poses_can_be_inspected(tmp_path):
+def test_scenes_with_images_without_poses_can_be_inspected(tmp_path):
     parts(tmp_path, "mapping", "query")
     (tmp_path / "query" / "sensors" / "trajectories.txt").unlink()
     inspection = describe_scene(open_scene(tmp_path))
     assert any("8 with a pose" in line or "16" in line for line in inspection.lines())
 
 
-def test_floors_of_a_building_are_not_one_place(tmp_path):
+def test_floors_of_a_building_are_not_one_scene(tmp_path):
     parts(tmp_path, "1F/mapping", "1F/test", "4F/mapping")
     assert not READERS["kapture"].sniff(tmp_path)
     assert "1F" in error(tmp_path).fix
     assert len(open_scene(tmp_path / "1F").frames) == 16
 
 
-def test_a_mapping_photo_without_a_pose_is_an_error(tmp_path):
+def test_a_mapping_image_without_a_pose_is_an_error(tmp_path):
     write_kapture(tmp_path)
     edit(tmp_path / "sensors" / "trajectories.txt", "\n3, rig", "\n30, rig")
     assert error(tmp_path).code == "TP-204"

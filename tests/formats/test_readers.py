@@ -20,8 +20,8 @@ from support.scene_files import (
     write_colmap,
     write_colmap_38,
     write_colmap_text,
+    write_image,
     write_nerfstudio,
-    write_photo,
 )
 
 from trigpoint.core.errors import TrigpointError
@@ -45,7 +45,7 @@ FIRST_NAMES = {
 
 
 def check_poses(scene: Scene) -> None:
-    # Ordered by name, ACE has its test photos (the last two) first.
+    # Ordered by name, ACE has its test images (the last two) first.
     frames = scene.frames if scene.format != "ace" else (*scene.frames[2:], *scene.frames[:2])
     for frame, expected in zip(frames, poses(), strict=True):
         assert rotation_angle_deg(frame.pose(), expected) < 1e-5, frame.name
@@ -78,7 +78,7 @@ def test_colmap_of_every_age(write, tmp_path):
 
 
 @pytest.mark.parametrize("model", [".", "sparse", "sparse/0", "colmap/sparse/0", "sparse/3"])
-def test_colmap_places(model, tmp_path):
+def test_colmap_scenes(model, tmp_path):
     write_colmap_38(tmp_path, model=model)
     check_poses(open_scene(tmp_path))
 
@@ -87,7 +87,7 @@ def test_colmap_takes_the_largest_sub_model_and_says_so(tmp_path):
     write_colmap_38(tmp_path, model="sparse/0", count=3)
     write_colmap_38(tmp_path, model="sparse/1")
     write_colmap_38(tmp_path, model="sparse/2", count=4)
-    write_photo(tmp_path / "images" / "unplaced.jpg")
+    write_image(tmp_path / "images" / "unplaced.jpg")
     scene = open_scene(tmp_path)
     assert len(scene.frames) == COUNT
     assert "3 partial models; sparse/1 is used" in notes(scene)
@@ -95,13 +95,13 @@ def test_colmap_takes_the_largest_sub_model_and_says_so(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["colmap", "nerfstudio"])
-def test_listed_photos_without_a_file_are_a_warning(name, tmp_path):
+def test_listed_images_without_a_file_are_a_warning(name, tmp_path):
     WRITERS[name](tmp_path)
     for index in (2, 5, 6):
         (tmp_path / "images" / f"{index:03d}.jpg").unlink()
     scene = open_scene(tmp_path)
     assert len(scene.frames) == 5
-    assert "warning: Listed photos without a file: 3 of 8 (first: " in notes(scene)
+    assert "warning: Listed images without a file: 3 of 8 (first: " in notes(scene)
     assert "002.jpg" in notes(scene)
 
 
@@ -202,7 +202,7 @@ def test_tum_published_intrinsics(folder, header, model, fx, tmp_path):
     (root / "camera.json").unlink()
     (root / "rgb.txt").write_text(header + (root / "rgb.txt").read_text())
     for file in root.rglob("*.png"):
-        write_photo(file, (640, 480))
+        write_image(file, (640, 480))
     camera = open_scene(root).frames[0].camera
     assert (camera.model, camera.params[0]) == (model, fx)
 
@@ -227,9 +227,9 @@ def test_unrecognised_folders_are_explained(tmp_path):
     assert message(tmp_path).startswith("TP-202 an empty folder")
     (tmp_path / "scene.zip").write_bytes(b"PK")
     assert "only packed files (scene.zip)" in message(tmp_path)
-    write_photo(tmp_path / "raw" / "a.jpg")
-    write_photo(tmp_path / "raw" / "b.png")
-    assert "TP-202 a folder with 2 photos but no poses" in message(tmp_path / "raw")
+    write_image(tmp_path / "raw" / "a.jpg")
+    write_image(tmp_path / "raw" / "b.png")
+    assert "TP-202 a folder with 2 images but no poses" in message(tmp_path / "raw")
     assert "structure from motion" in message(tmp_path / "raw")
     assert "TP-202 this file does not describe a scene" in message(tmp_path / "raw" / "a.jpg")
     write_colmap(tmp_path / "inner")
@@ -240,7 +240,7 @@ def test_unrecognised_folders_are_explained(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("place", "name", "count", "metric"),
+    ("scene", "name", "count", "metric"),
     [
         ("redkitchen_ace", "ace", 200, True),
         ("fox_nerfstudio", "nerfstudio", 50, False),
@@ -249,7 +249,7 @@ def test_unrecognised_folders_are_explained(tmp_path):
         ("formats/tum_fr1_rpy", "tum", 25, True),
     ],
 )
-def test_real_samples(place, name, count, metric):
-    scene = open_scene(data_folder(place))
+def test_real_samples(folder, name, count, metric):
+    scene = open_scene(data_folder(folder))
     assert (scene.format, len(scene.frames), scene.metric) == (name, count, metric)
     assert all(frame.image_path.is_file() for frame in scene.frames)

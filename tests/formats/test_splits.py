@@ -32,7 +32,7 @@ def scene(count: int = 10, unposed: tuple[int, ...] = (), sequences: tuple[str, 
         for index in range(count)
     ]
     # Given in reverse: the rules count in order of the names.
-    return Scene(Path("place"), "made", tuple(reversed(frames)), True)
+    return Scene(Path("scene"), "made", tuple(reversed(frames)), True)
 
 
 def held_out(text: str, of: Scene) -> list[int]:
@@ -113,10 +113,10 @@ def test_any_text_is_a_rule_or_a_named_error(text):
 
 
 @pytest.mark.parametrize(
-    ("place", "text", "count", "first"),
+    ("scene", "text", "count", "first"),
     [("fox_nerfstudio", "every:5:2", 10, None), ("bonsai_colmap", "every:8:0", 37, "DSCF5565.JPG")],
 )
-def test_real_samples(place, text, count, first):
-    result = apply_holdout(open_scene(data_folder(place)), parse_holdout(text)).subset("test")
+def test_real_samples(scene, text, count, first):
+    result = apply_holdout(open_scene(data_folder(scene)), parse_holdout(text)).subset("test")
     assert len(result.frames) == count
     assert first in (None, result.frames[0].name)

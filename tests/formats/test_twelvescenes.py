@@ -14,7 +14,7 @@ SHIFT = np.array([0.0, 0, 1])
 
 
 def write_pgt(root, names, first=0):
-    """The pseudo ground truth of photos: poses 1 m further along z, and a focal length of their own."""
+    """The pseudo ground truth of images: poses 1 m further along z, and a focal length of their own."""
     (root / "pgt").mkdir()
     lines = []
     for name, pose in list(zip(names, poses(), strict=False))[first:]:
@@ -33,12 +33,12 @@ def test_the_first_sequence_is_for_testing(tmp_path):
     assert scene.frames[0].depth_path == tmp_path / "data" / "frame-000000.depth.png"
 
 
-def test_photos_that_the_tracker_lost_are_left_out_with_a_warning(tmp_path):
+def test_images_that_the_tracker_lost_are_left_out_with_a_warning(tmp_path):
     write_twelvescenes(tmp_path)
     lost = "-1.#INF -1.#INF -1.#INF -1.#INF\n" * 4
     (tmp_path / "data" / "frame-000000.pose.txt").write_text(lost)
     scene = open_scene(tmp_path)
-    # Those that stay keep their split: it counts photos, not poses.
+    # Those that stay keep their split: it counts images, not poses.
     assert [frame.split for frame in scene.frames] == ["test"] + ["train"] * 6
     assert "without a pose in the data set, left out: 1 (data/frame-000000.color.jpg)" in notes(scene)
 
@@ -60,7 +60,7 @@ def test_damage_is_named(tmp_path, file, old, new, code):
     assert error(tmp_path).code == code
 
 
-def test_photos_and_poses_must_pair_up(tmp_path):
+def test_images_and_poses_must_pair_up(tmp_path):
     write_twelvescenes(tmp_path)
     (tmp_path / "data" / "frame-000004.pose.txt").unlink()
     assert error(tmp_path).code == "TP-215"
@@ -89,7 +89,7 @@ def test_pseudo_ground_truth_of_sevenscenes(tmp_path):
     assert np.allclose(scene.frames[5].pose().translation, poses()[5].translation + SHIFT, atol=1e-9)
     assert "585" not in notes(scene)
     (tmp_path / "pgt" / "scene_test.txt").unlink()
-    # A photo without a line has no pose, and that is no small thing.
+    # An image without a line has no pose, and that is no small thing.
     assert error(tmp_path).code == "TP-204"
 
 

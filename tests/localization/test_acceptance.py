@@ -1,4 +1,4 @@
-"""What a map takes for noise: the wrong photos, what they come to, and where it is kept and said."""
+"""What a map takes for noise: the wrong images, what they come to, and where it is kept and said."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from support.image_files import photo_pixels
+from support.image_files import image_pixels
 from support.tiny_scene import CHEAP, settings, write_part
 
 from trigpoint.build.job import Job
 from trigpoint.cli import run
 from trigpoint.core.errors import ConfigError
-from trigpoint.core.image import Photo
+from trigpoint.core.image import DecodedImage
 from trigpoint.core.pose import Pose
 from trigpoint.formats.readers import open_scene
-from trigpoint.localization.acceptance import MIRRORED, PHOTOGRAPHS, SCRAMBLED, SYNTHETIC, calibration_of, unseen_photos
-from trigpoint.localization.negatives import TILES, mirrored, photographs, scrambled, synthetic_photos
-from trigpoint.mapping.acceptance import Calibration, UnseenPhotos
+from trigpoint.localization.acceptance import MIRRORED, PHOTOGRAPHS, SCRAMBLED, SYNTHETIC, calibration_of, unseen_images
+from trigpoint.localization.negatives import TILES, mirrored, photographs, scrambled, synthetic_images
+from trigpoint.mapping.acceptance import Calibration, UnseenImages
 from trigpoint.mapping.config import fitted_to
 from trigpoint.mapping.parallel import ALONE
 from trigpoint.mapping.presets import preset_config
 from trigpoint.mapping.scene_map import load_map
 
 
-def photo_of(width, height):
-    return Photo(photo_pixels(width, height, seed=1)[..., 0].copy(), None, 2 * width, 2 * height)
+def image_of(width, height):
+    return DecodedImage(image_pixels(width, height, seed=1)[..., 0].copy(), None, 2 * width, 2 * height)
 
 
 def tiles_of(gray):
@@ -38,36 +38,36 @@ def tiles_of(gray):
 
 
 @pytest.mark.parametrize("size", [(320, 240), (323, 247), (48, 64)])
-def test_scrambled_photos_keep_all_tiles_and_none_in_its_place(size):
-    photo = photo_of(*size)
-    result = scrambled(photo, np.random.default_rng(0))
-    assert (result.width, result.height) == (photo.width, photo.height)
-    before, after = tiles_of(photo.gray), tiles_of(result.gray)
+def test_scrambled_images_keep_all_tiles_and_none_in_its_scene(size):
+    image = image_of(*size)
+    result = scrambled(image, np.random.default_rng(0))
+    assert (result.width, result.height) == (image.width, image.height)
+    before, after = tiles_of(image.gray), tiles_of(result.gray)
     assert not any((before[index] == after[index]).all() for index in range(len(before)))
     assert sorted(tile.tobytes() for tile in before) == sorted(tile.tobytes() for tile in after)
-    again = scrambled(photo, np.random.default_rng(0))
+    again = scrambled(image, np.random.default_rng(0))
     assert (again.gray == result.gray).all()
 
 
-def test_a_mirrored_photo_is_mirrored():
-    photo = photo_of(64, 48)
-    assert (mirrored(photo).gray == photo.gray[:, ::-1]).all()
-    assert (mirrored(mirrored(photo)).gray == photo.gray).all()
+def test_a_mirrored_image_is_mirrored():
+    image = image_of(64, 48)
+    assert (mirrored(image).gray == image.gray[:, ::-1]).all()
+    assert (mirrored(mirrored(image)).gray == image.gray).all()
 
 
-def test_photos_of_other_places_fit_their_cameras():
-    found = [*synthetic_photos(96), *photographs()]
+def test_images_of_other_scenes_fit_their_cameras():
+    found = [*synthetic_images(96), *photographs()]
     assert len(found) == 14
-    for photo, camera in found:
-        assert (photo.width, photo.height) == (camera.width, camera.height)
-        assert photo.gray.std() > 10, "something to see"
-    assert len({photo.gray.tobytes() for photo, _ in found}) == len(found)
+    for image, camera in found:
+        assert (image.width, image.height) == (camera.width, camera.height)
+        assert image.gray.std() > 10, "something to see"
+    assert len({image.gray.tobytes() for image, _ in found}) == len(found)
 
 
 def test_the_kind_that_scores_highest_sets_the_bound():
     low, high = [0.01, 0.02, 0.04], [0.05, 0.06, 0.08]
     found = calibration_of([0.8, 0.6, 0.7], {MIRRORED: low, SCRAMBLED: high, SYNTHETIC: low})
-    assert found.photos == 3 and found.typical_share == 0.7
+    assert found.images == 3 and found.typical_share == 0.7
     assert [kind.kind for kind in found.wrong] == [MIRRORED, SCRAMBLED, SYNTHETIC]
     assert found.noise_share == found.wrong[1].bound == max(kind.bound for kind in found.wrong)
     logs = np.log(high)
@@ -75,8 +75,8 @@ def test_the_kind_that_scores_highest_sets_the_bound():
     assert found.wrong[0].median_share == 0.02 and found.wrong[0].largest_share == 0.04
 
 
-def test_a_place_that_looks_the_same_in_a_mirror_is_measured_without_mirrored_photos():
-    """The numbers of a facade, mapped from ten photos."""
+def test_a_scene_that_looks_the_same_in_a_mirror_is_measured_without_mirrored_images():
+    """The numbers of a facade, mapped from ten images."""
     mirror, others = [0.2, 0.26, 0.46], {SCRAMBLED: [0.02, 0.03, 0.05], PHOTOGRAPHS: [0.08, 0.1, 0.13]}
     found = calibration_of([0.49], {MIRRORED: mirror, **others})
     assert [kind.counted for kind in found.wrong] == [False, True, True]
@@ -98,8 +98,8 @@ def test_a_map_keeps_what_it_was_calibrated_with_and_info_says_it(room, tmp_path
     corner = write_part(room, tmp_path / "corner", 8)
     assert run(["map", str(corner), "-o", str(path), "--quiet", *settings(CHEAP)]) == 0
     found = load_map(path).calibration
-    assert found.photos == 8
-    assert {kind.kind: kind.photos for kind in found.wrong} == {
+    assert found.images == 8
+    assert {kind.kind: kind.images for kind in found.wrong} == {
         MIRRORED: 8,
         SCRAMBLED: 8,
         SYNTHETIC: 8,
@@ -108,14 +108,14 @@ def test_a_map_keeps_what_it_was_calibrated_with_and_info_says_it(room, tmp_path
     capsys.readouterr()
     assert run(["info", str(path), "--json", str(tmp_path / "info.json")]) == 0
     said = capsys.readouterr().out
-    assert "8 mirrored photos" in said and "6 photographs of other places" in said
+    assert "8 mirrored images" in said and "6 photographs of other scenes" in said
     document = json.loads((tmp_path / "info.json").read_text())["calibration"]
     assert [kind["kind"] for kind in document["wrong"]] == [MIRRORED, SCRAMBLED, SYNTHETIC, PHOTOGRAPHS]
 
 
-def test_a_few_photos_that_differ_widely_do_not_lock_everything_out():
+def test_a_few_images_that_differ_widely_do_not_lock_everything_out():
     few = [0.0, 0.0, 0.0, 0.013, 0.02, 0.06, 0.08]
-    found = calibration_of([0.2, 0.3], {"synthetic photos": few})
+    found = calibration_of([0.2, 0.3], {"synthetic images": few})
     logs = np.log(np.maximum(few, 1e-3))
     assert np.exp(logs.mean() + 2.5 * logs.std()) > 0.3
     assert found.noise_share == pytest.approx(1.3 * 0.08, abs=1e-4)
@@ -126,7 +126,7 @@ def answer(shift, inliers, status="ok"):
     return SimpleNamespace(cam_from_world=pose, inliers=inliers, points=1000, status=status)
 
 
-def test_photos_held_out_tell_how_accurate_the_map_is():
+def test_images_held_out_tell_how_accurate_the_map_is():
     still = [Pose.identity()] * 5
     answers = [
         answer(0.01, 500),
@@ -135,16 +135,16 @@ def test_photos_held_out_tell_how_accurate_the_map_is():
         answer(9.0, 20, "rejected"),
         answer(None, 0, "failed"),
     ]
-    found = unseen_photos(answers, still)
+    found = unseen_images(answers, still)
     # Four in five of the three trusted reach what lies between 0.3 and 0.4.
-    assert found == UnseenPhotos(5, 3, 0.3, pytest.approx(0.34), pytest.approx(0.03), 0.0)
-    nothing = unseen_photos([answer(None, 0, "failed")] * 2, still[:2])
+    assert found == UnseenImages(5, 3, 0.3, pytest.approx(0.34), pytest.approx(0.03), 0.0)
+    nothing = unseen_images([answer(None, 0, "failed")] * 2, still[:2])
     assert nothing.error is None and nothing.accepted == 0 and nothing.low_share == 0
 
 
-def test_held_out_photos_that_are_hard_lower_what_settles_it_but_not_to_noise():
+def test_held_out_images_that_are_hard_lower_what_settles_it_but_not_to_noise():
     easy, hard, hardest, none = (
-        UnseenPhotos(8, count, share, share, 0.01, 0.1) for share, count in ((0.7, 8), (0.2, 8), (0.06, 2), (0.0, 0))
+        UnseenImages(8, count, share, share, 0.01, 0.1) for share, count in ((0.7, 8), (0.2, 8), (0.06, 2), (0.0, 0))
     )
     assert Calibration(0.05, 0.8).sure_share == 0.4
     assert Calibration(0.05, 0.8, unseen=easy).sure_share == 0.4
@@ -154,7 +154,7 @@ def test_held_out_photos_that_are_hard_lower_what_settles_it_but_not_to_noise():
     assert Calibration(0.3, 0.4, unseen=hard).sure_share == 0.2
 
 
-def test_photos_are_held_out_where_there_are_enough():
+def test_images_are_held_out_where_there_are_enough():
     config = preset_config("trig")
     assert fitted_to(config, 99).calibration.held_out == 0
     assert fitted_to(config, 100).calibration.held_out == config.calibration.held_out > 0
@@ -163,10 +163,10 @@ def test_photos_are_held_out_where_there_are_enough():
         preset_config("trig", ["calibration.held_out=60"])
 
 
-def test_photos_held_out_are_spread_over_the_walk(room):
+def test_images_held_out_are_spread_over_the_walk(room):
     scene = open_scene(room)
     frames = scene.for_mapping()
-    config = preset_config("trig", ["calibration.held_out=4", "calibration.min_photos=9"])
+    config = preset_config("trig", ["calibration.held_out=4", "calibration.min_images=9"])
     job = Job(scene, frames, fitted_to(config, len(frames)), None, 0, torch.device("cpu"), None, ALONE)
     names = [frame.name for frame in frames]
     apart = [names.index(name) for name in names if name not in {frame.name for frame in job.learned}]
@@ -177,16 +177,16 @@ def test_photos_held_out_are_spread_over_the_walk(room):
 
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("extra", [[], ["buffer.rounds=2"]])
-def test_a_map_is_checked_with_photos_that_it_did_not_learn(room, tmp_path, capsys, extra):
+def test_a_map_is_checked_with_images_that_it_did_not_learn(room, tmp_path, capsys, extra):
     path = tmp_path / "room.trig"
     corner = write_part(room, tmp_path / "corner", 8)
-    held = ["calibration.held_out=2", "calibration.min_photos=8", *extra]
+    held = ["calibration.held_out=2", "calibration.min_images=8", *extra]
     numbers = tmp_path / "numbers.json"
     assert run(["map", str(corner), "-o", str(path), "--quiet", "--json", str(numbers), *settings((*CHEAP, *held))]) == 0
-    assert "of 2 photos that it did not learn" in capsys.readouterr().out
-    assert json.loads(numbers.read_text())["unseen"]["photos"] == 2
+    assert "of 2 images that it did not learn" in capsys.readouterr().out
+    assert json.loads(numbers.read_text())["unseen"]["images"] == 2
     made = load_map(path)
-    assert made.calibration.photos == 6 and made.calibration.unseen.photos == 2
-    assert made.built_from["photos"] == 8
+    assert made.calibration.images == 6 and made.calibration.unseen.images == 2
+    assert made.built_from["images"] == 8
     assert run(["info", str(path)]) == 0
-    assert "of 2 photos that it did not learn" in capsys.readouterr().out
+    assert "of 2 images that it did not learn" in capsys.readouterr().out

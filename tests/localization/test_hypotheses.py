@@ -1,4 +1,4 @@
-"""Which of several readings of a photo is chosen, and what the choice costs."""
+"""Which of several readings of an image is chosen, and what the choice costs."""
 
 from __future__ import annotations
 
@@ -65,25 +65,25 @@ def heads_asked(scene_map):
     return [heads for _, heads in scene_map.calls]
 
 
-@pytest.mark.parametrize("place", range(5))
-def test_the_one_with_most_inliers_wins_wherever_it_stands(place):
-    scene_map = FakeMap([SOME if index == place else FEW for index in range(5)])
+@pytest.mark.parametrize("scene", range(5))
+def test_the_one_with_most_inliers_wins_wherever_it_stands(scene):
+    scene_map = FakeMap([SOME if index == scene else FEW for index in range(5)])
     chosen = scene_map.choose()
-    assert chosen.hypothesis == place
+    assert chosen.hypothesis == scene
     assert chosen.tried == 5 * OPTIONS.iterations
-    np.testing.assert_array_equal(chosen.points, scene_map.table[place])
+    np.testing.assert_array_equal(chosen.points, scene_map.table[scene])
     everything = list(range(KEYPOINTS))
     some = trial_keypoints(KEYPOINTS).tolist()
-    assert scene_map.calls == [(some, [0, 1]), (some, [2, 3, 4]), (everything, [place])]
+    assert scene_map.calls == [(some, [0, 1]), (some, [2, 3, 4]), (everything, [scene])]
 
 
-@pytest.mark.parametrize("place", [0, 1])
-def test_one_that_settles_it_spares_the_others_the_network(place):
-    scene_map = FakeMap([90 if index in (place, 3) else FEW for index in range(5)])
+@pytest.mark.parametrize("scene", [0, 1])
+def test_one_that_settles_it_spares_the_others_the_network(scene):
+    scene_map = FakeMap([90 if index in (scene, 3) else FEW for index in range(5)])
     chosen = scene_map.choose()
-    assert chosen.hypothesis == place
-    assert chosen.tried == (place + 1) * OPTIONS.iterations
-    assert heads_asked(scene_map) == [[0, 1], [place]]
+    assert chosen.hypothesis == scene
+    assert chosen.tried == (scene + 1) * OPTIONS.iterations
+    assert heads_asked(scene_map) == [[0, 1], [scene]]
 
 
 def test_the_trial_ends_within_the_second_batch_too():
@@ -130,7 +130,7 @@ def test_where_nothing_is_known_the_likeliest_is_as_good_as_any():
 
 
 @pytest.mark.parametrize("count", [0, 1, 30])
-def test_photos_with_few_keypoints(count):
+def test_images_with_few_keypoints(count):
     scene_map = FakeMap([0, min(count, 20)], keypoints=count)
     chosen = scene_map.choose()
     assert chosen.hypothesis == (1 if count == 30 else 0) and chosen.points.shape == (count, 3)

@@ -17,7 +17,7 @@ from trigpoint.localization.intrinsics import exif_camera, focal_candidates, gue
 FOCAL_MM, FOCAL_35MM, PIXEL_WIDTH, PIXEL_HEIGHT, PLANE_X, PLANE_UNIT = 0x920A, 0xA405, 0xA002, 0xA003, 0xA20E, 0xA210
 
 
-def write_photo(path, size, tags, orientation=None):
+def write_image(path, size, tags, orientation=None):
     exif = Image.Exif()
     if orientation is not None:
         exif[0x0112] = orientation
@@ -80,7 +80,7 @@ def test_camera_text_refused(text, error, code):
     assert caught.value.fix
 
 
-def test_camera_for_turned_photo_says_so():
+def test_camera_for_turned_image_says_so():
     with pytest.raises(MappingError, match="90 degrees"):
         parse_camera("PINHOLE,480,640,525,526,240,320", 640, 480)
 
@@ -119,7 +119,7 @@ def test_camera_file_refused(tmp_path, text, error, code):
     height=st.integers(200, 4000),
     scale=st.floats(0.3, 1.0),
 )
-def test_camera_of_larger_photo_fits_its_thumbnails(focal, width, height, scale):
+def test_camera_of_larger_image_fits_its_thumbnails(focal, width, height, scale):
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     camera = parse_camera(f"PINHOLE,{width},{height},{focal!r},{focal!r},{width / 2},{height / 2}", *size)
     fx, fy, cx, cy = camera.pinhole_params()
@@ -129,7 +129,7 @@ def test_camera_of_larger_photo_fits_its_thumbnails(focal, width, height, scale)
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_camera_is_upright(tmp_path, orientation):
-    path = write_photo(tmp_path / "photo.jpg", (400, 300), {FOCAL_35MM: 26}, orientation)
+    path = write_image(tmp_path / "image.jpg", (400, 300), {FOCAL_35MM: 26}, orientation)
     camera = exif_camera(path)
     assert camera is not None
     assert (camera.width, camera.height) == ((400, 300) if orientation < 5 else (300, 400))
@@ -142,7 +142,7 @@ def test_exif_camera_is_upright(tmp_path, orientation):
     ("tags", "focal_px"),
     [
         ({FOCAL_35MM: 50}, 50 / math.hypot(36, 24) * math.hypot(600, 400)),
-        # 24 mm on a sensor 36 mm wide, recorded with 6000 px; the photo was resized to 600 px.
+        # 24 mm on a sensor 36 mm wide, recorded with 6000 px; the image was resized to 600 px.
         ({FOCAL_MM: 24.0, PLANE_X: 6000 / 3.6, PLANE_UNIT: 3, PIXEL_WIDTH: 6000, PIXEL_HEIGHT: 4000}, 400),
         ({FOCAL_MM: 24.0, PLANE_X: 6000 / 36 * 25.4, PIXEL_WIDTH: 6000, PIXEL_HEIGHT: 4000}, 400),
         ({FOCAL_MM: 24.0, PLANE_X: 6000 / 36, PLANE_UNIT: 4, PIXEL_WIDTH: 4000, PIXEL_HEIGHT: 6000}, 400),
@@ -160,20 +160,20 @@ def test_exif_focal(tmp_path, tags, focal_px, orientation):
         tag: IFDRational(value).limit_rational(10**6) if isinstance(value, float) else value for tag, value in tags.items()
     }
     tags = {tag: IFDRational(*value) if isinstance(value, tuple) else value for tag, value in tags.items()}
-    camera = exif_camera(write_photo(tmp_path / "photo.jpg", (600, 400), tags, orientation))
+    camera = exif_camera(write_image(tmp_path / "image.jpg", (600, 400), tags, orientation))
     assert camera is not None
     assert camera.params[:2] == pytest.approx((focal_px, focal_px), rel=1e-5)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
 def test_exif_of_every_format(tmp_path, suffix):
-    camera = exif_camera(write_photo(tmp_path / f"photo.{suffix}", (600, 400), {FOCAL_35MM: 36}, 1))
+    camera = exif_camera(write_image(tmp_path / f"image.{suffix}", (600, 400), {FOCAL_35MM: 36}, 1))
     assert camera is not None
     assert camera.params[0] == pytest.approx(600)
 
 
 def test_exif_with_known_sensor(tmp_path):
-    path = write_photo(tmp_path / "photo.jpg", (600, 400), {FOCAL_MM: IFDRational(43, 10), FOCAL_35MM: 90}, 6)
+    path = write_image(tmp_path / "image.jpg", (600, 400), {FOCAL_MM: IFDRational(43, 10), FOCAL_35MM: 90}, 6)
     camera = exif_camera(path, sensor_width_mm=6.45)
     assert camera is not None
     assert (camera.width, camera.params[0]) == (400, pytest.approx(4.3 / 6.45 * 600))
@@ -197,11 +197,11 @@ def test_exif_with_known_sensor(tmp_path):
     ids=["none", "no sensor", "zero", "fisheye", "telescope", "0/0", "no resolution", "no width", "cropped"],
 )
 def test_exif_that_says_nothing(tmp_path, tags):
-    assert exif_camera(write_photo(tmp_path / "photo.jpg", (600, 400), tags)) is None
+    assert exif_camera(write_image(tmp_path / "image.jpg", (600, 400), tags)) is None
 
 
 def test_damaged_exif_is_no_exif(tmp_path):
-    path = write_photo(tmp_path / "photo.jpg", (600, 400), {FOCAL_35MM: 36})
+    path = write_image(tmp_path / "image.jpg", (600, 400), {FOCAL_35MM: 36})
     data = path.read_bytes()
     start = data.index(b"Exif\0\0") + 6
     length = int.from_bytes(data[start - 8 : start - 6], "big") - 8
@@ -213,7 +213,7 @@ def test_damaged_exif_is_no_exif(tmp_path):
         assert exif_camera(path) is None
 
 
-def test_exif_of_no_photo(tmp_path):
+def test_exif_of_no_image(tmp_path):
     with pytest.raises(ImageError, match="TP-101"):
         exif_camera(tmp_path / "missing.jpg")
 

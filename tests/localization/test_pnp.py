@@ -196,7 +196,7 @@ def test_points_on_a_line_have_no_covariance():
     assert pose_covariance(pose, project(pose, world, CAMERA), world, CAMERA) is None
 
 
-def test_photos_of_elsewhere_take_no_longer():
+def test_images_of_elsewhere_take_no_longer():
     """5,000 wrong correspondences: all iterations, but on a bounded number of points."""
     generator = np.random.default_rng(0)
     pixels, world = generator.uniform(0, 600, (5000, 2)), generator.uniform(-5, 5, (5000, 3))

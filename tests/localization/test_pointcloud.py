@@ -1,4 +1,4 @@
-"""The points that a map with networks predicts for its own photos, and which of them are kept."""
+"""The points that a map with networks predicts for its own images, and which of them are kept."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ COLOURS = np.random.default_rng(0).integers(0, 256, (ROWS, COLUMNS, 3), dtype=np
 
 
 class Blocks:
-    """A keypoint in the middle of each block of a photo that is seen at half its size; its descriptor is its number."""
+    """A keypoint in the middle of each block of an image that is seen at half its size; its descriptor is its number."""
 
     name, dim, size_multiple, weights_sha256 = "blocks", 1, 8, ""
 
@@ -55,7 +55,7 @@ def points_off_by(view_px, pose=POSE):
     angle = random.uniform(0, 2 * np.pi, KEYPOINTS)
     row, column = np.divmod(np.arange(KEYPOINTS), COLUMNS)
     pixels = (np.stack([column, row], axis=1) + 0.5) * BLOCK_PX
-    # Two px of the photo for each of the view.
+    # Two px of the image for each of the view.
     pixels += 2 * np.asarray(view_px).reshape(-1, 1) * np.stack([np.cos(angle), np.sin(angle)], axis=1)
     fx, fy, cx, cy = CAMERA.pinhole_params()
     rays = np.column_stack([(pixels - (cx, cy)) / (fx, fy), np.ones(KEYPOINTS)])
@@ -63,7 +63,7 @@ def points_off_by(view_px, pose=POSE):
 
 
 class TwoCodes:
-    """The codes of two photos, the likelier first."""
+    """The codes of two images, the likelier first."""
 
     def hypotheses(self, found, size, count):
         return [(torch.tensor([0.0]), None), (torch.tensor([1.0]), None)]
@@ -71,9 +71,9 @@ class TwoCodes:
 
 def map_of(*networks, encoding=None):
     config = preset_config("ace-compact", [f"features.short_side_px={ROWS * BLOCK_PX // 2}"])
-    place = Normalization(np.array([10.0, 20, 30]), 0.5)
-    heads = tuple(Known(place.to_normalized(points)) for points in networks)
-    return SceneMap(config, heads, place, 1, "", True, {}, [], encoding)
+    scene = Normalization(np.array([10.0, 20, 30]), 0.5)
+    heads = tuple(Known(scene.to_normalized(points)) for points in networks)
+    return SceneMap(config, heads, scene, 1, "", True, {}, [], encoding)
 
 
 @pytest.fixture
@@ -111,14 +111,14 @@ def test_points_behind_the_camera_fit_nothing(frame):
 
 
 @pytest.mark.parametrize("knows", [0, 1, 2])
-def test_of_an_ensemble_the_network_counts_that_knows_the_photo(frame, knows):
+def test_of_an_ensemble_the_network_counts_that_knows_the_image(frame, knows):
     shares = [np.arange(KEYPOINTS) % (2 if network == knows else 5) == 0 for network in range(3)]
     points = [points_off_by(np.where(right, 0.0, 20.0)) for right in shares]
     cloud = implicit_points(map_of(*points), Blocks(), [frame])
     np.testing.assert_allclose(cloud.xyz, points[knows][::2], atol=1e-9)
 
 
-def test_a_photo_is_read_with_its_own_code(frame):
+def test_a_image_is_read_with_its_own_code(frame):
     """Which comes first, also where another would fit better."""
     right = np.arange(KEYPOINTS) % 2 == 0
     own = points_off_by(np.where(right, 0.0, 20.0))
@@ -126,11 +126,11 @@ def test_a_photo_is_read_with_its_own_code(frame):
     np.testing.assert_allclose(cloud.xyz, own[right], atol=1e-9)
 
 
-def test_photos_are_chosen_evenly(frame):
-    """Only the first, the middle and the last photo stand where the map says."""
+def test_images_are_chosen_evenly(frame):
+    """Only the first, the middle and the last image stand where the map says."""
     elsewhere = Pose(POSE.rotation, POSE.translation + np.array([0, 5.0, 0]))
     frames = [Frame(str(index), frame.image_path, CAMERA, POSE if index in (0, 2, 4) else elsewhere) for index in range(5)]
     points = points_off_by(0.0)
-    cloud = implicit_points(map_of(points), Blocks(), frames, max_photos=3)
+    cloud = implicit_points(map_of(points), Blocks(), frames, max_images=3)
     np.testing.assert_allclose(cloud.xyz, np.tile(points, (3, 1)), atol=1e-9)
     assert len(implicit_points(map_of(points), Blocks(), [frames[1]]).xyz) == 0

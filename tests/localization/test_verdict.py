@@ -11,7 +11,7 @@ from trigpoint.mapping.acceptance import Calibration
 
 AREA_PX = 640 * 480.0
 VERDICT = VerdictOptions()
-# A map that says nothing about wrong photos: only the bound for random points protects.
+# A map that says nothing about wrong images: only the bound for random points protects.
 NO_CALIBRATION = Calibration(noise_share=0.0, typical_share=1.0)
 
 

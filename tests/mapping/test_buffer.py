@@ -7,7 +7,7 @@ import torch
 from support.posed_frames import frame
 
 from trigpoint.core.interrupt import StopRequest
-from trigpoint.features.extract import PhotoFeatures
+from trigpoint.features.extract import ImageFeatures
 from trigpoint.features.views import NO_AUGMENTATION
 from trigpoint.mapping.buffer import fill_buffer
 from trigpoint.mapping.config import BufferConfig, FeatureConfig
@@ -24,11 +24,11 @@ class Encoder:
 def features_of(path):
     generator = np.random.default_rng(int(path.stem))
     descriptors = torch.from_numpy(generator.normal(size=(KEYPOINTS, DIM)).astype(np.float32))
-    return PhotoFeatures(generator.uniform(0, (640, 480), (KEYPOINTS, 2)), descriptors, torch.ones(KEYPOINTS), 0.5)
+    return ImageFeatures(generator.uniform(0, (640, 480), (KEYPOINTS, 2)), descriptors, torch.ones(KEYPOINTS), 0.5)
 
 
 def filled(folder):
-    config = BufferConfig(views_per_photo=1, keypoints_per_view=KEYPOINTS, augmentation=NO_AUGMENTATION)
+    config = BufferConfig(views_per_image=1, keypoints_per_view=KEYPOINTS, augmentation=NO_AUGMENTATION)
     options = {"seed": 0, "folder": folder, "stop": StopRequest(), "described": features_of}
     return fill_buffer(FRAMES, Encoder(), FeatureConfig(), config, Normalization(np.zeros(3), 1.0), **options)
 

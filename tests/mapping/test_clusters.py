@@ -24,7 +24,7 @@ def test_centres_are_those_of_the_rooms():
     assert np.array_equal(centres, cluster_centres(positions, 4, seed=3).numpy())
 
 
-def test_no_more_centres_than_photos():
+def test_no_more_centres_than_images():
     assert cluster_centres(CORNERS, 50, seed=0).shape == (4, 3)
 
 
@@ -37,7 +37,7 @@ def test_the_parts_of_an_ensemble_are_the_rooms():
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 30])
-def test_every_part_has_photos(count):
+def test_every_part_has_images(count):
     group = split_cameras(rooms((40, 20, 20, 10)), count, seed=2)
     assert sorted(set(group)) == list(range(count))
 

@@ -13,19 +13,19 @@ from trigpoint.core.camera import Camera
 from trigpoint.core.errors import ConfigError
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import Frame
-from trigpoint.features.extract import PhotoFeatures
+from trigpoint.features.extract import ImageFeatures
 from trigpoint.localization.hypotheses import solve_known
 from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions, solve_pnp
-from trigpoint.mapping import observations as sightings
-from trigpoint.mapping.image_matching import photo_pairs
+from trigpoint.mapping import observations as observations
+from trigpoint.mapping.image_matching import image_pairs
 from trigpoint.mapping.landmark_config import LandmarkConfig
 from trigpoint.mapping.landmarks import Landmarks, directions
 from trigpoint.mapping.normalization import Normalization
-from trigpoint.mapping.observations import PosedKeypoints, Sightings, join_tracks
+from trigpoint.mapping.observations import Observations, PosedKeypoints, join_tracks
 from trigpoint.mapping.triangulation import triangulate
 from trigpoint.retrieval.index import RetrievalIndex
 
-LIMITS = {"min_photos": 3, "max_error_px": 4.0, "min_angle_deg": 2.0}
+LIMITS = {"min_images": 3, "max_error_px": 4.0, "min_angle_deg": 2.0}
 CAMERAS = {
     "pinhole": Camera.pinhole(640, 480, 500),
     "portrait": Camera("PINHOLE", 480, 640, (520.0, 480.0, 200.0, 330.0)),
@@ -35,56 +35,56 @@ CAMERAS = {
 FAR = np.array([4e5, 5e6, 300.0])
 
 
-def seen_place(camera, photos=6, points=80, noise_px=0.0):
-    """Points in front of cameras on an arc, and the keypoints at which they are seen, point by point in each photo."""
+def seen_scene(camera, images=6, points=80, noise_px=0.0):
+    """Points in front of cameras on an arc, and the keypoints at which they are seen, point by point in each image."""
     generator = np.random.default_rng(3)
     xyz = generator.uniform((-1, -0.8, 4), (1, 0.8, 6), (points, 3))
     poses, features = [], []
-    for index in range(photos):
-        rotation = Rotation.from_euler("y", 6 * (index - photos / 2), degrees=True).as_matrix()
-        poses.append(Pose(rotation, -rotation @ (FAR + np.array([0.4 * (index - photos / 2), 0.05 * index, 0.0]))))
+    for index in range(images):
+        rotation = Rotation.from_euler("y", 6 * (index - images / 2), degrees=True).as_matrix()
+        poses.append(Pose(rotation, -rotation @ (FAR + np.array([0.4 * (index - images / 2), 0.05 * index, 0.0]))))
         seen = camera.project(poses[-1].apply(xyz + FAR)) + generator.normal(0, noise_px, (points, 2))
         assert np.isfinite(seen).all()
-        features.append(PhotoFeatures(seen, torch.zeros(points, 4), torch.zeros(points), 1.0))
+        features.append(ImageFeatures(seen, torch.zeros(points, 4), torch.zeros(points), 1.0))
     frames = [Frame(str(index), Path("none"), camera, pose) for index, pose in enumerate(poses)]
     normalization = Normalization(FAR, 0.5)
     return xyz + FAR, PosedKeypoints.of(frames, features, normalization), normalization
 
 
-def all_sightings(photos, points):
-    keypoint = np.arange(photos * points).reshape(photos, points).T.ravel()
-    return Sightings(np.repeat(np.arange(points), photos), keypoint, keypoint // points)
+def all_observations(images, points):
+    keypoint = np.arange(images * points).reshape(images, points).T.ravel()
+    return Observations(np.repeat(np.arange(points), images), keypoint, keypoint // points)
 
 
 @pytest.mark.parametrize("name", CAMERAS)
 def test_triangulation_with_every_kind_of_camera(name):
-    xyz, keypoints, normalization = seen_place(CAMERAS[name])
-    found = triangulate(keypoints, all_sightings(6, 80), **LIMITS)
-    assert len(found.sightings) == 480
+    xyz, keypoints, normalization = seen_scene(CAMERAS[name])
+    found = triangulate(keypoints, all_observations(6, 80), **LIMITS)
+    assert len(found.observations) == 480
     assert np.abs(normalization.to_world(found.points) - xyz).max() < 1e-4
 
 
 def test_wrong_keypoints_are_dropped_and_the_rest_stays():
-    xyz, keypoints, normalization = seen_place(CAMERAS["pinhole"], noise_px=0.3)
+    xyz, keypoints, normalization = seen_scene(CAMERAS["pinhole"], noise_px=0.3)
     keypoints.rays[80 * 2 : 80 * 2 + 40] += 0.2
-    found = triangulate(keypoints, all_sightings(6, 80), **LIMITS)
+    found = triangulate(keypoints, all_observations(6, 80), **LIMITS)
     assert len(found.points) == 80
-    assert len(found.sightings) == 480 - 40
-    assert not np.isin(found.sightings.keypoint, np.arange(160, 200)).any()
+    assert len(found.observations) == 480 - 40
+    assert not np.isin(found.observations.keypoint, np.arange(160, 200)).any()
     assert np.median(np.linalg.norm(normalization.to_world(found.points) - xyz, axis=1)) < 0.02
 
 
 @pytest.mark.parametrize(
-    ("changed", "photos"), [({"min_angle_deg": 60.0}, 6), ({"min_photos": 4}, 3), ({"max_error_px": 1e-9}, 6)]
+    ("changed", "images"), [({"min_angle_deg": 60.0}, 6), ({"min_images": 4}, 3), ({"max_error_px": 1e-9}, 6)]
 )
-def test_uncertain_points_are_left_out(changed, photos):
-    _, keypoints, _ = seen_place(CAMERAS["pinhole"], photos=photos, noise_px=0.3)
-    found = triangulate(keypoints, all_sightings(photos, 80), **{**LIMITS, **changed})
-    assert found.points.shape == (0, 3) and len(found.sightings) == 0
+def test_uncertain_points_are_left_out(changed, images):
+    _, keypoints, _ = seen_scene(CAMERAS["pinhole"], images=images, noise_px=0.3)
+    found = triangulate(keypoints, all_observations(images, 80), **{**LIMITS, **changed})
+    assert found.points.shape == (0, 3) and len(found.observations) == 0
 
 
 def test_epipolar_errors_are_pixels():
-    _, keypoints, _ = seen_place(CAMERAS["pinhole"])
+    _, keypoints, _ = seen_scene(CAMERAS["pinhole"])
     pairs = np.column_stack([np.arange(80), np.arange(80)])
     assert keypoints.epipolar_errors_px(0, 4, pairs).max() < 1e-6
     # The cameras stand side by side: lines are about level, so 10 px down is about 10 px off.
@@ -93,7 +93,7 @@ def test_epipolar_errors_are_pixels():
 
 
 def test_a_wrong_match_does_not_join_two_things():
-    """Keypoints 0, 2, 4 and 1, 3, 5 are two things in three photos; 1-2 is wrong."""
+    """Keypoints 0, 2, 4 and 1, 3, 5 are two things in three images; 1-2 is wrong."""
     matches = np.array([[1, 2], [0, 2], [2, 4], [0, 4], [1, 3], [3, 5], [1, 5]])
     tracks = join_tracks(matches, np.array([0, 0, 1, 1, 2, 2]))
     assert tracks.track.tolist() == [0, 0, 0, 1, 1, 1]
@@ -105,10 +105,10 @@ def test_support_is_counted_alike_in_blocks(block, monkeypatch):
     generator = np.random.default_rng(0)
     matches = np.unique(np.sort(generator.integers(0, 60, (300, 2)), axis=1), axis=0)
     matches = matches[matches[:, 0] != matches[:, 1]]
-    monkeypatch.setattr(sightings, "_BLOCK", block)
+    monkeypatch.setattr(observations, "_BLOCK", block)
     partners = [{*matches[matches[:, 0] == key, 1], *matches[matches[:, 1] == key, 0]} for key in range(60)]
     expected = [len(partners[one] & partners[other]) for one, other in matches]
-    assert sightings._support(matches, 60).tolist() == expected
+    assert observations._support(matches, 60).tolist() == expected
 
 
 def test_no_matches_are_no_tracks():
@@ -129,13 +129,13 @@ def test_pairs_reach_from_much_to_little_overlap():
         def __len__(self):
             return 6
 
-    pairs = photo_pairs(Graph(), 3).tolist()
+    pairs = image_pairs(Graph(), 3).tolist()
     assert [0, 1] in pairs and [0, 5] in pairs
-    assert len(photo_pairs(Graph(), 100)) == 5
+    assert len(image_pairs(Graph(), 100)) == 5
 
 
 class Fixed:
-    """A descriptor of photos that is the first keypoint's."""
+    """A descriptor of images that is the first keypoint's."""
 
     name, dim = "fixed", 4
 
@@ -147,7 +147,7 @@ class Fixed:
 
 
 def small(kept="each"):
-    """Two photos: one sees landmarks 0 and 1, the other 1 and 2; with mean descriptors, landmark 3 is seen by none."""
+    """Two images: one sees landmarks 0 and 1, the other 1 and 2; with mean descriptors, landmark 3 is seen by none."""
     axes = torch.eye(4)
     local = axes[[0, 1, 1, 2]] if kept == "each" else axes
     return Landmarks(
@@ -163,13 +163,13 @@ def small(kept="each"):
 
 
 @pytest.mark.parametrize("kept", ["each", "mean"])
-def test_only_landmarks_of_the_retrieved_photos_match(kept):
+def test_only_landmarks_of_the_retrieved_images_match(kept):
     landmarks = small(kept)
     query = torch.eye(4)
-    for photos, matched in (([0], [0, 1]), ([1], [1, 2]), ([0, 1], [0, 1, 2]), ([], [])):
+    for images, matched in (([0], [0, 1]), ([1], [1, 2]), ([0, 1], [0, 1, 2]), ([], [])):
         points = (
-            landmarks.match(query, torch.tensor(photos, dtype=torch.int64))
-            if photos
+            landmarks.match(query, torch.tensor(images, dtype=torch.int64))
+            if images
             else landmarks.match(query[:0], torch.tensor([0]))
         )
         assert np.flatnonzero(np.isfinite(points).all(axis=1)).tolist() == matched
@@ -183,11 +183,11 @@ def test_a_landmark_matches_once_and_only_what_is_alike():
     assert np.isfinite(points).all(axis=1).tolist() == [False, True, False, False]
 
 
-def test_a_photo_that_is_left_out_is_not_retrieved():
+def test_a_image_that_is_left_out_is_not_retrieved():
     landmarks = small("mean")
-    query = PhotoFeatures(np.zeros((1, 2)), torch.eye(4)[:1], torch.zeros(1), 1.0)
-    assert landmarks.photos(query, (4, 4)).tolist() == [0, 1]
-    assert landmarks.without(0).photos(query, (4, 4)).tolist() == [1]
+    query = ImageFeatures(np.zeros((1, 2)), torch.eye(4)[:1], torch.zeros(1), 1.0)
+    assert landmarks.images(query, (4, 4)).tolist() == [0, 1]
+    assert landmarks.without(0).images(query, (4, 4)).tolist() == [1]
 
 
 def damaged(name, value):
@@ -226,7 +226,7 @@ def test_arrays_that_do_not_fit_together_are_refused(name, value):
         restored(damaged(name, value))
 
 
-@pytest.mark.parametrize("setting", [{"matcher": "x"}, {"kept": "x"}, {"min_photos": 1}, {"max_error_px": 0.0}])
+@pytest.mark.parametrize("setting", [{"matcher": "x"}, {"kept": "x"}, {"min_images": 1}, {"max_error_px": 0.0}])
 def test_impossible_settings(setting):
     with pytest.raises(ConfigError, match="TP-702"):
         LandmarkConfig(**setting)
@@ -256,8 +256,8 @@ def test_too_few_matches_are_no_pose():
     assert len(result.inliers) == 40
 
 
-def test_photos_are_looked_up_by_the_directions_of_descriptors():
-    """Descriptors after a PCA are of any length; mapping photos were described with descriptors of length 1."""
+def test_images_are_looked_up_by_the_directions_of_descriptors():
+    """Descriptors after a PCA are of any length; mapping images were described with descriptors of length 1."""
 
     class First:
         name, dim = "first", 2
@@ -265,8 +265,8 @@ def test_photos_are_looked_up_by_the_directions_of_descriptors():
         def describe(self, features, size):
             return features.descriptors.mean(dim=0)
 
-    found = PhotoFeatures(np.zeros((2, 2)), torch.tensor([[30.0, 0.0], [0.0, 0.5]]), torch.zeros(2), 1.0)
+    found = ImageFeatures(np.zeros((2, 2)), torch.tensor([[30.0, 0.0], [0.0, 0.5]]), torch.zeros(2), 1.0)
     index = RetrievalIndex(torch.tensor([[1.0, 0.0], [0.7, 0.7]]))
     empty = torch.zeros(3, dtype=torch.int32), torch.zeros(0, dtype=torch.int32)
     landmarks = Landmarks(First(), index, torch.zeros(0, 3), *empty, torch.zeros(0, 2, dtype=torch.int8), 0.8, 1)
-    assert landmarks.photos(found, (10, 10)).tolist() == [1]
+    assert landmarks.images(found, (10, 10)).tolist() == [1]

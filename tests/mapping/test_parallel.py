@@ -82,15 +82,15 @@ def samples_alone(room, one_thread, tmp_path_factory):
 @pytest.mark.parametrize("preset", ["ace-compact", "trig"])
 def test_two_processes_make_one_map(room, tmp_path, preset, samples_alone):
     output = tmp_path / "two.trig"
-    # Landmarks that two photos see, because these are small and few; all other keypoints are learned, too.
-    chosen = settings((*CHEAP, "landmarks.min_photos=2", "buffer.enough=0"))
+    # Landmarks that two images see, because these are small and few; all other keypoints are learned, too.
+    chosen = settings((*CHEAP, "landmarks.min_images=2", "buffer.enough=0"))
     done = torchrun("-m", "trigpoint", "map", str(room), "-o", str(output), "--preset", preset, *chosen)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "errors alone" not in " ".join(done.stderr.split())
     # Only the first process speaks.
     assert done.stdout.count("two.trig") == 1
     scene_map = load_map(output)
-    # Each process read its half of the photos, in the views that one process would have drawn; the map counts all samples.
+    # Each process read its half of the images, in the views that one process would have drawn; the map counts all samples.
     assert scene_map.built_from["samples"] == samples_alone
     assert scene_map.training[-1]["step"] == 60
     assert not output.with_name(output.name + ".work").exists()

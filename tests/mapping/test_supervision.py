@@ -33,7 +33,7 @@ from trigpoint.mapping.landmark_tracks import LandmarkTracks, landmark_tracks
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.presets import preset_config
 from trigpoint.mapping.supervision import TriangulatedPoints, landmark_supervision, supervision_of
-from trigpoint.retrieval.image_features import ViewPolicy, features_of_photo, photo_features
+from trigpoint.retrieval.image_features import ViewPolicy, features_of_image, image_features
 from trigpoint.synthetic.scene import SyntheticConfig, write_synthetic_scene
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -42,9 +42,9 @@ FEATURES = FeatureConfig(short_side_px=240)
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A room with a depth image for each photo."""
-    folder = tmp_path_factory.mktemp("place")
+def scene(tmp_path_factory):
+    """A room with a depth image for each image."""
+    folder = tmp_path_factory.mktemp("scene")
     write_synthetic_scene(folder, SyntheticConfig(width=320, height=240, n_train=16, n_test=1, write_depth=True))
     return open_scene(folder)
 
@@ -55,26 +55,26 @@ def encoder():
 
 
 @pytest.fixture(scope="module")
-def landmarks(place, encoder, tmp_path_factory):
-    frames = place.for_mapping()
-    scene = place.with_frames(frames)
+def landmarks(rows, encoder, tmp_path_factory):
+    frames = rows.for_mapping()
+    scene = rows.with_frames(frames)
     normalization = Normalization.of_cameras(scene.centres(), metric=True)
     depths = depth_range(frames, None, seed=0)
     options = {"depths": lambda: depths, "seed": 0, "folder": tmp_path_factory.mktemp("work"), "stop": StopRequest()}
 
-    def photos():
-        return photo_features([frame.image_path for frame in frames], encoder, ViewPolicy(240, 700))
+    def images():
+        return image_features([frame.image_path for frame in frames], encoder, ViewPolicy(240, 700))
 
-    made = landmark_tracks(scene, photos, LandmarkConfig(), normalization, **options)
+    made = landmark_tracks(scene, images, LandmarkConfig(), normalization, **options)
     # What is in the folder is not made again.
     again = landmark_tracks(scene, lambda: 1 / 0, LandmarkConfig(), normalization, **options)
     assert (again.tracks.points == made.tracks.points).all() and again.share == made.share
     return made
 
 
-def test_depth_images_give_the_points_that_are_seen(place):
-    frame = place.for_mapping()[3]
-    supervision = supervision_of("depth", place)
+def test_depth_images_give_the_points_that_are_seen(scene):
+    frame = scene.for_mapping()[3]
+    supervision = supervision_of("depth", scene)
     pixels = np.random.default_rng(0).uniform((0, 0), (frame.camera.width, frame.camera.height), (200, 2))
     points = supervision.points(frame, pixels)
     known = np.isfinite(points).all(axis=1)
@@ -83,21 +83,21 @@ def test_depth_images_give_the_points_that_are_seen(place):
     assert np.isnan(supervision.points(replace(frame, depth_path=None), pixels)).all()
 
 
-def test_holes_of_depth_images_are_unknown_and_damaged_ones_are_named(place, tmp_path):
-    frame = replace(place.for_mapping()[0], depth_path=tmp_path / "depth.png")
+def test_holes_of_depth_images_are_unknown_and_damaged_ones_are_named(scene, tmp_path):
+    frame = replace(scene.for_mapping()[0], depth_path=tmp_path / "depth.png")
     depth = np.full((240, 320), 2000, dtype=np.uint16)
     depth[:, :100], depth[:, 100:200] = 0, 65535
     cv2.imwrite(str(frame.depth_path), depth)
-    points = supervision_of("depth", place).points(frame, np.array([[50.0, 100], [150, 100], [250, 100]]))
+    points = supervision_of("depth", scene).points(frame, np.array([[50.0, 100], [150, 100], [250, 100]]))
     assert np.isfinite(points).all(axis=1).tolist() == [False, False, True]
     assert frame.pose().apply(points[2:])[0, 2] == pytest.approx(2.0)
     frame.depth_path.write_bytes(b"no image")
     with pytest.raises(MappingError, match=r"TP-662.*depth\.png"):
-        supervision_of("depth", place).points(frame, np.array([[50.0, 100]]))
+        supervision_of("depth", scene).points(frame, np.array([[50.0, 100]]))
 
 
-def test_triangulated_points_are_for_keypoints_at_the_same_spot(place):
-    frame = place.for_mapping()[0]
+def test_triangulated_points_are_for_keypoints_at_the_same_spot(scene):
+    frame = scene.for_mapping()[0]
     xyz = np.array([[1.0, 2, 3], [4, 5, 6]])
     seen = {frame.name: Observations(np.array([0, 1]), np.array([[100.0, 100], [200, 100]]))}
     supervision = TriangulatedPoints(Tracks(xyz, np.full(2, np.nan), seen))
@@ -106,16 +106,16 @@ def test_triangulated_points_are_for_keypoints_at_the_same_spot(place):
 
 
 @pytest.mark.parametrize("kind", ["points", "depth"])
-def test_places_without_known_points_say_so(room, kind):
+def test_scenes_without_known_points_say_so(room, kind):
     with pytest.raises(MappingError, match="TP-663"):
         supervision_of(kind, open_scene(room))
 
 
-def test_keypoints_are_triangulated_onto_the_surfaces(place, landmarks):
+def test_keypoints_are_triangulated_onto_the_surfaces(scene, landmarks):
     """Against the depth images of the synthetic room."""
-    depth, tracks, off = supervision_of("depth", place), landmarks.tracks, []
-    for frame in place.for_mapping():
-        seen = tracks.photos[frame.name]
+    depth, tracks, off = supervision_of("depth", scene), landmarks.tracks, []
+    for frame in scene.for_mapping():
+        seen = tracks.images[frame.name]
         assert (np.diff(seen.point) > 0).all(), "each point once"
         off.append(np.linalg.norm(depth.points(frame, seen.image_px) - tracks.points[seen.point], axis=1))
     distances = np.concatenate(off)
@@ -124,7 +124,7 @@ def test_keypoints_are_triangulated_onto_the_surfaces(place, landmarks):
 
 
 def test_too_few_landmarks_are_no_supervision(landmarks):
-    seen = sum(len(each.point) for each in landmarks.tracks.photos.values())
+    seen = sum(len(each.point) for each in landmarks.tracks.images.values())
     assert isinstance(landmark_supervision(LandmarkTracks(landmarks.tracks, 10 * seen)), TriangulatedPoints)
     assert landmark_supervision(LandmarkTracks(landmarks.tracks, 30 * seen)) is None
 
@@ -136,31 +136,31 @@ def test_cells_of_a_grid_are_no_landmarks(name):
     assert fitted_to(config, 50).loss.supervision == "none"
 
 
-def test_photos_that_all_look_away_from_each_other_have_no_landmarks(place, encoder, tmp_path):
+def test_images_that_all_look_away_from_each_other_have_no_landmarks(folder, encoder, tmp_path):
     """Eight cameras on a ring that look outwards: their frusta do not meet."""
     frames = []
-    for index, frame in enumerate(place.for_mapping()[:8]):
+    for index, frame in enumerate(folder.for_mapping()[:8]):
         rotation = Rotation.from_euler("y", 45 * index, degrees=True).as_matrix()
         frames.append(replace(frame, cam_from_world=Pose(rotation, np.array([0.0, 0.0, -50.0]))))
-    scene = place.with_frames(tuple(frames))
+    scene = folder.with_frames(tuple(frames))
     normalization = Normalization.of_cameras(scene.centres(), metric=True)
     paths = [frame.image_path for frame in frames]
     options = {"depths": lambda: DepthRange(10, 100), "seed": 0, "folder": tmp_path, "stop": StopRequest()}
-    photos = functools.partial(photo_features, paths, encoder, ViewPolicy(240, 300))
-    assert landmark_tracks(scene, photos, LandmarkConfig(), normalization, **options).share == 0
+    images = functools.partial(image_features, paths, encoder, ViewPolicy(240, 300))
+    assert landmark_tracks(scene, images, LandmarkConfig(), normalization, **options).share == 0
 
 
 @pytest.mark.parametrize("fewest", [0, 40, 10_000])
-def test_views_keep_known_samples_and_fill_up_with_others(place, encoder, tmp_path, fewest):
-    """A supervision that knows the points of the left fifth of each photo, wherever a view shows it."""
+def test_views_keep_known_samples_and_fill_up_with_others(scene, encoder, tmp_path, fewest):
+    """A supervision that knows the points of the left fifth of each image, wherever a view shows it."""
 
     class LeftFifth:
         def points(self, frame, image_px):
             left = image_px[:, :1] < frame.camera.width / 5
             return np.where(left, 1.0, np.nan) * np.ones(3)
 
-    frames = place.for_mapping()[:3]
-    config = BufferConfig(views_per_photo=2, keypoints_per_view=300, enough=6 * fewest)
+    frames = scene.for_mapping()[:3]
+    config = BufferConfig(views_per_image=2, keypoints_per_view=300, enough=6 * fewest)
     normalization = Normalization(np.zeros(3), 1.0)
     options = {"seed": 0, "folder": tmp_path, "stop": StopRequest()}
     buffer = fill_buffer(frames, encoder, FEATURES, config, normalization, supervision=LeftFifth(), **options)
@@ -177,36 +177,36 @@ def test_views_keep_known_samples_and_fill_up_with_others(place, encoder, tmp_pa
     assert (known.sum() < len(known)) or fewest == 40
 
 
-def test_photos_as_they_are_need_not_be_looked_at_twice(place, encoder, tmp_path):
-    frames = place.for_mapping()[:3]
+def test_images_as_they_are_need_not_be_looked_at_twice(scene, encoder, tmp_path):
+    frames = scene.for_mapping()[:3]
     described = tmp_path / "features"
     policy = ViewPolicy(FEATURES.short_side_px, FEATURES.query_keypoints)
-    photos = photo_features([frame.image_path for frame in frames], encoder, policy, cache=described)
+    images = image_features([frame.image_path for frame in frames], encoder, policy, cache=described)
 
     class Blind:
         name, dim, weights_sha256 = encoder.name, encoder.dim, encoder.weights_sha256
 
     def known(path):
-        return features_of_photo(path, Blind(), policy, described)[0]
+        return features_of_image(path, Blind(), policy, described)[0]
 
     options = {"seed": 0, "folder": tmp_path, "stop": StopRequest(), "described": known}
-    config = BufferConfig(views_per_photo=1, keypoints_per_view=policy.max_keypoints, augmentation=NO_AUGMENTATION)
+    config = BufferConfig(views_per_image=1, keypoints_per_view=policy.max_keypoints, augmentation=NO_AUGMENTATION)
     buffer = fill_buffer(frames, Blind(), FEATURES, config, Normalization(np.zeros(3), 1.0), **options)
-    for photo, ((found, _), frame) in enumerate(zip(photos, frames, strict=True)):
-        mine = buffer.view == photo
+    for image, ((found, _), frame) in enumerate(zip(images, frames, strict=True)):
+        mine = buffer.view == image
         assert torch.equal(buffer.descriptors[mine], found.descriptors.half())
         np.testing.assert_allclose(buffer.rays[mine], rays_of(frame.camera, found.image_px), atol=1e-6)
         expected = np.array(frame.camera.pinhole_params()[:2]) * found.scale
-        np.testing.assert_allclose(buffer.focal_px[photo], expected, rtol=1e-6)
+        np.testing.assert_allclose(buffer.focal_px[image], expected, rtol=1e-6)
 
 
-def test_in_a_hurry_photos_are_described_once(room, tmp_path, monkeypatch):
+def test_in_a_hurry_images_are_described_once(room, tmp_path, monkeypatch):
     seen = []
     encode = XFeatSparse.encode
     monkeypatch.setattr(XFeatSparse, "encode", lambda *arguments: seen.append(1) or encode(*arguments))
     monkeypatch.setattr("trigpoint.build.job.calibrate", lambda *_: Calibration(0.0, 1.0))
     built = build_map(open_scene(room), tmp_path / "fast.trig", fast=True, overrides=["optimizer.steps=2"], seed=0)
-    assert len(seen) == built.map.built_from["photos"] == 24
+    assert len(seen) == built.map.built_from["images"] == 24
     assert built.map.config.head.width == 192
 
 
@@ -222,13 +222,13 @@ def test_a_map_that_learns_from_landmarks_is_more_accurate(room, tmp_path):
 
 
 def test_where_nothing_can_be_triangulated_reprojection_errors_are_all(tmp_path, capsys):
-    """Each photo has the pose of another one."""
-    place = tmp_path / "wrong"
-    write_synthetic_scene(place, SyntheticConfig(width=160, height=120, n_train=8, n_test=1))
-    document = json.loads((place / "transforms.json").read_text())
+    """Each image has the pose of another one."""
+    scene = tmp_path / "wrong"
+    write_synthetic_scene(scene, SyntheticConfig(width=160, height=120, n_train=8, n_test=1))
+    document = json.loads((scene / "transforms.json").read_text())
     poses = [entry["transform_matrix"] for entry in document["frames"]]
     for entry, pose in zip(document["frames"], poses[3:] + poses[:3], strict=True):
         entry["transform_matrix"] = pose
-    (place / "transforms.json").write_text(json.dumps(document))
-    assert run(["map", str(place), "-o", str(tmp_path / "wrong.trig"), *settings(CHEAP)]) == 0
+    (scene / "transforms.json").write_text(json.dumps(document))
+    assert run(["map", str(scene), "-o", str(tmp_path / "wrong.trig"), *settings(CHEAP)]) == 0
     assert "learning from reprojection errors alone" in " ".join(capsys.readouterr().err.split())

@@ -46,7 +46,7 @@ def test_formats_and_encoders_are_listed():
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_commands_in_documents_exist(document):
-    """Verbs and options only: the places they name exist nowhere."""
+    """Verbs and options only: the scenes they name exist nowhere."""
     text = document.read_text(encoding="utf-8")
     code = [
         *re.findall(r"(?s)```[a-z]*\n(.*?)```", text),

@@ -28,7 +28,7 @@ def toy():
 
 
 class Corners:
-    """Four keypoints of a view of 640 x 480 px, whose descriptors tell the photo by its gray value, and the corner."""
+    """Four keypoints of a view of 640 x 480 px, whose descriptors tell the image by its gray value, and the corner."""
 
     size_multiple = 8
 
@@ -40,52 +40,52 @@ class Corners:
 
 
 @pytest.fixture
-def photos(toy, tmp_path, monkeypatch):
-    """A folder of 19 gray photos, and one that is left over."""
+def images(toy, tmp_path, monkeypatch):
+    """A folder of 19 gray images, and one that is left over."""
     monkeypatch.setattr(toy, "load_encoder", lambda name, device: Corners())
-    folder = tmp_path / "photos"
+    folder = tmp_path / "images"
     folder.mkdir()
-    for index in range(toy.PHOTOS + 1):
+    for index in range(toy.IMAGES + 1):
         Image.new("L", (640, 480), 10 * index + 5).save(folder / f"{index:02}.png")
     return folder
 
 
-def test_photos_lie_on_a_grid_around_its_mean(toy):
+def test_images_lie_on_a_grid_around_its_mean(toy):
     grid = toy.grid()
     assert grid.shape == (19, 3) and grid.mean(dim=0).abs().max() < 1e-5
-    place = (grid - grid[0]).tolist()
-    assert place[1] == [5, 0, 0] and place[4] == [20, 0, 0] and place[5] == [0, 5, 0] and place[18] == [15, 15, 0]
+    scene = (grid - grid[0]).tolist()
+    assert scene[1] == [5, 0, 0] and scene[4] == [20, 0, 0] and scene[5] == [0, 5, 0] and scene[18] == [15, 15, 0]
 
 
-def test_patches_are_where_their_photos_lie(toy, photos):
-    """A photo of 640 x 480 px is 4 x 3 units large, and the keypoints are at a quarter of that from its centre."""
-    descriptors, targets, photo = toy.patches(toy.photos_in(photos))
+def test_patches_are_where_their_images_lie(toy, images):
+    """An image of 640 x 480 px is 4 x 3 units large, and the keypoints are at a quarter of that from its centre."""
+    descriptors, targets, image = toy.patches(toy.images_in(images))
     assert descriptors.shape == (76, 23)
-    assert photo.tolist() == [index for index in range(19) for _ in range(4)]
-    assert (descriptors[:, :19].argmax(dim=1) == photo).all()
+    assert image.tolist() == [index for index in range(19) for _ in range(4)]
+    assert (descriptors[:, :19].argmax(dim=1) == image).all()
     offsets = torch.tensor([[-1, -0.75], [1, -0.75], [-1, 0.75], [1, 0.75]])
-    torch.testing.assert_close(targets, toy.grid()[photo, :2] + offsets.repeat(19, 1))
+    torch.testing.assert_close(targets, toy.grid()[image, :2] + offsets.repeat(19, 1))
 
 
-def test_errors_are_means_of_each_photo_in_px(toy):
-    """A network that says where the photo lies is one unit and three quarters off: 140 px on average."""
-    centres, photo = toy.grid(), torch.arange(19).repeat_interleave(4)
+def test_errors_are_means_of_each_image_in_px(toy):
+    """A network that says where the image lies is one unit and three quarters off: 140 px on average."""
+    centres, image = toy.grid(), torch.arange(19).repeat_interleave(4)
     offsets = torch.tensor([[-1, -0.75], [1, -0.75], [-1, 0.75], [1, 0.75]]).repeat(19, 1)
-    offsets[photo == 3] = 0
-    errors = toy.errors_of(lambda which: centres[which], photo, centres[photo, :2] + offsets, photo)
+    offsets[image == 3] = 0
+    errors = toy.errors_of(lambda which: centres[which], image, centres[image, :2] + offsets, image)
     assert errors == pytest.approx([0 if index == 3 else 140 for index in range(19)], abs=0.01)
 
 
-def test_a_few_steps_teach_something(toy, photos):
-    descriptors, targets, photo = toy.patches(toy.photos_in(photos))
-    first, second = (toy.train(descriptors, targets, photo, 19, toy.grid(), steps, 0) for steps in (1, 8))
+def test_a_few_steps_teach_something(toy, images):
+    descriptors, targets, image = toy.patches(toy.images_in(images))
+    first, second = (toy.train(descriptors, targets, image, 19, toy.grid(), steps, 0) for steps in (1, 8))
     assert len(first) == len(second) == 19
     assert np.mean(second) < 0.6 * np.mean(first)
 
 
-def test_it_prints_and_writes_both_errors_of_every_photo(toy, photos, tmp_path, monkeypatch, capsys):
+def test_it_prints_and_writes_both_errors_of_every_image(toy, images, tmp_path, monkeypatch, capsys):
     file = tmp_path / "errors.json"
-    options = ["--photos", str(photos), "--steps", "2", "--seed", "5", "--json", str(file)]
+    options = ["--images", str(images), "--steps", "2", "--seed", "5", "--json", str(file)]
     monkeypatch.setattr(sys, "argv", ["position_decoder_2d.py", *options])
     toy.main()
     written = json.loads(file.read_text())
@@ -99,7 +99,7 @@ def test_it_prints_and_writes_both_errors_of_every_photo(toy, photos, tmp_path, 
     assert lines[20].split() == ["mean", *(f"{value:.1f}" for value in errors.mean(axis=1))]
 
 
-def test_without_photos_one_of_each_of_19_places_is_rendered(toy, monkeypatch):
+def test_without_images_one_of_each_of_19_scenes_is_rendered(toy, monkeypatch):
     made = []
 
     def render(folder, config):
@@ -107,14 +107,14 @@ def test_without_photos_one_of_each_of_19_places_is_rendered(toy, monkeypatch):
         return SimpleNamespace(frames=[SimpleNamespace(image_path=folder / "only.png")])
 
     monkeypatch.setattr(toy, "write_synthetic_scene", render)
-    paths = toy.rendered(Path("places"))
+    paths = toy.rendered(Path("scenes"))
     assert len(set(paths)) == len({seed for seed, *_ in made}) == 19
     assert all((train, test) == (1, 0) for _, train, test, _ in made)
     assert {kind for *_, kind in made} == {"room", "street"}
 
 
-def test_too_few_photos(toy, photos):
-    for path in sorted(photos.iterdir())[:2]:
+def test_too_few_images(toy, images):
+    for path in sorted(images.iterdir())[:2]:
         path.unlink()
-    with pytest.raises(SystemExit, match="holds 18 photos, 19 are needed"):
-        toy.photos_in(photos)
+    with pytest.raises(SystemExit, match="holds 18 images, 19 are needed"):
+        toy.images_in(images)

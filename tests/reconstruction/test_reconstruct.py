@@ -1,4 +1,4 @@
-"""Photos without poses become a place: poses, the account of what failed, scale, interruption."""
+"""Images without poses become a scene: poses, the account of what failed, scale, interruption."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import pytest
 from PIL import Image
-from support.image_files import photo_pixels
+from support.image_files import image_pixels
 from support.image_walk import write_walk
 
 from trigpoint.cli import run
@@ -23,13 +23,13 @@ from trigpoint.formats.readers import open_scene
 from trigpoint.reconstruction import ReconstructionOptions, build, reconstruct
 from trigpoint.reconstruction.account import ALONE, APART, BLANK, UNSURE, account_for, largest_group
 from trigpoint.reconstruction.database import create_database
-from trigpoint.reconstruction.images import SourcePhoto, _position, photo_paths, read_headers
+from trigpoint.reconstruction.images import SourceImage, _position, image_paths, read_headers
 from trigpoint.reconstruction.mapper import run_mapper
 from trigpoint.reconstruction.pairs import nearest_in_space, nearest_pairs, sequential_pairs
 from trigpoint.reconstruction.placement import MIN_POINTS, _take_out_weak, outside_the_largest_group
 from trigpoint.reconstruction.scale import metres_from_gps, scale_from_distance, scale_from_gps, similarity_between
 
-STRANGER, BLANK_PHOTO = "other.jpg", "wall.jpg"
+NEGATIVE, BLANK_IMAGE = "other.jpg", "wall.jpg"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,11 +41,11 @@ def silent():
 
 @pytest.fixture(scope="module")
 def walk(tmp_path_factory):
-    """Folder with 12 photos of a room, one of another place and a plain wall; the true camera centres."""
-    folder = tmp_path_factory.mktemp("photos")
+    """Folder with 12 images of a room, one of another scene and a plain wall; the true camera centres."""
+    folder = tmp_path_factory.mktemp("images")
     centres = write_walk(folder)
-    Image.fromarray(photo_pixels(320, 240, seed=5)).save(folder / STRANGER)
-    Image.fromarray(np.full((240, 320, 3), 180, np.uint8)).save(folder / BLANK_PHOTO)
+    Image.fromarray(image_pixels(320, 240, seed=5)).save(folder / NEGATIVE)
+    Image.fromarray(np.full((240, 320, 3), 180, np.uint8)).save(folder / BLANK_IMAGE)
     return folder, centres
 
 
@@ -56,7 +56,7 @@ def finished(walk, tmp_path_factory):
     names = sorted(centres)
     distance = float(np.linalg.norm(centres[names[0]] - centres[names[-1]]))
     options = ReconstructionOptions(scale_distance=(names[0], names[-1], distance), threads=1)
-    output = tmp_path_factory.mktemp("place") / "room"
+    output = tmp_path_factory.mktemp("scene") / "room"
     report = reconstruct(folder, output, options=options)
     return report, open_scene(output), centres
 
@@ -70,7 +70,7 @@ def test_poses_are_recovered(finished):
     assert errors.max() < 0.03 * np.linalg.norm(np.ptp(true, axis=0))
 
 
-def test_a_known_distance_makes_the_place_metric(finished):
+def test_a_known_distance_makes_the_scene_metric(finished):
     report, scene, centres = finished
     first, second = sorted(centres)[0], sorted(centres)[-1]
     poses = {frame.name: frame.pose().centre() for frame in scene.frames}
@@ -79,31 +79,31 @@ def test_a_known_distance_makes_the_place_metric(finished):
     assert any(line.startswith("metric:") for line in report.lines())
 
 
-def test_photos_share_a_camera_and_are_not_copied(finished, walk):
+def test_images_share_a_camera_and_are_not_copied(finished, walk):
     report, scene, _ = finished
     assert report.cameras == 1
     assert report.pictures == "hard links"
     assert scene.frames[0].image_path.samefile(walk[0] / scene.frames[0].name)
 
 
-def test_unplaced_photos_are_named_with_reasons(finished):
+def test_unplaced_images_are_named_with_reasons(finished):
     report, scene, _ = finished
     reasons = {item.name: item.reason for item in report.unplaced}
-    assert reasons == {STRANGER: ALONE, BLANK_PHOTO: BLANK} or reasons == {STRANGER: BLANK, BLANK_PHOTO: BLANK}
+    assert reasons == {NEGATIVE: ALONE, BLANK_IMAGE: BLANK} or reasons == {NEGATIVE: BLANK, BLANK_IMAGE: BLANK}
     text = "\n".join(report.lines())
-    assert STRANGER in text and "not placed: 2 photos" in text
+    assert NEGATIVE in text and "not placed: 2 images" in text
     assert any("2" in problem.message and problem.severity == "note" for problem in scene.problems)
     json.dumps(report.to_json(), allow_nan=False)
 
 
-def test_nothing_is_left_beside_the_place(finished):
+def test_nothing_is_left_beside_the_scene(finished):
     report, _, _ = finished
     assert [item.name for item in report.output.parent.iterdir()] == [report.output.name]
     assert sorted(item.name for item in report.output.iterdir()) == ["images", "sparse", "trigpoint.json"]
 
 
 def divided_model(count, near, bridging):
-    """A model of photos, the first ``near`` of which see the even points, the others the odd and ``bridging`` even ones."""
+    """A model of images, the first ``near`` of which see the even points, the others the odd and ``bridging`` even ones."""
     import pycolmap
 
     options = pycolmap.SyntheticDatasetOptions()
@@ -124,7 +124,7 @@ def divided_model(count, near, bridging):
 
 
 @pytest.mark.parametrize(("bridging", "apart"), [(0, True), (MIN_POINTS - 1, True), (MIN_POINTS, False)])
-def test_groups_that_share_too_few_points_are_not_one_place(bridging, apart):
+def test_groups_that_share_too_few_points_are_not_one_scene(bridging, apart):
     model, others = divided_model(9, 6, bridging)
     found = outside_the_largest_group(model)
     assert found == (dict.fromkeys(others, bridging) if apart else {})
@@ -146,55 +146,55 @@ def test_a_divided_model_of_the_global_mapper_calls_for_the_incremental_one(monk
     pairs = {(first, second): 100 for second in range(1, 10) for first in range(1, second)}
     monkeypatch.setattr(build, "run_mapper", run_fake)
     monkeypatch.setattr(build, "verified_pairs", lambda _: pairs)
-    photos = [SourcePhoto(f"{number}.jpg", tmp_path / f"{number}.jpg", 4, 3) for number in range(1, 10)]
-    job = build._Run(tmp_path, tmp_path / "place", tmp_path, ReconstructionOptions(), False, StopRequest())
-    placement = job._place(tmp_path / "database.db", photos)
+    images = [SourceImage(f"{number}.jpg", tmp_path / f"{number}.jpg", 4, 3) for number in range(1, 10)]
+    job = build._Run(tmp_path, tmp_path / "scene", tmp_path, ReconstructionOptions(), False, StopRequest())
+    placement = job._scene(tmp_path / "database.db", images)
     assert placement.mapper == "incremental" and len(placement.placed) == 9 and not placement.weak
     job = replace(job, options=ReconstructionOptions(mapper="global"))
-    placement = job._place(tmp_path / "database.db", photos)
+    placement = job._scene(tmp_path / "database.db", images)
     assert len(placement.placed) == 6 and set(placement.weak) == {7, 8, 9}
     reasons = account_for(
-        [p.name for p in photos], placement.placed, placement.weak, dict.fromkeys(range(1, 10), 500), pairs
+        [p.name for p in images], placement.placed, placement.weak, dict.fromkeys(range(1, 10), 500), pairs
     )
     assert [item.reason for item in reasons] == [UNSURE] * 3
-    assert "shares only 0 points with the finished place" in reasons[0].detail
+    assert "shares only 0 points with the finished scene" in reasons[0].detail
 
 
-def test_a_model_without_photos_has_no_groups():
+def test_a_model_without_images_has_no_groups():
     import pycolmap
 
     assert outside_the_largest_group(pycolmap.Reconstruction()) == {}
 
 
-def test_broken_photos(walk, tmp_path):
+def test_broken_images(walk, tmp_path):
     """They are named; the others are placed, here from pairs by order and looks and by the incremental mapper."""
-    folder = tmp_path / "photos"
+    folder = tmp_path / "images"
     shutil.copytree(walk[0], folder)
     whole = (folder / "walk 11.jpg").read_bytes()
     (folder / "walk 11.jpg").write_bytes(whole[: len(whole) // 2])
     (folder / "page.jpg").write_bytes(b"<html></html>")
     with pytest.raises(ImageError, match=r"TP-102.*page\.jpg.*--skip-invalid"):
-        reconstruct(folder, tmp_path / "place")
+        reconstruct(folder, tmp_path / "scene")
     options = ReconstructionOptions(skip_invalid=True, pairs="neighbours", mapper="incremental", threads=1)
-    report = reconstruct(folder, tmp_path / "place", options=options)
+    report = reconstruct(folder, tmp_path / "scene", options=options)
     messages = [problem.message for problem in report.left_out]
     assert [message.split(" is left out: ")[0] for message in messages] == ["page.jpg", "walk 11.jpg"]
     assert "TP-103" in messages[1]
     assert len(report.placed) >= 9 and "walk 11.jpg" not in report.placed and report.mapper == "incremental"
-    assert report.photos == 13 and "walk 11.jpg" not in {item.name for item in report.unplaced}
-    assert not (tmp_path / "place" / "images" / "walk 11.jpg").exists()
-    assert not report.metric and not open_scene(tmp_path / "place", skip_invalid=True).metric
+    assert report.images == 13 and "walk 11.jpg" not in {item.name for item in report.unplaced}
+    assert not (tmp_path / "scene" / "images" / "walk 11.jpg").exists()
+    assert not report.metric and not open_scene(tmp_path / "scene", skip_invalid=True).metric
     assert "not metric" in report.lines()[2]
 
 
 def test_an_interrupted_run_continues(walk, tmp_path, monkeypatch):
     """Stopped at every stage in turn; nothing appears at the output before the end, and finished stages are kept."""
-    folder = tmp_path / "photos"
+    folder = tmp_path / "images"
     folder.mkdir()
     for name in sorted(walk[1])[:5]:
         shutil.copy2(walk[0] / name, folder / name)
-    output, options = tmp_path / "place", ReconstructionOptions(threads=1, mapper="incremental")
-    for stage in ("extract_features", "match_pairs", "run_mapper", "write_place"):
+    output, options = tmp_path / "scene", ReconstructionOptions(threads=1, mapper="incremental")
+    for stage in ("extract_features", "match_pairs", "run_mapper", "write_scene"):
         with monkeypatch.context() as patch:
             patch.setattr(build, stage, partial(_raise, Interrupted()))
             with pytest.raises(Interrupted):
@@ -202,14 +202,14 @@ def test_an_interrupted_run_continues(walk, tmp_path, monkeypatch):
         assert not output.exists()
     report = reconstruct(folder, output, options=options)
     assert report.resumed and len(report.placed) == 5
-    assert not (tmp_path / "place.work").exists()
+    assert not (tmp_path / "scene.work").exists()
 
 
 def test_a_running_mapper_is_stopped(walk, tmp_path):
     stop = StopRequest()
     stop.requested = True
     began = time.monotonic()
-    create_database(tmp_path / "database.db", read_headers(walk[0], photo_paths(walk[0]))[0], "auto")
+    create_database(tmp_path / "database.db", read_headers(walk[0], image_paths(walk[0]))[0], "auto")
     with pytest.raises(Interrupted):
         run_mapper("incremental", tmp_path, 14, ReconstructionOptions(), stop)
     assert time.monotonic() - began < 20
@@ -221,18 +221,18 @@ def test_a_crash_of_the_mapper_is_an_error(tmp_path):
         run_mapper("incremental", tmp_path, 3, ReconstructionOptions(threads=1), StopRequest())
 
 
-def test_other_photos_start_anew(walk, tmp_path, monkeypatch):
-    folder = tmp_path / "photos"
+def test_other_images_start_anew(walk, tmp_path, monkeypatch):
+    folder = tmp_path / "images"
     shutil.copytree(walk[0], folder)
     with monkeypatch.context() as patch:
         patch.setattr(build, "create_database", partial(_raise, Interrupted()))
         with pytest.raises(Interrupted):
-            reconstruct(folder, tmp_path / "place")
-        (folder / BLANK_PHOTO).unlink()
-        (tmp_path / "place.work" / "database.db").write_text("of the photos before")
+            reconstruct(folder, tmp_path / "scene")
+        (folder / BLANK_IMAGE).unlink()
+        (tmp_path / "scene.work" / "database.db").write_text("of the images before")
         with pytest.raises(Interrupted):
-            reconstruct(folder, tmp_path / "place")
-    assert not (tmp_path / "place.work" / "database.db").exists()
+            reconstruct(folder, tmp_path / "scene")
+    assert not (tmp_path / "scene.work" / "database.db").exists()
 
 
 def _raise(error, *_):
@@ -240,33 +240,33 @@ def _raise(error, *_):
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
-def test_too_few_photos(walk, tmp_path, count):
+def test_too_few_images(walk, tmp_path, count):
     folder = tmp_path / "few"
     folder.mkdir()
     for name in sorted(walk[1])[:count]:
         shutil.copy2(walk[0] / name, folder / name)
     with pytest.raises(SceneError) as caught:
-        reconstruct(folder, tmp_path / "place")
+        reconstruct(folder, tmp_path / "scene")
     assert caught.value.code == ("TP-252" if count else "TP-251")
-    assert not (tmp_path / "place").exists()
+    assert not (tmp_path / "scene").exists()
 
 
-def test_photos_without_overlap(tmp_path):
-    folder = tmp_path / "strangers"
+def test_images_without_overlap(tmp_path):
+    folder = tmp_path / "negatives"
     folder.mkdir()
     for seed in range(3):
-        Image.fromarray(photo_pixels(320, 240, seed=seed)).save(folder / f"{seed}.png")
-    with pytest.raises(SceneError, match=r"TP-255.*none of the 3 photos"):
-        reconstruct(folder, tmp_path / "place")
-    assert not (tmp_path / "place").exists()
+        Image.fromarray(image_pixels(320, 240, seed=seed)).save(folder / f"{seed}.png")
+    with pytest.raises(SceneError, match=r"TP-255.*none of the 3 images"):
+        reconstruct(folder, tmp_path / "scene")
+    assert not (tmp_path / "scene").exists()
 
 
 def test_an_output_that_is_in_use_is_refused(walk, tmp_path):
-    (tmp_path / "place").mkdir()
-    (tmp_path / "place" / "notes.txt").write_text("mine")
+    (tmp_path / "scene").mkdir()
+    (tmp_path / "scene" / "notes.txt").write_text("mine")
     with pytest.raises(SceneError, match="TP-258"):
-        reconstruct(walk[0], tmp_path / "place")
-    assert (tmp_path / "place" / "notes.txt").read_text() == "mine"
+        reconstruct(walk[0], tmp_path / "scene")
+    assert (tmp_path / "scene" / "notes.txt").read_text() == "mine"
     with work_folder(tmp_path / "other", SceneError("TP-258", "")), pytest.raises(SceneError, match=r"TP-258.*another"):
         reconstruct(walk[0], tmp_path / "other")
 
@@ -291,9 +291,9 @@ def test_impossible_options(values):
 
 
 def test_frames_of_a_folder_are_refused(walk, tmp_path, capsys):
-    assert run(["reconstruct", str(walk[0]), "-o", str(tmp_path / "place"), "--frames", "9", "--quiet"]) == 2
+    assert run(["reconstruct", str(walk[0]), "-o", str(tmp_path / "scene"), "--frames", "9", "--quiet"]) == 2
     assert "TP-259" in capsys.readouterr().err
-    assert run(["reconstruct", str(tmp_path / "nothing"), "-o", str(tmp_path / "place"), "--quiet"]) == 2
+    assert run(["reconstruct", str(tmp_path / "nothing"), "-o", str(tmp_path / "scene"), "--quiet"]) == 2
     assert "TP-251" in capsys.readouterr().err
 
 
@@ -332,7 +332,7 @@ def test_scale_from_gps(noise_m):
     centres, gps = _gps_walk(noise_m)
     found = scale_from_gps(centres, gps, seed=0)
     assert found.similarity.scale == pytest.approx(5, rel=0.02 if noise_m == 0 else 0.1)
-    assert found.record["photos"] == len(gps) - 1
+    assert found.record["images"] == len(gps) - 1
     assert found.record["rms_m"] < 0.5 + 2 * noise_m
 
 
@@ -371,7 +371,7 @@ def test_reasons():
     assert largest_group(8, pairs) == 4
 
 
-def test_pairs_of_many_photos():
+def test_pairs_of_many_images():
     assert {(0, 1), (0, 10), (0, 16), (4, 20), (0, 512)} <= sequential_pairs(600)
     assert not {(0, 11), (1, 0), (599, 600)} & sequential_pairs(600)
     vectors = np.eye(4, dtype=np.float32)[[0, 1, 0, 1, 2]]
@@ -382,8 +382,8 @@ def test_pairs_of_many_photos():
 
 @pytest.mark.parametrize(("text", "code"), [("{", "TP-213"), ("{}", "TP-219"), ('{"metric": 1}', "TP-219")])
 def test_a_damaged_note_on_the_scale(finished, tmp_path, text, code):
-    place = tmp_path / "copy"
-    shutil.copytree(finished[0].output, place)
-    (place / "trigpoint.json").write_text(text)
+    scene = tmp_path / "copy"
+    shutil.copytree(finished[0].output, scene)
+    (scene / "trigpoint.json").write_text(text)
     with pytest.raises(SceneError, match=code):
-        open_scene(place)
+        open_scene(scene)

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
-from support.image_files import photo_pixels
+from support.image_files import image_pixels
 from support.image_walk import write_video
 
 from trigpoint.core.errors import SceneError
@@ -86,8 +86,8 @@ def test_damaged_videos(video, tmp_path, data):
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(video.read_bytes()[:3000] if data == "cut" else data)
     with pytest.raises(SceneError, match=r"TP-253.*broken\.mp4"):
-        reconstruct(broken, tmp_path / "place")
-    assert not (tmp_path / "place").exists()
+        reconstruct(broken, tmp_path / "scene")
+    assert not (tmp_path / "scene").exists()
 
 
 def test_sound_only(tmp_path):
@@ -105,13 +105,13 @@ def test_sound_only(tmp_path):
 def test_a_missing_package_is_named(video, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(SceneError, match=r'TP-254.*pip install "trigpoint\[video\]"'):
-        reconstruct(video, tmp_path / "place")
+        reconstruct(video, tmp_path / "scene")
 
 
 def test_a_video_of_one_spot_is_too_little(tmp_path):
-    write_video(tmp_path / "still.mp4", [photo_pixels(WIDTH, HEIGHT)] * 30, RATE)
-    with pytest.raises(SceneError, match=r"TP-252.*only 1 usable photo"):
-        reconstruct(tmp_path / "still.mp4", tmp_path / "place", options=ReconstructionOptions(frames=5))
+    write_video(tmp_path / "still.mp4", [image_pixels(WIDTH, HEIGHT)] * 30, RATE)
+    with pytest.raises(SceneError, match=r"TP-252.*only 1 usable image"):
+        reconstruct(tmp_path / "still.mp4", tmp_path / "scene", options=ReconstructionOptions(frames=5))
 
 
 def test_phones_held_upright():
@@ -124,6 +124,6 @@ def test_phones_held_upright():
 
 
 def test_sharpness_and_suffixes(tmp_path):
-    gray = photo_pixels(640, 520)[:, :, 0]
+    gray = image_pixels(640, 520)[:, :, 0]
     assert sharpness(gray) > 2 * sharpness(np.asarray(Image.fromarray(gray).filter(ImageFilter.GaussianBlur(6))))
     assert is_video(tmp_path / "A.MOV") and not is_video(tmp_path) and not is_video(tmp_path / "a.jpg")

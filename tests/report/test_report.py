@@ -74,7 +74,7 @@ def report(tmp_path_factory):
     frames, evaluation = make_evaluation(folder=folder)
     for frame in frames[:-1]:
         Image.new("RGB", (64, 48), "orange").save(frame.image_path)
-    (folder / "004.jpg").write_bytes(b"not a photo")
+    (folder / "004.jpg").write_bytes(b"not an image")
     scene = Scene(folder, "ace", tuple(make_frames(20, folder, "train") + frames), True)
     page = write_report(
         folder / "out",
@@ -115,7 +115,7 @@ def test_page_tells_the_numbers(report):
         "66.7 %",
         "9 of 12 ok",
         "1 of 9",
-        "12 photos",
+        "12 images",
         "feed5eed",
         "5 cm, 5°",
         "estimated positions lie outside",
@@ -125,11 +125,11 @@ def test_page_tells_the_numbers(report):
     assert evaluation.wrong_ok() == 1
 
 
-def test_page_shows_photos_or_why_not(report):
+def test_page_shows_images_or_why_not(report):
     page, _ = report
     parsed = Page(page.read_text())
-    photos = [attrs for tag, attrs in parsed.tags if tag == "img" and attrs["src"].startswith("data:image/jpeg")]
-    picture = Image.open(BytesIO(base64.b64decode(photos[0]["src"].split(",")[1])))
+    images = [attrs for tag, attrs in parsed.tags if tag == "img" and attrs["src"].startswith("data:image/jpeg")]
+    picture = Image.open(BytesIO(base64.b64decode(images[0]["src"].split(",")[1])))
     assert picture.size == (64, 48)
     assert picture.getpixel((5, 5)) == pytest.approx((255, 165, 0), abs=8)
     assert "this is not an image file" in parsed.text
@@ -177,7 +177,7 @@ def test_little_to_show(tmp_path, answers, count, points):
     text = write(tmp_path, evaluation, points=points).read_text()
     Page(text)
     assert "nan" not in re.findall(r"[a-z]+", re.sub(r"base64,[^\"]*", "", text).lower())
-    assert text.count('class="place"') == (2 if points is not None and len(points[0]) else 1)
+    assert text.count('class="scene"') == (2 if points is not None and len(points[0]) else 1)
 
 
 def test_points_may_be_wild_and_of_single_precision(tmp_path):
@@ -187,10 +187,10 @@ def test_points_may_be_wild_and_of_single_precision(tmp_path):
     Page(write(tmp_path, evaluation, points=(xyz.astype(np.float32), rgb)).read_text())
 
 
-def test_many_photos(tmp_path):
+def test_many_images(tmp_path):
     _, evaluation = make_evaluation(3100)
     page = write(tmp_path, evaluation)
-    assert "100 more photos are in report.json" in page.read_text()
+    assert "100 more images are in report.json" in page.read_text()
     assert page.stat().st_size < 5e6
 
 
@@ -214,8 +214,8 @@ def test_unwritable_folder(tmp_path):
         write(tmp_path / "file", make_evaluation()[1])
 
 
-def photos_of(page):
-    """JPEG pictures of the gallery by photo name."""
+def images_of(page):
+    """JPEG pictures of the gallery by image name."""
     found = [attrs for tag, attrs in Page(page.read_text()).tags if tag == "img"]
     jpegs = [attrs for attrs in found if attrs["src"].startswith("data:image/jpeg")]
     return {attrs["alt"]: Image.open(BytesIO(base64.b64decode(attrs["src"].split(",")[1]))) for attrs in jpegs}
@@ -223,7 +223,7 @@ def photos_of(page):
 
 def test_inliers_are_drawn_where_they_are(report):
     page, _ = report
-    with_keypoints, without = (photos_of(page)[name] for name in ("test/002.jpg", "test/001.jpg"))
+    with_keypoints, without = (images_of(page)[name] for name in ("test/002.jpg", "test/001.jpg"))
     differing = np.abs(np.array(with_keypoints, int) - np.array(without, int)).max(axis=2) > 25
     rows, columns = np.nonzero(differing)
     assert {16, 48} <= set(columns.tolist()) and 24 in rows

@@ -6,8 +6,8 @@ from support.fake_localizer import CAMERA, Answer, FakeLocalizer, level_pose, ma
 
 from trigpoint.core.pose import Pose
 from trigpoint.evaluation.evaluate import evaluate
-from trigpoint.report.pictures import Place, outside
-from trigpoint.report.views import draw_points, oblique_view, photo_view, top_view, up_direction
+from trigpoint.report.pictures import Scene, outside
+from trigpoint.report.views import draw_points, image_view, oblique_view, top_view, up_direction
 
 
 def make_evaluation():
@@ -19,7 +19,7 @@ def make_evaluation():
 def test_up_is_where_the_cameras_say():
     poses = [level_pose((1, 2, 3), heading) for heading in (0, 50, 190)]
     assert up_direction(poses) == pytest.approx([0, 0, 1])
-    # Photos turned in all four ways, on a level walk.
+    # Images turned in all four ways, on a level walk.
     turned = [
         Pose(np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ pose.rotation, np.zeros(3))
         for pose, (c, s) in zip([level_pose((0, 0, 0))] * 4, ((1, 0), (0, 1), (-1, 0), (0, -1)), strict=True)
@@ -54,10 +54,10 @@ def test_oblique_view_holds_everything_and_looks_down(shift):
     assert np.linalg.det(view.view_from_world.rotation) == pytest.approx(1)
 
 
-def test_photo_view_is_the_camera():
+def test_image_view_is_the_camera():
     pose = level_pose((1, 2, 1.5), 30)
     points = pose.inverse().apply(np.array([[0.1, -0.2, 2], [0.5, 0.3, 4], [0, 0, -1]]))
-    px, _ = photo_view(pose, CAMERA, 128).project(points)
+    px, _ = image_view(pose, CAMERA, 128).project(points)
     assert px[:2] == pytest.approx(CAMERA.resized(128, 96).project(pose.apply(points[:2])))
     assert np.isnan(px[2]).all()
 
@@ -66,7 +66,7 @@ def test_near_points_hide_far_ones():
     pose = Pose.identity()
     points = np.array([[0, 0, 5.0], [0, 0, 2.0], [0, 0, 8.0], [0.4, 0, 4.0]])
     rgb = np.array([(255, 0, 0), (0, 255, 0), (0, 0, 255), (9, 9, 9)], np.uint8)
-    image = draw_points(photo_view(pose, CAMERA, 64), points, rgb, radius_px=1)
+    image = draw_points(image_view(pose, CAMERA, 64), points, rgb, radius_px=1)
     assert image[24, 32].tolist()[:3] == [0, 255, 0]
     assert image[24, 38, 3] == 255
     assert image[0, 0].tolist() == [0, 0, 0, 0]
@@ -78,10 +78,10 @@ def test_ceiling_is_left_out_and_the_sky_is_not():
     xyz, rgb = room()
     random = np.random.default_rng(1)
     ceiling = np.column_stack([random.uniform(-4, 4, (4000, 2)), np.full(4000, 3.0)])
-    below = Place.of(evaluation, [], (np.concatenate([xyz, ceiling]), np.concatenate([rgb, rgb])))
+    below = Scene.of(evaluation, [], (np.concatenate([xyz, ceiling]), np.concatenate([rgb, rgb])))
     assert below.hidden
     assert below.points[:, 2].max() < 2
-    outdoors = Place.of(evaluation, [], (xyz, rgb))
+    outdoors = Scene.of(evaluation, [], (xyz, rgb))
     assert not outdoors.hidden
     assert outdoors.points[:, 2].max() > 2.9
     assert len(outdoors.points) == len(xyz)
@@ -89,4 +89,4 @@ def test_ceiling_is_left_out_and_the_sky_is_not():
 
 def test_far_estimates_are_counted():
     evaluation = make_evaluation()
-    assert outside(Place.of(evaluation, [], room())) == 1
+    assert outside(Scene.of(evaluation, [], room())) == 1

@@ -33,7 +33,7 @@ def test_search_is_exact(count, dim, k, seed):
     assert torch.allclose(cosine[found], similarity, atol=1e-6)
 
 
-def test_equal_photos_come_in_their_order():
+def test_equal_images_come_in_their_order():
     gallery = vectors(1, 48).repeat(301, 1)
     found, _ = RetrievalIndex(gallery).search(gallery[:7] * 3, 301)
     assert torch.equal(found, torch.arange(301).repeat(7, 1))

@@ -1,18 +1,18 @@
-"""Matching and re-ranking by homography, with made-up and with real photos."""
+"""Matching and re-ranking by homography, with made-up and with real images."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
-from support.retrieval_images import SIZE, photo
+from support.retrieval_images import SIZE, image
 from support.scene_files import data_folder
 from torch.nn import functional
 
 from trigpoint.core.errors import MappingError
 from trigpoint.features.encoders import load_encoder
 from trigpoint.features.weights import WEIGHTS
-from trigpoint.retrieval.image_features import ViewPolicy, photo_features
+from trigpoint.retrieval.image_features import ViewPolicy, image_features
 from trigpoint.retrieval.matching import MutualNearest, mutual_nearest
 from trigpoint.retrieval.rerank import candidate_inliers, homography_inliers, load_matcher, rerank
 
@@ -36,7 +36,7 @@ def test_mutual_nearest_against_brute_force():
 @pytest.mark.parametrize(("first", "second"), [(0, 5), (5, 0), (0, 0)])
 def test_no_keypoints_no_matches(first, second):
     assert mutual_nearest(unit(first), unit(second)).shape == (0, 2)
-    assert candidate_inliers(photo(unit(first)), [photo(unit(second))], MutualNearest()).tolist() == [0]
+    assert candidate_inliers(image(unit(first)), [image(unit(second))], MutualNearest()).tolist() == [0]
 
 
 def moved(points, scale=1.0):
@@ -63,15 +63,15 @@ def candidates(scale=1.0):
     words, points = unit(100), generator.uniform((0, 0), SIZE, (100, 2)) * scale
     found = []
     for shared in (0, 30, 90):
-        places = moved(points, scale)
-        places[shared:] = generator.uniform((0, 0), SIZE, (100 - shared, 2)) * scale
-        found.append(photo(words, places, 1 / scale))
-    return photo(words, points, 1 / scale), found
+        scenes = moved(points, scale)
+        scenes[shared:] = generator.uniform((0, 0), SIZE, (100 - shared, 2)) * scale
+        found.append(image(words, scenes, 1 / scale))
+    return image(words, points, 1 / scale), found
 
 
 @pytest.mark.parametrize("scale", [1.0, 4.0])
 def test_the_right_candidate_comes_first(scale):
-    """Whatever the size of the photo: the threshold is in px of the view."""
+    """Whatever the size of the image: the threshold is in px of the view."""
     query, found = candidates(scale)
     assert rerank(query, found, MutualNearest()).tolist() == [2, 1, 0]
     counts = candidate_inliers(query, found, MutualNearest())
@@ -94,14 +94,14 @@ def test_lighterglue_weights_fit_the_network_exactly():
     network = load_matcher("lighterglue", CPU).network
     assert not network.training and not any(value.requires_grad for value in network.parameters())
     assert sum(value.numel() for value in network.parameters()) * 4 < WEIGHTS["xfeat-lighterglue"].size_bytes
-    assert load_matcher("lighterglue", CPU).match(photo(unit(0, 64)), photo(unit(9, 64))).shape == (0, 2)
+    assert load_matcher("lighterglue", CPU).match(image(unit(0, 64)), image(unit(9, 64))).shape == (0, 2)
 
 
 def test_lighterglue_matches_better_than_nearest_neighbours():
-    """Two photos of a facade from different sides: far more matches agree with one homography."""
+    """Two images of a facade from different sides: far more matches agree with one homography."""
     folder = data_folder("sacre_coeur_unposed")
     paths = sorted(path for path in folder.rglob("*.jpg"))[:2]
-    first, second = photo_features(paths, load_encoder("xfeat", CPU), ViewPolicy(max_keypoints=512))
+    first, second = image_features(paths, load_encoder("xfeat", CPU), ViewPolicy(max_keypoints=512))
     counts = {
         name: int(candidate_inliers(first, [second], load_matcher(name, CPU))[0]) for name in ("nearest", "lighterglue")
     }

@@ -1,4 +1,4 @@
-"""A place of posed photos and a localizer with scripted answers, for tests of what comes after localization."""
+"""A scene of posed images and a localizer with scripted answers, for tests of what comes after localization."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Answers about photos, for tests of the files that hold them."""
+"""Answers about images, for tests of the files that hold them."""
 
 import dataclasses
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 
-def photo_pixels(width=160, height=120, seed=1):
+def image_pixels(width=160, height=120, seed=1):
     """(h, w, 3) uint8: smooth colours without any symmetry, so that turns and shifts show."""
     generator = np.random.default_rng(seed)
     noise = generator.integers(0, 256, (height, width, 3), dtype=np.uint8)

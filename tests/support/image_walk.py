@@ -1,4 +1,4 @@
-"""Photos of a synthetic room without poses, and what their poses are."""
+"""Images of a synthetic room without poses, and what their poses are."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from pathlib import Path
 import numpy as np
 
 from trigpoint.core.progress import set_quiet
-from trigpoint.synthetic.scene import SyntheticConfig, encode_photo, synthetic_camera
+from trigpoint.synthetic.scene import SyntheticConfig, encode_image, synthetic_camera
 from trigpoint.synthetic.views import mapping_views
-from trigpoint.synthetic.world import build_place
+from trigpoint.synthetic.world import build_world
 
 
 def write_walk(folder: Path, count: int = 12, of: int = 90, seed: int = 3) -> dict[str, np.ndarray]:
-    """Write ``count`` successive photos out of a walk of ``of``; the camera centre of each, m, by name."""
+    """Write ``count`` successive images out of a walk of ``of``; the camera centre of each, m, by name."""
     set_quiet(True)
-    place, camera = build_place("room", seed), synthetic_camera(SyntheticConfig(width=320, height=240))
+    scene, camera = build_world("room", seed), synthetic_camera(SyntheticConfig(width=320, height=240))
     folder.mkdir(parents=True, exist_ok=True)
     centres = {}
-    for index, view in enumerate(mapping_views(place, of)[:count]):
+    for index, view in enumerate(mapping_views(scene, of)[:count]):
         name = f"walk {index:02d}.jpg"
-        rendering = place.render(view.pose, camera, "day", name)
-        (folder / name).write_bytes(encode_photo(rendering.rgb, "jpg"))
+        rendering = scene.render(view.pose, camera, "day", name)
+        (folder / name).write_bytes(encode_image(rendering.rgb, "jpg"))
         centres[name] = view.pose.centre()
     return centres
 

@@ -1,6 +1,6 @@
 """Runs the command line in a process that kills itself, or dawdles, at a chosen moment of a build.
 
-    python killed_build.py MOMENT map PLACE -o MAP ...
+    python killed_build.py MOMENT map SCENE -o MAP ...
 
 The kill is SIGKILL: nothing is flushed, closed or tidied up. The moments are in ``MOMENTS``. With ``slow`` the process works
 as usual, only with pauses, so that a test can send signals to it.
@@ -22,7 +22,7 @@ LANDMARKS = "while the landmarks are written"
 ROUNDS = ("in the second of three rounds", "between two rounds")
 # At which call of what the process dies; of Path.replace and Path.mkdir only calls for this name count.
 MOMENTS = {
-    "between two views of a photo": (buffer._SampleFiles, "append", 8, ""),
+    "between two views of an image": (buffer._SampleFiles, "append", 8, ""),
     "in the middle of the training": (training, "_train_step", 41, ""),
     "while a checkpoint is written": (Path, "replace", 3, "training.safetensors"),
     "before the map gets its name": (Path, "replace", 1, "kitchen.trig"),

@@ -1,4 +1,4 @@
-"""Writes tiny scenes of every format: the same eight poses, with small photos."""
+"""Writes tiny scenes of every format: the same eight poses, with small images."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def poses(count: int = COUNT) -> list[Pose]:
     return result
 
 
-def write_photo(path: Path, size: tuple[int, int] = SIZE, orientation: int = 1) -> None:
+def write_image(path: Path, size: tuple[int, int] = SIZE, orientation: int = 1) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -59,20 +59,20 @@ def write_matrix(path: Path, matrix: object) -> None:
 
 
 def write_ace(root: Path) -> None:
-    """Six photos for training, two for testing; the first calibration is a matrix."""
+    """Six images for training, two for testing; the first calibration is a matrix."""
     for index, pose in enumerate(poses()):
         split, stem = root / ("train" if index < 6 else "test"), f"frame-{index:06d}"
-        write_photo(split / "rgb" / f"{stem}.color.jpg")
+        write_image(split / "rgb" / f"{stem}.color.jpg")
         write_matrix(split / "poses" / f"{stem}.pose.txt", pose.inverse().matrix())
         matrix = [[FOCAL, 0, 32], [0, FOCAL, 24], [0, 0, 1]]
         write_matrix(split / "calibration" / f"{stem}.calibration.txt", matrix if index == 0 else FOCAL)
 
 
 def write_sevenscenes(root: Path) -> None:
-    """Two sequences of four photos."""
+    """Two sequences of four images."""
     for index, pose in enumerate(poses()):
         stem = root / f"seq-{1 + index // 4:02d}" / f"frame-{index % 4:06d}"
-        write_photo(Path(f"{stem}.color.png"), SEVEN_SCENES_SIZE)
+        write_image(Path(f"{stem}.color.png"), SEVEN_SCENES_SIZE)
         Path(f"{stem}.depth.png").write_bytes(b"never read")
         write_matrix(Path(f"{stem}.pose.txt"), pose.inverse().matrix())
     (root / "TrainSplit.txt").write_text("sequence1\r\n")
@@ -80,19 +80,19 @@ def write_sevenscenes(root: Path) -> None:
 
 
 def write_tum(root: Path) -> None:
-    """Photo times lie 4 ms before those of the poses; poses are not in the order of the photos."""
-    photos, rows = ["# color images"], []
+    """DecodedImage times lie 4 ms before those of the poses; poses are not in the order of the images."""
+    images, rows = ["# color images"], []
     for index, pose in enumerate(poses()):
         name = f"rgb/{100 + index}.000000.png"
-        write_photo(root / name)
-        photos.append(f"{100 + index}.000000 {name}")
+        write_image(root / name)
+        images.append(f"{100 + index}.000000 {name}")
         world_from_cam = pose.inverse()
         w, x, y, z = world_from_cam.quaternion_wxyz()
         values = (*world_from_cam.translation, x, y, z, w)
         rows.append(f"{100 + index}.0040 " + " ".join(f"{value:.17g}" for value in values))
         # A wrong pose that is further away in time, and would be taken if the two lists were paired by order.
         rows.append(f"{100 + index}.0150 9 9 9 0 0 0 1")
-    (root / "rgb.txt").write_text("\n".join(photos))
+    (root / "rgb.txt").write_text("\n".join(images))
     (root / "groundtruth.txt").write_text("# timestamp tx ty tz qx qy qz qw\n" + "\n".join(reversed(rows)))
     camera = {"model": "PINHOLE", "width": SIZE[0], "height": SIZE[1], "params": [FOCAL, FOCAL, 32, 24]}
     (root / "camera.json").write_text(json.dumps(camera))
@@ -108,7 +108,7 @@ def nerfstudio_document() -> dict:
 
 def write_nerfstudio(root: Path) -> None:
     for index in range(COUNT):
-        write_photo(root / "images" / f"{index:03d}.jpg")
+        write_image(root / "images" / f"{index:03d}.jpg")
     (root / "transforms.json").write_text(json.dumps(nerfstudio_document()))
 
 
@@ -130,7 +130,7 @@ def write_colmap_38(root: Path, *, model: str = "sparse/0", count: int = COUNT) 
     for name, data in colmap_38_files(count).items():
         (root / model / name).write_bytes(data)
     for index in range(count):
-        write_photo(root / "images" / f"{index:03d}.jpg")
+        write_image(root / "images" / f"{index:03d}.jpg")
 
 
 def write_colmap(root: Path, *, text: bool = False) -> None:
@@ -150,7 +150,7 @@ def write_colmap_text(root: Path) -> None:
 
 
 def write_twelvescenes(root: Path) -> None:
-    """The first two photos for testing. The mean of both focal lengths is FOCAL."""
+    """The first two images for testing. The mean of both focal lengths is FOCAL."""
     root.mkdir(parents=True, exist_ok=True)
     (root / "info.txt").write_text(
         f"m_versionNumber = 4\nm_sensorName = StructureSensor\nm_colorWidth = {SIZE[0]}\nm_colorHeight = {SIZE[1]}\n"
@@ -159,7 +159,7 @@ def write_twelvescenes(root: Path) -> None:
     )
     (root / "split.txt").write_text("sequence0 [frames=2]  [start=0 ; end=1]\nsequence1 [frames=6]  [start=2 ; end=7]\n")
     for index, pose in enumerate(poses()):
-        write_photo(root / "data" / f"frame-{index:06d}.color.jpg")
+        write_image(root / "data" / f"frame-{index:06d}.color.jpg")
         (root / "data" / f"frame-{index:06d}.depth.png").write_bytes(b"never read")
         write_matrix(root / "data" / f"frame-{index:06d}.pose.txt", pose.inverse().matrix())
 
@@ -177,11 +177,11 @@ def write_nvm(path: Path, names: list[str], radial: float = 0.0) -> None:
 
 
 def write_cambridge(root: Path) -> None:
-    """Six photos for training, two for testing. The model calls them .jpg, as that of the data set does."""
+    """Six images for training, two for testing. The model calls them .jpg, as that of the data set does."""
     names = [f"seq{1 + index // 6}/frame{index:05d}" for index in range(COUNT)]
     rows = []
     for name, pose in zip(names, poses(), strict=True):
-        write_photo(root / f"{name}.png")
+        write_image(root / f"{name}.png")
         numbers = (*pose.centre(), *pose.quaternion_wxyz())
         rows.append(f"{name}.png " + " ".join(f"{number:.12f}" for number in numbers))
     header = ["Visual Landmark Dataset V1", "ImageFile, Camera Position [X Y Z W P Q R]", ""]
@@ -191,10 +191,10 @@ def write_cambridge(root: Path) -> None:
 
 
 def write_aachen(root: Path) -> None:
-    """Eight mapping photos; no queries."""
+    """Eight mapping images; no queries."""
     names = [f"db/{index}.jpg" for index in range(COUNT)]
     for name in names:
-        write_photo(root / "images_upright" / name)
+        write_image(root / "images_upright" / name)
     write_nvm(root / "3D-models" / "aachen_cvpr2018_db.nvm", names)
 
 
@@ -203,7 +203,7 @@ def write_kapture(root: Path) -> None:
     sensor_from_rig = poses(2)[1]
     records, trajectories = ["# kapture format: 1.1"], ["# kapture format: 1.1"]
     for index, pose in enumerate(poses()):
-        write_photo(root / "sensors" / "records_data" / "cam" / f"{index:03d}.jpg")
+        write_image(root / "sensors" / "records_data" / "cam" / f"{index:03d}.jpg")
         records.append(f"{index:04d}, cam0, cam/{index:03d}.jpg")
         rig = sensor_from_rig.inverse() @ pose
         numbers = (*rig.quaternion_wxyz(), *rig.translation)
@@ -219,16 +219,16 @@ def write_kapture(root: Path) -> None:
     )
 
 
-def write_joint_place(root: Path) -> None:
-    """One place below the folder, left where it is."""
+def write_joint_scene(root: Path) -> None:
+    """One scene below the folder, left where it is."""
     write_nerfstudio(root / "room")
-    place = {"path": "room", "offset": [0, 0, 0], "scale": 1}
-    document = {"format": "trigpoint-joint", "version": 1, "places": [place]}
+    scene = {"path": "room", "offset": [0, 0, 0], "scale": 1}
+    document = {"format": "trigpoint-joint", "version": 1, "scenes": [scene]}
     (root / "house.joint.json").write_text(json.dumps(document))
 
 
 WRITERS: dict[str, Callable[[Path], None]] = {
-    "joint": write_joint_place,
+    "joint": write_joint_scene,
     "ace": write_ace,
     "sevenscenes": write_sevenscenes,
     "twelvescenes": write_twelvescenes,

@@ -1,4 +1,4 @@
-"""Synthetic places, built once, and an independent way to find depth."""
+"""Synthetic scenes, built once, and an independent way to find depth."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import numpy as np
 
 from trigpoint.core.camera import Camera
 from trigpoint.core.pose import Pose
-from trigpoint.synthetic.scene import SyntheticConfig, SyntheticPlace, build_place, synthetic_camera
+from trigpoint.synthetic.scene import SyntheticConfig, SyntheticWorld, build_world, synthetic_camera
 
 PINHOLE = synthetic_camera(SyntheticConfig(width=320, height=240))
 DISTORTED = synthetic_camera(SyntheticConfig(width=320, height=240, camera_model="OPENCV"))
-_BUILT: dict[str, SyntheticPlace] = {}
+_BUILT: dict[str, SyntheticWorld] = {}
 
 
-def place_of(kind: str) -> SyntheticPlace:
+def scene_of(kind: str) -> SyntheticWorld:
     if kind not in _BUILT:
-        _BUILT[kind] = build_place(kind, 3)
+        _BUILT[kind] = build_world(kind, 3)
     return _BUILT[kind]
 
 
@@ -26,11 +26,11 @@ def back_project(pixels_px: np.ndarray, depth_m: np.ndarray, camera: Camera) -> 
     return np.column_stack([(flat[:, 0] - cx) / fx, (flat[:, 1] - cy) / fy, np.ones(len(flat))]) * depth_m[:, None]
 
 
-def nearest_depth(place: SyntheticPlace, pose: Pose, rays_in_cam: np.ndarray) -> np.ndarray:
+def nearest_depth(scene: SyntheticWorld, pose: Pose, rays_in_cam: np.ndarray) -> np.ndarray:
     """Depth of the first front side that each ray (x, y, 1) meets: one plane after another, in double precision."""
     best = np.full(len(rays_in_cam), np.inf)
     rays, centre = rays_in_cam @ pose.rotation, pose.centre()
-    for quad in place.quads:
+    for quad in scene.quads:
         normal = quad.normal()
         if (centre - quad.origin) @ normal <= 0:
             continue

@@ -1,4 +1,4 @@
-"""A small synthetic place on disk, and settings that map it in seconds."""
+"""A small synthetic scene on disk, and settings that map it in seconds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trigpoint.synthetic.scene import SyntheticConfig, write_synthetic_scene
 WORKING = (
     "features.short_side_px=240",
     "head.width=128",
-    "buffer.views_per_photo=2",
+    "buffer.views_per_image=2",
     "buffer.keypoints_per_view=500",
     "optimizer.steps=400",
     "optimizer.batch=1024",
@@ -20,7 +20,7 @@ WORKING = (
 CHEAP = (
     "features.short_side_px=120",
     "head.width=64",
-    "buffer.views_per_photo=2",
+    "buffer.views_per_image=2",
     "buffer.keypoints_per_view=200",
     "optimizer.steps=60",
     "optimizer.batch=256",
@@ -28,13 +28,13 @@ CHEAP = (
 
 
 def write_room(folder: Path, *, train: int = 24, test: int = 6) -> Path:
-    """A room in photos of 320x240 px, in nerfstudio format with a train and a test split."""
+    """A room in images of 320x240 px, in nerfstudio format with a train and a test split."""
     write_synthetic_scene(folder, SyntheticConfig(width=320, height=240, n_train=train, n_test=test))
     return folder
 
 
 def write_part(room: Path, folder: Path, count: int) -> Path:
-    """A place of its own with the first ``count`` photos of a room, all without a split."""
+    """A scene of its own with the first ``count`` images of a room, all without a split."""
     document = json.loads((room / "transforms.json").read_text())
     frames = sorted(document["frames"], key=lambda frame: frame["file_path"])
     document["frames"] = [frame for frame in frames if "/walk/" in frame["file_path"]][:count]

@@ -1,4 +1,4 @@
-"""A room with mapping cameras and localized photos for the viewer, and a finder without a map."""
+"""A room with mapping cameras and localized images for the viewer, and a finder without a map."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ANSWERS = {
     "test/003.jpg": Answer(0.9, 20.0, "rejected", 0.1),
     "test/004.jpg": Answer(1e9, 170.0, "rejected", 0.0),
 }
-SMALL_PHOTO = np.full((24, 32, 3), 90, np.uint8)
+SMALL_IMAGE = np.full((24, 32, 3), 90, np.uint8)
 
 
 def make_queries(units="m", known=True):
@@ -38,7 +38,7 @@ def make_queries(units="m", known=True):
 
 
 def scene_content(units="m", known=True, scale=1.0, offset=(0.0, 0.0, 0.0), missing=()):
-    """A room of 8 x 8 with 12 mapping cameras and 6 queries; places of other sizes for the mapping side alone."""
+    """A room of 8 x 8 with 12 mapping cameras and 6 queries; scenes of other sizes for the mapping side alone."""
     xyz, rgb = room_points()
     frames = [moved_frame(frame, scale, offset) for frame in make_frames(12, split="train")]
     queries = list(make_queries(units, known)) if scale == 1 and not np.any(offset) else []
@@ -68,4 +68,4 @@ class FakeFinder:
         if query.name == "test/005.jpg":
             raise ImageError("TP-101", "there is no such image file", where=query.image_path, fix="Check the path.")
         points = room_points(200)[0]
-        return Agreement(SMALL_PHOTO, np.linspace(0, 24, 400).reshape(200, 2), np.arange(200) % 2 == 0, points)
+        return Agreement(SMALL_IMAGE, np.linspace(0, 24, 400).reshape(200, 2), np.arange(200) % 2 == 0, points)

@@ -1,4 +1,4 @@
-"""Photos of synthetic places: exact depth, pictures that repeat, no holes, day and night."""
+"""Images of synthetic scenes: exact depth, pictures that repeat, no holes, day and night."""
 
 from __future__ import annotations
 
@@ -7,47 +7,47 @@ import time
 import cv2
 import numpy as np
 import pytest
-from support.synthetic_scenes import DISTORTED, PINHOLE, back_project, nearest_depth, place_of
+from support.synthetic_scenes import DISTORTED, PINHOLE, back_project, nearest_depth, scene_of
 
 from trigpoint.core.camera import Camera
 from trigpoint.core.pose import Pose
-from trigpoint.synthetic.world import PLACES
+from trigpoint.synthetic.world import SCENES
 
 
 @pytest.mark.parametrize("camera", [PINHOLE, DISTORTED], ids=["pinhole", "distorted"])
-@pytest.mark.parametrize("kind", list(PLACES))
+@pytest.mark.parametrize("kind", list(SCENES))
 def test_depth_is_that_of_the_nearest_plane(kind: str, camera: Camera) -> None:
-    place = place_of(kind)
+    scene = scene_of(kind)
     rng = np.random.default_rng(0)
     for time_of_walk in (0.1, 0.8):
-        pose = place.walks[-1].pose(time_of_walk)
+        pose = scene.walks[-1].pose(time_of_walk)
         rows, columns = rng.integers(0, camera.height, 250), rng.integers(0, camera.width, 250)
-        depth_m = place.depth_m(pose, camera)[rows, columns]
+        depth_m = scene.depth_m(pose, camera)[rows, columns]
         rays = back_project(np.column_stack([columns + 0.5, rows + 0.5]), np.ones(250), camera)
-        expected = nearest_depth(place, pose, rays)
+        expected = nearest_depth(scene, pose, rays)
         same = np.isclose(depth_m, expected, rtol=2e-5) | (np.isinf(depth_m) & np.isinf(expected))
         # A ray within a hair of an edge may fall on either side of it.
         assert same.sum() >= 249
 
 
 def test_surfaces_that_pass_behind_the_camera_are_cut_correctly() -> None:
-    place, camera = place_of("room"), PINHOLE
-    low, high = place.bounds[0]
+    scene, camera = scene_of("room"), PINHOLE
+    low, high = scene.bounds[0]
     centre = np.array([low[0] + 0.05, high[1] - 0.05, 1.5])
     pose = Pose(np.array([[0.0, -1.0, 0.0], [0.0, 0.0, -1.0], [1.0, 0.0, 0.0]]), np.zeros(3))
     pose = Pose(pose.rotation, -pose.rotation @ centre)
-    depth_m = place.depth_m(pose, camera)
+    depth_m = scene.depth_m(pose, camera)
     rows, columns = np.mgrid[0:240:20, 0:320:20].reshape(2, -1)
     rays = back_project(np.column_stack([columns + 0.5, rows + 0.5]), np.ones(len(rows)), camera)
-    assert np.allclose(depth_m[rows, columns], nearest_depth(place, pose, rays), rtol=1e-4)
+    assert np.allclose(depth_m[rows, columns], nearest_depth(scene, pose, rays), rtol=1e-4)
 
 
 @pytest.mark.parametrize("camera", [PINHOLE, DISTORTED], ids=["pinhole", "distorted"])
-@pytest.mark.parametrize("kind", list(PLACES))
-def test_what_two_photos_see_has_the_same_colours(kind: str, camera: Camera) -> None:
-    place = place_of(kind)
-    here, there = place.walks[0].pose(0.30), place.walks[0].pose(0.312)
-    a, b = place.render(here, camera, frame_key="a"), place.render(there, camera, frame_key="b")
+@pytest.mark.parametrize("kind", list(SCENES))
+def test_what_two_images_see_has_the_same_colours(kind: str, camera: Camera) -> None:
+    scene = scene_of(kind)
+    here, there = scene.walks[0].pose(0.30), scene.walks[0].pose(0.312)
+    a, b = scene.render(here, camera, frame_key="a"), scene.render(there, camera, frame_key="b")
     rows, columns = np.mgrid[2 : camera.height : 3, 2 : camera.width : 3].reshape(2, -1)
     keep = np.isfinite(a.depth_m[rows, columns])
     rows, columns = rows[keep], columns[keep]
@@ -61,7 +61,7 @@ def test_what_two_photos_see_has_the_same_colours(kind: str, camera: Camera) -> 
     assert visible.sum() > 0.6 * len(rows)
     colours = cv2.remap(b.rgb, x[:, None], y[:, None], cv2.INTER_LINEAR)[:, 0].astype(float)
     here_colours = a.rgb[rows[inside], columns[inside]][visible].astype(float)
-    # Exposure and white balance differ from photo to photo.
+    # Exposure and white balance differ from image to image.
     there_colours = colours[visible] * np.median(here_colours, axis=0) / np.median(colours[visible], axis=0)
     difference = np.abs(there_colours - here_colours).mean(axis=1)
     assert np.median(difference) < 7
@@ -72,9 +72,9 @@ def test_what_two_photos_see_has_the_same_colours(kind: str, camera: Camera) -> 
     ("kind", "lighting"), [("room", "day"), ("street", "day"), ("look-alikes", "day"), ("room", "night")]
 )
 def test_local_features_match_where_the_geometry_says(kind: str, lighting: str) -> None:
-    place, camera = place_of(kind), Camera.pinhole(400, 300, 328)
-    here, there = place.walks[0].pose(0.60), place.walks[0].pose(0.615)
-    first, second = place.render(here, camera, "day", 0), place.render(there, camera, lighting, 1)
+    scene, camera = scene_of(kind), Camera.pinhole(400, 300, 328)
+    here, there = scene.walks[0].pose(0.60), scene.walks[0].pose(0.615)
+    first, second = scene.render(here, camera, "day", 0), scene.render(there, camera, lighting, 1)
     sift = cv2.SIFT_create(1500)  # pyright: ignore[reportAttributeAccessIssue]
     keys_a, codes_a = sift.detectAndCompute(cv2.cvtColor(first.rgb, cv2.COLOR_RGB2GRAY), None)
     keys_b, codes_b = sift.detectAndCompute(cv2.cvtColor(second.rgb, cv2.COLOR_RGB2GRAY), None)
@@ -91,27 +91,27 @@ def test_local_features_match_where_the_geometry_says(kind: str, lighting: str) 
 
 @pytest.mark.parametrize("kind", ["room", "look-alikes"])
 def test_rooms_have_no_holes(kind: str) -> None:
-    place = place_of(kind)
-    for walk in place.walks:
+    scene = scene_of(kind)
+    for walk in scene.walks:
         for time_of_walk in np.linspace(0, 1, 12):
             for camera in (PINHOLE, DISTORTED):
-                assert np.isfinite(place.depth_m(walk.pose(time_of_walk), camera)).all()
+                assert np.isfinite(scene.depth_m(walk.pose(time_of_walk), camera)).all()
 
 
 def test_street_shows_the_sky() -> None:
-    place = place_of("street")
-    depths = [place.depth_m(place.walks[0].pose(t), PINHOLE) for t in np.linspace(0, 1, 8)]
+    scene = scene_of("street")
+    depths = [scene.depth_m(scene.walks[0].pose(t), PINHOLE) for t in np.linspace(0, 1, 8)]
     assert 0 < np.mean([np.isinf(depth).mean() for depth in depths]) < 0.3
 
 
-@pytest.mark.parametrize("kind", list(PLACES))
-def test_photos_are_rich_by_day_and_darker_by_night(kind: str) -> None:
-    place, camera = place_of(kind), Camera.pinhole(400, 300, 328)
+@pytest.mark.parametrize("kind", list(SCENES))
+def test_images_are_rich_by_day_and_darker_by_night(kind: str) -> None:
+    scene, camera = scene_of(kind), Camera.pinhole(400, 300, 328)
     sift = cv2.SIFT_create(3000)  # pyright: ignore[reportAttributeAccessIssue]
     counts: dict[str, list[int]] = {"day": [], "night": []}
     for walk_time in (0.05, 0.3, 0.8):
-        pose = place.walks[0].pose(walk_time)
-        gray = {light: cv2.cvtColor(place.render(pose, camera, light).rgb, cv2.COLOR_RGB2GRAY) for light in counts}
+        pose = scene.walks[0].pose(walk_time)
+        gray = {light: cv2.cvtColor(scene.render(pose, camera, light).rgb, cv2.COLOR_RGB2GRAY) for light in counts}
         assert gray["night"].mean() < 0.75 * gray["day"].mean()
         assert 60 < gray["day"].mean() < 190
         for light, found in counts.items():
@@ -121,22 +121,22 @@ def test_photos_are_rich_by_day_and_darker_by_night(kind: str) -> None:
     assert sum(counts["night"]) < sum(counts["day"])
 
 
-def test_sensor_noise_belongs_to_the_photo() -> None:
-    place, pose = place_of("room"), place_of("room").walks[0].pose(0.2)
-    first, same, other = (place.render(pose, PINHOLE, "night", key).rgb for key in ("a", "a", "b"))
+def test_sensor_noise_belongs_to_the_image() -> None:
+    scene, pose = scene_of("room"), scene_of("room").walks[0].pose(0.2)
+    first, same, other = (scene.render(pose, PINHOLE, "night", key).rgb for key in ("a", "a", "b"))
     assert np.array_equal(first, same)
     assert not np.array_equal(first, other)
 
 
 def test_look_alike_rooms_differ_in_little() -> None:
-    place = place_of("look-alikes")
-    shift = place.bounds[1][0] - place.bounds[0][0]
+    scene = scene_of("look-alikes")
+    shift = scene.bounds[1][0] - scene.bounds[0][0]
     assert np.linalg.norm(shift) == pytest.approx(8.0)
     shares = []
     for walk_time in np.linspace(0, 1, 6):
-        pose = place.walks[0].pose(walk_time)
+        pose = scene.walks[0].pose(walk_time)
         moved = Pose(pose.rotation, pose.translation - pose.rotation @ shift)
-        one, two = place.render(pose, PINHOLE), place.render(moved, PINHOLE)
+        one, two = scene.render(pose, PINHOLE), scene.render(moved, PINHOLE)
         assert np.allclose(one.depth_m, two.depth_m, rtol=1e-3)
         shares.append((np.abs(one.rgb.astype(int) - two.rgb).max(axis=2) > 12).mean())
     assert np.median(shares) < 0.15
@@ -144,10 +144,10 @@ def test_look_alike_rooms_differ_in_little() -> None:
 
 
 def test_rendering_is_fast() -> None:
-    place, camera = place_of("room"), Camera.pinhole(640, 480, 525)
+    scene, camera = scene_of("room"), Camera.pinhole(640, 480, 525)
     times = []
     for walk_time in (0.1, 0.3, 0.5, 0.7):
         start = time.perf_counter()
-        place.render(place.walks[0].pose(walk_time), camera)
+        scene.render(scene.walks[0].pose(walk_time), camera)
         times.append(time.perf_counter() - start)
     assert min(times) < 0.4

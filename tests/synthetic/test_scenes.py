@@ -1,4 +1,4 @@
-"""Synthetic scenes: equal bytes for equal settings, written as they are returned, fair test photos."""
+"""Synthetic scenes: equal bytes for equal settings, written as they are returned, fair test images."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from support.synthetic_scenes import PINHOLE, place_of
+from support.synthetic_scenes import PINHOLE, scene_of
 
 from trigpoint.core.errors import ConfigError
-from trigpoint.core.image import read_photo
+from trigpoint.core.image import read_image
 from trigpoint.core.pose import Pose, centre_distance, rotation_angle_deg
 from trigpoint.core.scene import Scene
 from trigpoint.formats.readers import open_scene
-from trigpoint.synthetic.scene import SyntheticConfig, build_place, synthetic_camera, write_synthetic_scene
+from trigpoint.synthetic.scene import SyntheticConfig, build_world, synthetic_camera, write_synthetic_scene
 from trigpoint.synthetic.views import MIN_CLEARANCE_M, held_out_views, mapping_views
-from trigpoint.synthetic.world import PLACES
+from trigpoint.synthetic.world import SCENES
 
 SMALL = SyntheticConfig(
     width=160, height=120, n_train=14, n_test=2, n_test_night=1, train_night_share=0.25, write_depth=True
@@ -64,37 +64,37 @@ def test_sequences_splits_and_depth_files(scene: Scene) -> None:
     assert {name: len(frames) for name, frames in by_sequence.items()} == {"walk": 14, "test-day": 2, "test-night": 1}
     assert scene.metric
     assert {frame.split for frame in by_sequence["walk"]} == {"train"}
-    means = sorted(read_photo(frame.image_path).gray.mean() for frame in by_sequence["walk"])
+    means = sorted(read_image(frame.image_path).gray.mean() for frame in by_sequence["walk"])
     assert sum(mean < 75 for mean in means) == round(0.25 * 14)
     frame = by_sequence["walk"][0]
     assert frame.depth_path is not None
     stored = np.asarray(cv2.imread(str(frame.depth_path), cv2.IMREAD_UNCHANGED))
     assert stored.dtype == np.uint16
-    depth_m = build_place("room", SMALL.seed).depth_m(frame.pose(), frame.camera)
+    depth_m = build_world("room", SMALL.seed).depth_m(frame.pose(), frame.camera)
     assert np.abs(stored / 1000 - depth_m).max() < 6e-4
 
 
-@pytest.mark.parametrize("kind", list(PLACES))
+@pytest.mark.parametrize("kind", list(SCENES))
 def test_viewpoints_are_free_and_test_views_are_off_the_walk(kind: str) -> None:
-    place = place_of(kind)
-    walk = mapping_views(place, 42)
+    scene = scene_of(kind)
+    walk = mapping_views(scene, 42)
     assert len(walk) == 42
-    assert {view.cell for view in walk} == set(range(len(place.walks)))
-    assert min(place.clearance(view.pose.centre()) for view in walk) > MIN_CLEARANCE_M
-    tests = held_out_views(place, walk, 4, PINHOLE, "day")
-    fine = [(walk.pose(t), cell) for cell, walk in enumerate(place.walks) for t in np.linspace(0, 1, 300)]
+    assert {view.cell for view in walk} == set(range(len(scene.walks)))
+    assert min(scene.clearance(view.pose.centre()) for view in walk) > MIN_CLEARANCE_M
+    tests = held_out_views(scene, walk, 4, PINHOLE, "day")
+    fine = [(walk.pose(t), cell) for cell, walk in enumerate(scene.walks) for t in np.linspace(0, 1, 300)]
     for view in tests:
         centre = view.pose.centre()
-        assert place.clearance(centre) >= MIN_CLEARANCE_M
-        assert all(box.distance(centre[None])[0] > 0 for box in place.boxes)
+        assert scene.clearance(centre) >= MIN_CLEARANCE_M
+        assert all(box.distance(centre[None])[0] > 0 for box in scene.boxes)
         near = [pose for pose, cell in fine if cell == view.cell and centre_distance(pose, view.pose) <= 0.52]
         assert min(rotation_angle_deg(pose, view.pose) for pose in near) < 15.5
         assert min(centre_distance(view.pose, other.pose) for other in walk) > 0.02
 
 
 def test_inside_a_box_there_is_no_clearance() -> None:
-    place = place_of("room")
-    assert all(place.clearance(box.centre) == 0 for box in place.boxes)
+    scene = scene_of("room")
+    assert all(scene.clearance(box.centre) == 0 for box in scene.boxes)
 
 
 @pytest.mark.parametrize(
@@ -114,14 +114,14 @@ def test_impossible_settings_are_refused(change: dict) -> None:
         SyntheticConfig(**change)
 
 
-def test_unknown_place_and_lighting_are_refused() -> None:
+def test_unknown_scene_and_lighting_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"TP-731.*Did you mean 'street'"):
-        build_place("stret", 0)
+        build_world("stret", 0)
     with pytest.raises(ConfigError, match=r"TP-731.*Did you mean 'night'"):
-        place_of("room").render(Pose.identity(), PINHOLE, "nihgt")
+        scene_of("room").render(Pose.identity(), PINHOLE, "nihgt")
 
 
-def test_too_few_mapping_photos_for_fair_test_photos() -> None:
-    place = place_of("room")
+def test_too_few_mapping_images_for_fair_test_images() -> None:
+    scene = scene_of("room")
     with pytest.raises(ConfigError, match="TP-732"):
-        held_out_views(place, mapping_views(place, 1), 1, PINHOLE, "day")
+        held_out_views(scene, mapping_views(scene, 1), 1, PINHOLE, "day")

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from support.fake_localizer import CAMERA, level_pose, make_frames
-from support.viewer_content import SMALL_PHOTO, make_queries, scene_content
+from support.viewer_content import SMALL_IMAGE, make_queries, scene_content
 
 from trigpoint.core.pose import Pose
 from trigpoint.evaluation.metrics import PoseError
@@ -20,7 +20,7 @@ from trigpoint.viewer.stage import RADIUS, Stage, camera_lines
 
 @pytest.mark.parametrize("scale", [1e-3, 1.0, 1e4])
 @pytest.mark.parametrize("offset", [(0, 0, 0), (5e5, -6e6, 300)])
-def test_places_of_any_size_fill_the_same_stage(scale, offset):
+def test_scenes_of_any_size_fill_the_same_stage(scale, offset):
     content = scene_content("units", scale=scale, offset=np.array(offset) * scale)
     shown = content.stage.points(content.points.xyz)
     assert np.linalg.norm(shown, axis=1).max() == pytest.approx(RADIUS, rel=0.05)
@@ -57,7 +57,7 @@ def test_cameras_on_the_stage_look_the_way_they_look_in_the_world():
     assert lines[0, 0] == pytest.approx(position)
 
 
-def test_wild_poses_do_not_shrink_the_place():
+def test_wild_poses_do_not_shrink_the_scene():
     known, unknown = scene_content(), scene_content(known=False)
     assert known.stage.scale == pytest.approx(unknown.stage.scale)
     assert known.queries[4].error.translation > 1e8
@@ -76,7 +76,7 @@ def test_colours_by_error_and_by_verdict():
     assert none == wrong == scale.colour(1)
     assert good not in (exact, wrong)
     assert all(colour_of(query, scale) == UNKNOWN_COLOUR for query in make_queries(known=False))
-    assert summary(queries) == "6 photos: 3 ok, 2 rejected, 1 failed"
+    assert summary(queries) == "6 images: 3 ok, 2 rejected, 1 failed"
 
 
 @pytest.mark.parametrize(("metric", "word"), [(True, "50 cm, 10°"), (False, "0.75 units, 10°")])
@@ -104,16 +104,16 @@ def test_texts_name_units_and_escape_names():
 
 
 def test_the_picture_marks_keypoints_that_agree():
-    agreement = Agreement(SMALL_PHOTO, np.array([[8.0, 8.0], [24.0, 16.0]]), np.array([True, False]), np.zeros((2, 3)))
+    agreement = Agreement(SMALL_IMAGE, np.array([[8.0, 8.0], [24.0, 16.0]]), np.array([True, False]), np.zeros((2, 3)))
     picture = agreement.picture()
-    assert picture.shape == SMALL_PHOTO.shape
+    assert picture.shape == SMALL_IMAGE.shape
     (red, green, _), (other_red, other_green, _) = picture[8, 8].astype(int), picture[16, 24].astype(int)
     assert green > red + 50 and other_red > other_green + 50
-    assert (SMALL_PHOTO == 90).all()
+    assert (SMALL_IMAGE == 90).all()
 
 
 @pytest.mark.parametrize(("size", "wanted"), [((40, 20), (40, 40)), ((41, 20), (41, 41)), ((20, 40), (20, 40))])
-def test_portrait_photos_get_margins(size, wanted):
+def test_portrait_images_get_margins(size, wanted):
     image = np.full((*size, 3), 7, np.uint8)
     shown = no_higher_than_wide(image)
     assert shown.shape[:2] == wanted

@@ -1,4 +1,4 @@
-"""The viewer with a map file: what it shows of it, photos that are dropped in, and the verb."""
+"""The viewer with a map file: what it shows of it, images that are dropped in, and the verb."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from trigpoint.viewer.finder import MAX_UPLOAD_BYTES, Finder
 
 @pytest.fixture(scope="module")
 def cheap_map(room, one_thread, tmp_path_factory):
-    """A place of 8 photos and a map of it that localizes nothing well."""
+    """A scene of 8 images and a map of it that localizes nothing well."""
     folder = tmp_path_factory.mktemp("viewed")
     write_part(room, folder / "part", 8)
     more = ("features.query_keypoints=300", "optimizer.steps=20")
@@ -40,9 +40,9 @@ def finder(cheap_map):
     opened.close()
 
 
-def test_a_place_gives_points_mapping_cameras_and_errors(cheap_map, finder):
-    path, place = cheap_map
-    content = load_content(finder, path, ContentOptions(place=place, queries=place))
+def test_a_scene_gives_points_mapping_cameras_and_errors(cheap_map, finder):
+    path, scene = cheap_map
+    content = load_content(finder, path, ContentOptions(scene=scene, queries=scene))
     assert len(content.mapping) == 6 and len(content.queries) == 2
     assert {frame.name for frame in content.mapping}.isdisjoint(query.name for query in content.queries)
     assert all(query.true_pose is not None for query in content.queries)
@@ -53,20 +53,20 @@ def test_a_place_gives_points_mapping_cameras_and_errors(cheap_map, finder):
 
 
 def test_the_number_of_points_is_limited(cheap_map, finder):
-    path, place = cheap_map
-    every = load_content(finder, path, ContentOptions(place=place))
-    few = load_content(finder, path, ContentOptions(place=place, points=5))
+    path, scene = cheap_map
+    every = load_content(finder, path, ContentOptions(scene=scene))
+    few = load_content(finder, path, ContentOptions(scene=scene, points=5))
     assert len(few.points.xyz) == 5 < len(every.points.xyz)
 
 
-def test_a_folder_of_photos_without_poses(cheap_map, finder):
-    path, place = cheap_map
-    content = load_content(finder, path, ContentOptions(queries=place / "images"))
+def test_a_folder_of_images_without_poses(cheap_map, finder):
+    path, scene = cheap_map
+    content = load_content(finder, path, ContentOptions(queries=scene / "images"))
     assert len(content.queries) == 8
     assert content.error_scale is None
     assert all(query.true_pose is None and query.error is None for query in content.queries)
     said = " ".join(content.missing)
-    assert "--place" in said and "true poses" in said
+    assert "--scene" in said and "true poses" in said
 
 
 def test_a_map_alone_says_what_is_missing(cheap_map, finder):
@@ -74,24 +74,24 @@ def test_a_map_alone_says_what_is_missing(cheap_map, finder):
     assert len(content.points.xyz) == 0 and content.mapping == () and content.queries == ()
     assert "'part'" in content.missing[0] and "no points yet" in content.missing[1]
     assert np.isfinite(content.stage.first_view()[0]).all()
-    assert content.facts["made from"] == "6 photos of 'part'"
+    assert content.facts["made from"] == "6 images of 'part'"
 
 
-def test_another_place_is_noticed(cheap_map, finder, room):
-    content = load_content(finder, cheap_map[0], ContentOptions(place=room, holdout="every:2:0", points=50))
-    assert "another place" in content.missing[0]
+def test_another_scene_is_noticed(cheap_map, finder, room):
+    content = load_content(finder, cheap_map[0], ContentOptions(scene=room, holdout="every:2:0", points=50))
+    assert "another scene" in content.missing[0]
 
 
 @pytest.mark.parametrize(("folder", "code"), [("nowhere", "TP-201"), ("empty", "TP-742")])
-def test_folders_without_photos(folder, code, cheap_map, finder, tmp_path):
+def test_folders_without_images(folder, code, cheap_map, finder, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(TrigpointError, match=code):
         load_content(finder, cheap_map[0], ContentOptions(queries=tmp_path / folder))
 
 
 def test_keypoints_that_agree_are_those_that_were_counted(cheap_map, finder):
-    path, place = cheap_map
-    content = load_content(finder, path, ContentOptions(queries=place, split="all"))
+    path, scene = cheap_map
+    content = load_content(finder, path, ContentOptions(queries=scene, split="all"))
     posed = [query for query in content.queries if query.answer.cam_from_world is not None]
     assert posed
     for query in posed:
@@ -103,10 +103,10 @@ def test_keypoints_that_agree_are_those_that_were_counted(cheap_map, finder):
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("photo.jpg", b"", "TP-101"),
-        ("photo.jpg", b"\xff\xd8\xff\xe0 no photo", "TP-10[23]"),
+        ("image.jpg", b"", "TP-101"),
+        ("image.jpg", b"\xff\xd8\xff\xe0 no image", "TP-10[23]"),
         ("notes.txt", b"hello", "TP-102"),
-        ("../../../etc/photo.png", b"\x89PNG\r\n\x1a\n", "TP-10[23]"),
+        ("../../../etc/image.png", b"\x89PNG\r\n\x1a\n", "TP-10[23]"),
         ("large.jpg", bytes(MAX_UPLOAD_BYTES + 1), "at most 100 MB"),
     ],
     ids=["empty", "cut", "text", "path", "large"],
@@ -119,10 +119,10 @@ def test_broken_files_that_are_dropped_in_are_answers(name, content, reason, fin
     assert query.image_path.parent.name.startswith("trigpoint-view-")
 
 
-def test_a_photo_that_is_dropped_in_is_localized(cheap_map, finder):
-    photo = sorted((cheap_map[1] / "images").rglob("*.jpg"))[0]
-    first, second = (finder.upload(photo.read_bytes(), "photo.jpg") for _ in range(2))
-    direct = finder.locate(photo, "direct")
+def test_a_image_that_is_dropped_in_is_localized(cheap_map, finder):
+    image = sorted((cheap_map[1] / "images").rglob("*.jpg"))[0]
+    first, second = (finder.upload(image.read_bytes(), "image.jpg") for _ in range(2))
+    direct = finder.locate(image, "direct")
     assert first.name != second.name
     assert (first.answer.status, first.answer.inliers) == (direct.answer.status, direct.answer.inliers)
     folder = first.image_path.parent
@@ -136,10 +136,10 @@ def test_a_broken_file_that_is_dropped_in_shows_its_error(cheap_map, finder):
 
     running = Viewer(load_content(finder, cheap_map[0], ContentOptions()), finder, port=0)
     try:
-        running.locate("broken.jpg", b"\xff\xd8\xff no photo")
+        running.locate("broken.jpg", b"\xff\xd8\xff no image")
         assert "TP-10" in running._state.content and "TP-10" in running._numbers.content
         assert not running._picture.visible
-        running.locate("photo.jpg", sorted(cheap_map[1].rglob("*.jpg"))[0].read_bytes())
+        running.locate("image.jpg", sorted(cheap_map[1].rglob("*.jpg"))[0].read_bytes())
         assert "TP-10" not in running._state.content
         assert running._picture.visible
     finally:

@@ -9,7 +9,7 @@ import urllib.request
 import numpy as np
 import pytest
 from PIL import Image
-from support.viewer_content import SMALL_PHOTO, FakeFinder, scene_content
+from support.viewer_content import SMALL_IMAGE, FakeFinder, scene_content
 
 from trigpoint.core.errors import ConfigError, OutputError
 from trigpoint.viewer.address import address_lines, free_port
@@ -43,12 +43,12 @@ def test_the_page_is_served_and_the_port_is_freed():
         probe.bind(("127.0.0.1", running.port))
 
 
-def test_choosing_a_photo(viewer):
+def test_choosing_a_image(viewer):
     assert viewer.selected == 0
     viewer.select(3)
     assert viewer._chooser.value == "test/003.jpg"
     assert "rejected" in viewer._numbers.content and "90 cm" in viewer._numbers.content
-    assert viewer._picture.visible and viewer._picture.image.shape == SMALL_PHOTO.shape
+    assert viewer._picture.visible and viewer._picture.image.shape == SMALL_IMAGE.shape
     assert [node.variant for _, node in viewer.drawing._estimates].count("filled") == 1
     viewer.select(2)
     assert viewer._goto.disabled
@@ -58,7 +58,7 @@ def test_choosing_a_photo(viewer):
     assert viewer._chooser.value == "(none)"
 
 
-def test_a_click_on_a_camera_chooses_its_photo(viewer):
+def test_a_click_on_a_camera_chooses_its_image(viewer):
     node = viewer.server.scene.get_handle_by_name("/true/2")
     assert node is not None
     node._impl.click_cb[0].callback(None)
@@ -86,7 +86,7 @@ def test_sizes_can_be_changed_and_parts_hidden(viewer):
     assert not cloud.visible
 
 
-def test_a_photo_that_is_dropped_in_is_shown(viewer):
+def test_a_image_that_is_dropped_in_is_shown(viewer):
     viewer.locate("mine.jpg", b"bytes")
     assert viewer.finder.uploads == [("mine.jpg", b"bytes")]
     assert viewer.selected == 6
@@ -139,7 +139,7 @@ def test_the_page_in_a_browser(viewer, tmp_path):
     if chromium.BINARY is None:
         pytest.skip("there is no Chromium here")
     with chromium.browser_page(f"http://localhost:{viewer.port}/") as page:
-        page.wait_for(lambda: "Locate a photo" in page.text())
+        page.wait_for(lambda: "Locate an image" in page.text())
         assert "trigpoint: room.trig" in page.text()
         # The scene fades in.
         page.wait_for(lambda: colours_of_the_scene(page.screenshot()) > 30)

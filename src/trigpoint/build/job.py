@@ -20,7 +20,7 @@ from trigpoint.core.artifact import sha256_of
 from trigpoint.core.config import to_json
 from trigpoint.core.errors import ImageError
 from trigpoint.core.evenly import evenly
-from trigpoint.core.image import read_photo
+from trigpoint.core.image import read_image
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.core.progress import console
 from trigpoint.core.scene import TEST, Frame, Scene
@@ -32,21 +32,21 @@ from trigpoint.formats.colmap_tracks import read_tracks, tracks_files
 from trigpoint.localization.acceptance import calibrate
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.encoding_build import build_encodings
-from trigpoint.mapping.image_encodings import PhotoEncodings
-from trigpoint.mapping.landmark_build import build_landmarks, triangulate_photos, unit_length
+from trigpoint.mapping.image_encodings import ImageEncodings
+from trigpoint.mapping.landmark_build import build_landmarks, triangulate_images, unit_length
 from trigpoint.mapping.landmark_tracks import landmark_tracks
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.parallel import Workers
-from trigpoint.mapping.scene_encoding import PlaceEncoding
+from trigpoint.mapping.scene_encoding import SceneEncoding
 from trigpoint.mapping.scene_map import FORMAT_VERSION, SceneMap
 from trigpoint.mapping.supervision import Supervision, landmark_supervision, supervision_of
 from trigpoint.retrieval.descriptor import AGGREGATOR
-from trigpoint.retrieval.image_features import SizedFeatures, ViewPolicy, photo_features
+from trigpoint.retrieval.image_features import SizedFeatures, ViewPolicy, image_features
 
-# Enough photos to fit a PCA of at most a few hundred numbers.
-_PCA_PHOTOS = 200
-# Gives the local features of the photos that are learned, extracted once.
-Photos = Callable[[], Sequence[SizedFeatures]]
+# Enough images to fit a PCA of at most a few hundred numbers.
+_PCA_IMAGES = 200
+# Gives the local features of the images that are learned, extracted once.
+Images = Callable[[], Sequence[SizedFeatures]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +54,10 @@ class Job:
     """One build.
 
     Attributes:
-        scene: where the photos come from.
-        frames: the mapping photos.
+        scene: where the images come from.
+        frames: the mapping images.
         config: the recipe.
-        holdout: the rule by which photos were left out, or None.
+        holdout: the rule by which images were left out, or None.
         seed: seed of every random number.
         device: of the training.
         encoder: local encoder, as it is loaded.
@@ -88,9 +88,9 @@ class Job:
             digest.update(_content(frame.image_path).encode())
         digest.update(self._digest_of_extras().encode())
         return {
-            "place": self.scene.root.resolve().name,
+            "scene": self.scene.root.resolve().name,
             "format": self.scene.format,
-            "photos": len(self.frames),
+            "images": len(self.frames),
             "held_out": sum(frame.split == TEST for frame in self.scene.frames),
             "holdout": self.holdout,
             "seed": self.seed,
@@ -98,7 +98,7 @@ class Job:
         }
 
     def _digest_of_extras(self) -> str:
-        """What the map depends on beside photos and poses: the unit, and the files that its recipe reads."""
+        """What the map depends on beside images and poses: the unit, and the files that its recipe reads."""
         config, scene = self.config, self.scene
         # Its points tell how far away things are.
         files = tracks_files(scene)
@@ -118,31 +118,31 @@ class Job:
         """
         watch = Stopwatch()
         for frame in self._held_out:
-            # They are used at the very end: a photo that cannot be used must not cost a whole training.
-            read_photo(frame.image_path)
+            # They are used at the very end: an image that cannot be used must not cost a whole training.
+            read_image(frame.image_path)
         pca = self._pca(stop)
         encoder = self.encoder if pca is None else ReducedEncoder(self.encoder, pca)
         normalization = Normalization.of_cameras(self._centres, self.scene.metric, self._near())
         if self.config.method == "hierarchical":
             return self._hierarchical(encoder, pca, normalization, work, stop, watch), watch.laps
-        photos = functools.cache(lambda: self._photos(encoder, work / DESCRIBED, stop))
-        place, own = self._encodings(photos, work) if self.config.global_encoding.kind != "none" else (None, None)
-        watch.lap("encodings" if place is not None or pca is not None else "")
-        supervision = self._supervision(photos, normalization, work, stop)
+        images = functools.cache(lambda: self._images(encoder, work / DESCRIBED, stop))
+        scene, own = self._encodings(images, work) if self.config.global_encoding.kind != "none" else (None, None)
+        watch.lap("encodings" if scene is not None or pca is not None else "")
+        supervision = self._supervision(images, normalization, work, stop)
         watch.lap("landmarks" if self.config.loss.supervision == "landmarks" else "")
-        photos.cache_clear()
+        images.cache_clear()
         positions = normalization.to_normalized(self._centres)
         rounds = TrainingRounds(self, encoder, own, supervision, normalization, positions, work, stop)
         trainings, samples = rounds.run(watch)
-        if place is not None and place.index is not None and self.config.ensemble > 1:
-            place = replace(place, heads=torch.from_numpy(rounds.heads.astype(np.uint8)))
+        if scene is not None and scene.index is not None and self.config.ensemble > 1:
+            scene = replace(scene, heads=torch.from_numpy(rounds.heads.astype(np.uint8)))
         if not self.workers.first:
             return None, watch.laps
         scene_map = replace(
             self._empty_map(encoder, normalization, pca, samples),
             heads=tuple(training.head.cpu() for training in trainings),
             training=[{"network": part, **vars(point)} for part, each in enumerate(trainings) for point in each.history],
-            encoding=place,
+            encoding=scene,
         )
         return self._calibrated(scene_map, encoder, watch), watch.laps
 
@@ -158,14 +158,14 @@ class Job:
         """The map of landmarks. Further processes have nothing to do: matching takes a minute."""
         if not self.workers.first:
             return None
-        photos = unit_length(self._photos(encoder, work / DESCRIBED, stop))
+        images = unit_length(self._images(encoder, work / DESCRIBED, stop))
         watch.lap("features")
         scene = self.scene.with_frames(self.learned)
         config = self.config.landmarks
-        found = triangulate_photos(
-            scene, photos, config, normalization, depths=self._depths, seed=self.seed, folder=work, stop=stop
+        found = triangulate_images(
+            scene, images, config, normalization, depths=self._depths, seed=self.seed, folder=work, stop=stop
         )
-        landmarks = build_landmarks(photos, found, config, seed=self.seed, place=scene.root)
+        landmarks = build_landmarks(images, found, config, seed=self.seed, scene=scene.root)
         watch.lap("landmarks")
         samples = len(landmarks.seen)
         scene_map = replace(self._empty_map(encoder, normalization, pca, samples), landmarks=landmarks)
@@ -192,7 +192,7 @@ class Job:
 
     @cached_property
     def learned(self) -> tuple[Frame, ...]:
-        """The mapping photos without those that are held out for the calibration."""
+        """The mapping images without those that are held out for the calibration."""
         apart = set(self._apart)
         return tuple(frame for index, frame in enumerate(self.frames) if index not in apart)
 
@@ -202,7 +202,7 @@ class Job:
 
     @property
     def _apart(self) -> list[int]:
-        """Indices of the photos held out, in the middle of as many equal parts of the walk."""
+        """Indices of the images held out, in the middle of as many equal parts of the walk."""
         count = self.config.calibration.held_out
         return [len(self.frames) * (2 * part + 1) // (2 * count) for part in range(count)]
 
@@ -211,7 +211,7 @@ class Job:
         return self.scene.with_frames(self.learned).centres()
 
     def _near(self) -> float | None:
-        """Depth from which the photos of a place of unknown scale see something, where its points or poses tell."""
+        """Depth from which the images of a scene of unknown scale see something, where its points or poses tell."""
         if self.scene.metric:
             return None
         depths = self._depths()
@@ -219,28 +219,28 @@ class Job:
 
     @cached_property
     def _depths(self) -> Callable[[], DepthRange]:
-        """Gives how far the learned photos see, found out when it is first asked for."""
+        """Gives how far the learned images see, found out when it is first asked for."""
         return functools.cache(lambda: depth_range(self.learned, read_tracks(self.scene), self.seed))
 
     @property
     def policy(self) -> ViewPolicy:
-        """How photos are looked at as they are."""
+        """How images are looked at as they are."""
         return ViewPolicy(self.config.features.short_side_px, self.config.features.query_keypoints)
 
     def _pca(self, stop: StopRequest) -> Pca | None:
         if self.config.features.pca_dim == 0:
             return None
-        paths = [self.learned[index].image_path for index in evenly(len(self.learned), _PCA_PHOTOS)]
-        found = photo_features(paths, self.encoder, self.policy, title="fitting the PCA", stop=stop)
+        paths = [self.learned[index].image_path for index in evenly(len(self.learned), _PCA_IMAGES)]
+        found = image_features(paths, self.encoder, self.policy, title="fitting the PCA", stop=stop)
         return fit_pca((features.descriptors for features, _ in found), self.config.features.pca_dim)
 
-    def _encodings(self, photos: Photos, work: Path) -> tuple[PlaceEncoding, PhotoEncodings]:
+    def _encodings(self, images: Images, work: Path) -> tuple[SceneEncoding, ImageEncodings]:
         scene = self.scene.with_frames(self.learned)
         config = self.config.global_encoding
         make = functools.partial(
             build_encodings,
             scene,
-            photos,
+            images,
             config,
             seed=self.seed,
             folder=work,
@@ -250,7 +250,7 @@ class Job:
         return self.workers.first_then_all(make)
 
     def _supervision(
-        self, photos: Photos, normalization: Normalization, work: Path, stop: StopRequest
+        self, images: Images, normalization: Normalization, work: Path, stop: StopRequest
     ) -> Supervision | None:
         kind = self.config.loss.supervision
         if kind == "none":
@@ -260,7 +260,7 @@ class Job:
         make = functools.partial(
             landmark_tracks,
             self.scene.with_frames(self.learned),
-            photos,
+            images,
             self.config.landmarks,
             normalization,
             depths=self._depths,
@@ -273,13 +273,13 @@ class Job:
         if found is None:
             console().print(
                 f"only {landmarks.share:.1%} of the keypoints are landmarks: learning from reprojection errors alone; "
-                "'trigpoint info PLACE' checks whether poses and cameras fit the photos"
+                "'trigpoint info SCENE' checks whether poses and cameras fit the images"
             )
         return found
 
-    def _photos(self, encoder: LocalEncoder, cache: Path, stop: StopRequest) -> Sequence[SizedFeatures]:
+    def _images(self, encoder: LocalEncoder, cache: Path, stop: StopRequest) -> Sequence[SizedFeatures]:
         paths = [frame.image_path for frame in self.learned]
-        return photo_features(paths, encoder, self.policy, cache=cache, title="describing photos", stop=stop)
+        return image_features(paths, encoder, self.policy, cache=cache, title="describing images", stop=stop)
 
 
 def _content(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""Maps that are built once: one of the same photos, recipe and seed is used again."""
+"""Maps that are built once: one of the same images, recipe and seed is used again."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def kept_map(
     How long the mapping took is kept in a JSON file beside the map, as maps hold no times.
 
     Args:
-        scene: photos with poses.
+        scene: images with poses.
         path: map file.
         preset, overrides, holdout, seed, device: as ``build_map``.
 
@@ -70,7 +70,7 @@ def kept_map(
         if found is not None:
             console().print(f"{path.name} is there already", markup=False)
             return KeptMap(path, path.stat().st_size, _remembered(times, found.map_id), True)
-        console().print(f"{path.name} was made of other photos or settings and is built anew", markup=False)
+        console().print(f"{path.name} was made of other images or settings and is built anew", markup=False)
     built = build_map(scene, path, preset=preset, overrides=overrides, holdout=holdout, seed=seed, device=device)
     # A build that was continued has not measured what went before.
     seconds = None if built.resumed else sum(built.seconds.values())
@@ -79,7 +79,7 @@ def kept_map(
 
 
 def _same_map(path: Path, scene: Scene, config: MappingConfig, holdout: str | None, seed: int) -> SceneMap | None:
-    """The map if it has this recipe, these photos and this seed; None also for one that cannot be read."""
+    """The map if it has this recipe, these images and this seed; None also for one that cannot be read."""
     try:
         found = load_map(path)
     except MapFileError:

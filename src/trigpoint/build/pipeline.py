@@ -55,17 +55,17 @@ def build_map(
     device: str | None = None,
     fresh: bool = False,
 ) -> BuildResult:
-    """Make a map file from posed photos.
+    """Make a map file from posed images.
 
     Interrupted at any moment, the same call continues from ``OUTPUT.work`` and ends, on the CPU, in the same bytes.
 
     Args:
-        scene: photos with poses; those of the test split are left out.
+        scene: images with poses; those of the test split are left out.
         output: the map file to write.
         preset: key in ``PRESETS``.
         fast: a less accurate map in less than half of the time.
         overrides: changed settings, ``"section.setting=value"`` each.
-        holdout: which photos to leave out for evaluation, such as ``"every:5:2"``; None: the scene's own split.
+        holdout: which images to leave out for evaluation, such as ``"every:5:2"``; None: the scene's own split.
         seed: seed of every random number.
         device: torch device; None: CUDA if there is one.
         fresh: discard the work of an interrupted build.
@@ -86,7 +86,7 @@ def build_map(
     if workers.count > len(job.learned):
         raise MappingError(
             "TP-664",
-            f"{workers.count} processes for {len(job.learned)} photos",
+            f"{workers.count} processes for {len(job.learned)} images",
             where=scene.root,
             fix="Use fewer processes.",
         )
@@ -99,7 +99,7 @@ def build_map(
     )
     with work_folder(output, busy) as work:
         resumed = continues(work, job.record(), fresh)
-        console().print(f"{len(job.frames)} photos, preset {preset}{', continuing an interrupted build' if resumed else ''}")
+        console().print(f"{len(job.frames)} images, preset {preset}{', continuing an interrupted build' if resumed else ''}")
         workers.wait()
         with stop_request() as stop:
             scene_map, seconds = job.run(work, stop)
@@ -122,13 +122,13 @@ def _assist(job: Job, output: Path) -> BuildResult:
 
 
 def recipe_for(config: MappingConfig, frames: Sequence[Frame]) -> MappingConfig:
-    """The recipe, fitted to the photos that are mapped."""
+    """The recipe, fitted to the images that are mapped."""
     spots = len(np.unique([frame.pose().centre() for frame in frames], axis=0))
     return fitted_to(config, len(frames), spots)
 
 
 def mapping_frames(scene: Scene) -> tuple[Frame, ...]:
-    """The photos to map: ``Scene.for_mapping``, if a map can be made from them.
+    """The images to map: ``Scene.for_mapping``, if a map can be made from them.
 
     Raises:
         MappingError: too few (TP-606), or all from one spot (TP-607).
@@ -137,7 +137,7 @@ def mapping_frames(scene: Scene) -> tuple[Frame, ...]:
     if len(frames) < MIN_POSED:
         raise MappingError(
             "TP-606",
-            f"only {len(frames)} photos with poses to map, at least {MIN_POSED} are needed",
+            f"only {len(frames)} images with poses to map, at least {MIN_POSED} are needed",
             where=scene.root,
             fix="See 'trigpoint info' for what was found.",
         )
@@ -146,8 +146,8 @@ def mapping_frames(scene: Scene) -> tuple[Frame, ...]:
     if float(centres.std(axis=0).max()) < 1e-9 * max(1.0, float(np.abs(centres).max())):
         raise MappingError(
             "TP-607",
-            "all photos were taken from the same spot, so distances cannot be learned",
+            "all images were taken from the same spot, so distances cannot be learned",
             where=scene.root,
-            fix="Walk around: depth comes from seeing things from several places.",
+            fix="Walk around: depth comes from seeing things from several scenes.",
         )
     return frames

@@ -18,21 +18,21 @@ from torch import Tensor
 from trigpoint.core.errors import MappingError
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.features.encoders import DENSE
-from trigpoint.features.extract import PhotoFeatures
+from trigpoint.features.extract import ImageFeatures
 from trigpoint.features.local import LocalEncoder
 from trigpoint.features.views import NO_AUGMENTATION
 from trigpoint.mapping.buffer import SampleBuffer, fill_buffer
 from trigpoint.mapping.clusters import cluster_centres, split_cameras
-from trigpoint.mapping.image_encodings import PhotoEncodings
+from trigpoint.mapping.image_encodings import ImageEncodings
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.supervision import Supervision
 from trigpoint.mapping.training import Training, TrainingSet, train_head
-from trigpoint.retrieval.image_features import features_of_photo
+from trigpoint.retrieval.image_features import features_of_image
 
 if TYPE_CHECKING:
     from trigpoint.build.job import Job
 
-# Folder in the work folder with the local features of the photos as they are.
+# Folder in the work folder with the local features of the images as they are.
 DESCRIBED = "features"
 
 
@@ -58,17 +58,17 @@ class TrainingRounds:
     Attributes:
         job: the build.
         encoder: local encoder, after its PCA.
-        encodings: global encodings of the photos, or None.
+        encodings: global encodings of the images, or None.
         supervision: source of known points, or None.
         normalization: frame in which the networks work.
-        positions: (F, 3) camera centres of the mapping photos in that frame.
+        positions: (F, 3) camera centres of the mapping images in that frame.
         folder: work folder.
-        stop: checked after each photo and each step.
+        stop: checked after each image and each step.
     """
 
     job: Job
     encoder: LocalEncoder
-    encodings: PhotoEncodings | None
+    encodings: ImageEncodings | None
     supervision: Supervision | None
     normalization: Normalization
     positions: NDArray
@@ -77,7 +77,7 @@ class TrainingRounds:
 
     @cached_property
     def heads(self) -> NDArray[np.int64]:
-        """(F,) network that learns each mapping photo."""
+        """(F,) network that learns each mapping image."""
         return split_cameras(self.positions, self.job.config.ensemble, self.job.seed)
 
     def run(self, watch: Stopwatch) -> tuple[list[Training], int]:
@@ -125,15 +125,15 @@ class TrainingRounds:
         )
 
     @property
-    def _described(self) -> Callable[[Path], PhotoFeatures] | None:
-        """Gives the features of a photo as it is, if the samples are those, and codes or landmarks have left them."""
+    def _described(self) -> Callable[[Path], ImageFeatures] | None:
+        """Gives the features of an image as it is, if the samples are those, and codes or landmarks have left them."""
         folder, config = self.folder / DESCRIBED, self.job.config
         plain = config.buffer.augmentation == NO_AUGMENTATION and config.features.encoder not in DENSE
-        # With another number of keypoints a photo's samples would not be its best.
+        # With another number of keypoints an image's samples would not be its best.
         same = config.buffer.sampling == "uniform" and config.buffer.keypoints_per_view == config.features.query_keypoints
         if not (plain and same and folder.exists()):
             return None
-        return lambda photo: features_of_photo(photo, self.encoder, self.job.policy, folder)[0]
+        return lambda image: features_of_image(image, self.encoder, self.job.policy, folder)[0]
 
     def _train(self, parts: list[TrainingSet], until: int) -> list[Training]:
         job = self.job
@@ -152,21 +152,21 @@ class TrainingRounds:
         ]
 
     def _parts(self, buffer: SampleBuffer, samples: int) -> list[TrainingSet]:
-        """What each network is trained on: everything, or one part of the place each, around the centre of its cameras.
+        """What each network is trained on: everything, or one part of the scene each, around the centre of its cameras.
 
         Args:
             buffer: samples of this process.
             samples: number of them in all processes.
 
         Raises:
-            MappingError: no photo has any keypoint (TP-603), or none of a part in some process (TP-664).
+            MappingError: no image has any keypoint (TP-603), or none of a part in some process (TP-664).
         """
         if samples == 0:
             raise MappingError(
                 "TP-603",
-                f"the local encoder found no keypoint in any of {len(self.job.learned)} photos",
+                f"the local encoder found no keypoint in any of {len(self.job.learned)} images",
                 where=self.job.scene.root,
-                fix="Are the photos black, blank or out of focus?",
+                fix="Are the images black, blank or out of focus?",
             )
         parts = self._split(buffer)
         empty = sum(len(part) == 0 for part in parts)
@@ -176,7 +176,7 @@ class TrainingRounds:
                 "TP-664",
                 f"{empty} of {len(parts)} networks have nothing to learn from in this process",
                 where=self.job.scene.root,
-                fix="Use fewer processes or a smaller ensemble. Some photos may be black, blank or out of focus.",
+                fix="Use fewer processes or a smaller ensemble. Some images may be black, blank or out of focus.",
             )
         return parts
 
@@ -185,7 +185,7 @@ class TrainingRounds:
         if config.ensemble == 1:
             centres = cluster_centres(self.positions, config.head.clusters, seed) if config.head.clusters > 1 else None
             return [TrainingSet(buffer, self.encodings, centres)]
-        of_sample = torch.from_numpy(self.heads)[buffer.photo.long()][buffer.view.long()]
+        of_sample = torch.from_numpy(self.heads)[buffer.image.long()][buffer.view.long()]
         return [
             TrainingSet(
                 buffer,
@@ -198,7 +198,7 @@ class TrainingRounds:
         ]
 
     def _centres_of(self, part: int) -> Tensor:
-        """(k, 3) cluster centres of one part; some stand twice where it has fewer photos than clusters."""
+        """(k, 3) cluster centres of one part; some stand twice where it has fewer images than clusters."""
         clusters = self.job.config.head.clusters
         centres = cluster_centres(self.positions[self.heads == part], clusters, self.job.seed)
         return centres[torch.arange(clusters) % len(centres)]

@@ -11,7 +11,7 @@ from trigpoint.commands.evaluate import evaluate
 from trigpoint.commands.export import export
 from trigpoint.commands.info import info
 from trigpoint.commands.localize import localize
-from trigpoint.commands.map import map_place
+from trigpoint.commands.map import map_scene
 from trigpoint.commands.reconstruct import reconstruct
 from trigpoint.commands.retrieval import retrieval
 from trigpoint.commands.view import view
@@ -21,7 +21,7 @@ VERBS: dict[str, Callable[..., int]] = {
     "demo": demo,
     "info": info,
     "reconstruct": reconstruct,
-    "map": map_place,
+    "map": map_scene,
     "localize": localize,
     "evaluate": evaluate,
     "compare": compare,

@@ -11,7 +11,7 @@ from trigpoint.core.progress import set_quiet
 
 
 def compare(
-    place: Positional[Path],
+    scene: Positional[Path],
     /,
     *,
     output: Output,
@@ -32,16 +32,16 @@ def compare(
     Exit code 1 if a preset failed; the others are in the table all the same.
 
     Args:
-        place: folder of posed photos.
+        scene: folder of posed images.
         output: folder for the maps, which a later comparison uses again, and for the table as a page, Markdown and JSON.
         presets: recipes; see docs/presets.md.
         seeds: of the maps, one map for each.
         set: change one setting of all recipes, such as optimizer.steps=500; may be repeated.
-        holdout: photos held out for evaluation: every:N:K, blocks:A-B,... or sequence:NAME; the place's own if not given.
-        threshold: count photos within this distance and angle, such as 0.05,5; may be repeated.
-        device: cpu or cuda, to map with; a GPU is used if there is one. Photos are localized on the CPU.
-        format: format of the place; found out if not given.
-        skip_invalid: leave out photos that cannot be used instead of stopping at them.
+        holdout: images held out for evaluation: every:N:K, blocks:A-B,... or sequence:NAME; the scene's own if not given.
+        threshold: count images within this distance and angle, such as 0.05,5; may be repeated.
+        device: cpu or cuda, to map with; a GPU is used if there is one. Images are localized on the CPU.
+        format: format of the scene; found out if not given.
+        skip_invalid: leave out images that cannot be used instead of stopping at them.
         metric: whether one unit of the poses is one metre; what the format says if not given.
         quiet: show no progress.
         json: another file to write comparison.json to.
@@ -52,7 +52,7 @@ def compare(
 
     set_quiet(quiet)
     task = ComparisonTask(
-        place,
+        scene,
         output,
         presets,
         seeds,
@@ -65,7 +65,7 @@ def compare(
         metric=metric,
     )
     summaries, facts = run_comparison(task)
-    title = f"Presets on {place.resolve().name}"
+    title = f"Presets on {scene.resolve().name}"
     page = write_comparison(output, summaries, title=title, facts=facts)
     print_comparison(summaries, title, stdout_console())
     print(f"comparison: {page}")

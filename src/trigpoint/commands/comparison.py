@@ -1,4 +1,4 @@
-"""Presets side by side on one place: a map and an evaluation for each preset and seed."""
+"""Presets side by side on one scene: a map and an evaluation for each preset and seed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from trigpoint.mapping.presets import preset_config
 class ComparisonTask:
     """What to compare; the fields are the options of ``trigpoint compare``."""
 
-    place: Path
+    scene: Path
     output: Path
     presets: tuple[str, ...]
     seeds: tuple[int, ...]
@@ -42,7 +42,7 @@ def run_comparison(task: ComparisonTask) -> tuple[list[Summary], dict[str, dict[
         ConfigError: presets or seeds that are no comparison (TP-763, TP-764), and as ``preset_config``, ``parse_holdout``
             and ``parse_threshold``: all options are looked at before anything is built.
         OutputError: the output is a file (TP-824).
-        TrigpointError: the place cannot be mapped or has no test photos.
+        TrigpointError: the scene cannot be mapped or has no test images.
         Interrupted: stopped on request; finished maps are kept and the same task continues.
     """
     check_choice(task.presets, task.seeds)
@@ -52,9 +52,9 @@ def run_comparison(task: ComparisonTask) -> tuple[list[Summary], dict[str, dict[
         parse_threshold(text)
     if task.output.is_file():
         raise OutputError("TP-824", "this is a file, a folder is needed", where=task.output, fix="Name a folder with -o.")
-    scene = open_scene(task.place, format=task.format, skip_invalid=task.skip_invalid, metric=task.metric)
+    scene = open_scene(task.scene, format=task.format, skip_invalid=task.skip_invalid, metric=task.metric)
     split = scene if task.holdout is None else apply_holdout(scene, parse_holdout(task.holdout))
-    counts = {"mapping photos": str(len(mapping_frames(split))), "test photos": str(len(split_frames(split, "test")))}
+    counts = {"mapping images": str(len(mapping_frames(split))), "test images": str(len(split_frames(split, "test")))}
 
     def build(preset: str, seed: int) -> tuple[Path, int, float | None]:
         kept = kept_map(
@@ -70,15 +70,15 @@ def run_comparison(task: ComparisonTask) -> tuple[list[Summary], dict[str, dict[
 
     def judge(path: Path) -> Evaluation:
         return evaluate_map(
-            path, task.place, thresholds=task.thresholds, format=task.format, skip_invalid=task.skip_invalid
+            path, task.scene, thresholds=task.thresholds, format=task.format, skip_invalid=task.skip_invalid
         ).evaluation
 
     trials = run_trials(task.presets, task.seeds, build, judge)
     facts = {
         "task": {
-            "place": task.place.resolve().name,
+            "scene": task.scene.resolve().name,
             **counts,
-            "holdout": task.holdout or "the place's own",
+            "holdout": task.holdout or "the scene's own",
             "seeds": ", ".join(map(str, task.seeds)),
             "changed settings": ", ".join(task.overrides) or "none",
         },

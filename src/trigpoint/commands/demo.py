@@ -9,11 +9,11 @@ from trigpoint.core.progress import set_quiet
 
 
 def demo(*, output: Output = Path("trigpoint-demo"), seed: int = 0, quiet: Flag = False, json: Path | None = None) -> int:
-    """Build a synthetic place, map it, localize photos of it by day and by night and photos of another place, and report.
+    """Build a synthetic scene, map it, localize images of it by day and by night and images of another scene, and report.
 
     Args:
-        output: folder for the place, the map and the report; what an earlier demo left there is replaced.
-        seed: seed of the place and the map.
+        output: folder for the scene, the map and the report; what an earlier demo left there is replaced.
+        seed: seed of the scene and the map.
         quiet: show no progress.
         json: file to write the numbers to.
     """

@@ -1,4 +1,4 @@
-"""The demo: a synthetic place, from photos to a report, without data, GPU or network."""
+"""The demo: a synthetic scene, from images to a report, without data, GPU or network."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from trigpoint.core.scene import Scene
 from trigpoint.evaluation.evaluate import Evaluation, evaluate
 from trigpoint.evaluation.map_evaluation import MapEvaluation, split_frames
 from trigpoint.evaluation.metrics import default_thresholds
-from trigpoint.localization.batch import localize_photos
+from trigpoint.localization.batch import localize_images
 from trigpoint.localization.localizer import Localizer
 from trigpoint.report.map_report import report_evaluation
 from trigpoint.synthetic.scene import SyntheticConfig, write_synthetic_scene
 
 MARKER = "trigpoint-demo.json"
-OVERRIDES = ("buffer.views_per_photo=3", "optimizer.steps=1000")
+OVERRIDES = ("buffer.views_per_image=3", "optimizer.steps=1000")
 _N_TRAIN, _N_DAY, _N_NIGHT, _N_ELSEWHERE = 60, 15, 10, 15
-# Some photos of the walk are taken by night, as anybody would who wants to localize at night.
+# Some images of the walk are taken by night, as anybody would who wants to localize at night.
 _TRAIN_NIGHT_SHARE = 0.25
 
 
 @dataclass(frozen=True, eq=False)
 class _Elsewhere:
-    """How photos of another place were answered."""
+    """How images of another scene were answered."""
 
-    photos: int
+    images: int
     accepted: int
     median_ms: float
 
@@ -45,8 +45,8 @@ def run_demo(folder: Path, seed: int) -> dict[str, Any]:
     """Build, map, localize and report.
 
     Args:
-        folder: gets the place, the map, the report and ``trigpoint-demo.json`` with the numbers.
-        seed: seed of the place and of the map.
+        folder: gets the scene, the map, the report and ``trigpoint-demo.json`` with the numbers.
+        seed: seed of the scene and of the map.
 
     Returns:
         The numbers that are printed.
@@ -56,11 +56,11 @@ def run_demo(folder: Path, seed: int) -> dict[str, Any]:
     """
     began = time.monotonic()
     _clear(folder)
-    place = SyntheticConfig(
+    config = SyntheticConfig(
         seed=seed, n_train=_N_TRAIN, n_test=_N_DAY, n_test_night=_N_NIGHT, train_night_share=_TRAIN_NIGHT_SHARE
     )
-    scene = write_synthetic_scene(folder / "room", place)
-    # Another kind of place as well as another room: the photos must not be found in the map.
+    scene = write_synthetic_scene(folder / "room", config)
+    # Another kind of scene as well as another room: the images must not be found in the map.
     elsewhere = write_synthetic_scene(
         folder / "elsewhere", SyntheticConfig(kind="street", seed=seed + 1, n_train=4, n_test=_N_ELSEWHERE)
     )
@@ -68,7 +68,7 @@ def run_demo(folder: Path, seed: int) -> dict[str, Any]:
     build = build_map(scene, map_path, overrides=OVERRIDES, seed=seed)
     localizer = Localizer.load(map_path)
     evaluation = _evaluate(localizer, scene)
-    strangers = _elsewhere(localizer, elsewhere)
+    negatives = _elsewhere(localizer, elsewhere)
     run = MapEvaluation(evaluation, localizer, scene, map_path)
     page = report_evaluation(run, folder / "report", title="A synthetic room, mapped and found again")
     seconds = time.monotonic() - began
@@ -76,7 +76,7 @@ def run_demo(folder: Path, seed: int) -> dict[str, Any]:
         "evaluation": evaluation.to_json(),
         "day": _numbers(_only(evaluation, "test-day")),
         "night": _numbers(_only(evaluation, "test-night")),
-        "elsewhere": vars(strangers),
+        "elsewhere": vars(negatives),
         "map_bytes": build.bytes,
         "map_id": build.map.map_id,
         "mapping_seconds": sum(build.seconds.values()),
@@ -101,7 +101,7 @@ def _evaluate(localizer: Localizer, scene: Scene) -> Evaluation:
 def _elsewhere(localizer: Localizer, scene: Scene) -> _Elsewhere:
     frames = split_frames(scene, "test")
     camera = ",".join(str(value) for value in frames[0].camera.pinhole_params())
-    results = localize_photos(localizer, [frame.image_path for frame in frames], camera)
+    results = localize_images(localizer, [frame.image_path for frame in frames], camera)
     times = sorted(sum(result.timings_ms.values()) for result in results)
     return _Elsewhere(len(results), sum(result.status == OK for result in results), times[len(times) // 2])
 
@@ -131,9 +131,9 @@ def _clear(folder: Path) -> None:
 
 
 def _print(document: dict[str, Any], page: Path, seconds: float) -> None:
-    table = Table(title=f"60 photos mapped in {document['mapping_seconds']:.0f} s, {document['map_bytes'] / 1e6:.2f} MB")
-    for column in ("photos", "number", "accepted", "median error", "within 5 cm, 5 deg", "time of one"):
-        table.add_column(column, justify="left" if column == "photos" else "right")
+    table = Table(title=f"60 images mapped in {document['mapping_seconds']:.0f} s, {document['map_bytes'] / 1e6:.2f} MB")
+    for column in ("images", "number", "accepted", "median error", "within 5 cm, 5 deg", "time of one"):
+        table.add_column(column, justify="left" if column == "images" else "right")
     for name, key in (("by day", "day"), ("by night", "night")):
         numbers = document[key]
         share = next(
@@ -141,9 +141,9 @@ def _print(document: dict[str, Any], page: Path, seconds: float) -> None:
         )
         error = f"{100 * numbers['median_translation']:.1f} cm, {numbers['median_rotation_deg']:.2f} deg"
         accepted = str(numbers["counts"]["ok"])
-        table.add_row(name, str(numbers["photos"]), accepted, error, f"{share:.0%}", f"{numbers['median_ms']:.0f} ms")
+        table.add_row(name, str(numbers["images"]), accepted, error, f"{share:.0%}", f"{numbers['median_ms']:.0f} ms")
     other = document["elsewhere"]
-    table.add_row("elsewhere", str(other["photos"]), str(other["accepted"]), "", "", f"{other['median_ms']:.0f} ms")
+    table.add_row("elsewhere", str(other["images"]), str(other["accepted"]), "", "", f"{other['median_ms']:.0f} ms")
     stdout_console().print(table)
     console().print(f"{seconds:.0f} s in all. The report with pictures:")
     print(page)

@@ -18,15 +18,15 @@ def stdout_console() -> Console:
     return Console(highlight=False)
 
 
-def place_report(
-    place: Path, format: str | None, holdout: str | None, skip_invalid: bool, metric: bool | None
+def scene_report(
+    path: Path, format: str | None, holdout: str | None, skip_invalid: bool, metric: bool | None
 ) -> tuple[Lines, dict[str, Any], int]:
-    """What is in a folder of posed photos: lines, JSON, exit code (0 if it can be mapped)."""
+    """What is in a folder of posed images: lines, JSON, exit code (0 if it can be mapped)."""
     from trigpoint.diagnosis.inspect import describe_scene
     from trigpoint.formats.readers import open_scene
     from trigpoint.formats.splits import apply_holdout, parse_holdout
 
-    scene = open_scene(place, format=format, skip_invalid=skip_invalid, metric=metric)
+    scene = open_scene(path, format=format, skip_invalid=skip_invalid, metric=metric)
     if holdout is not None:
         scene = apply_holdout(scene, parse_holdout(holdout))
     found = describe_scene(scene)
@@ -56,15 +56,15 @@ def map_report(path: Path) -> tuple[Lines, dict[str, Any], int]:
     lines = [
         f"map {path.name}, id {scene_map.map_id}, {_size(total)}",
         f"preset {scene_map.config.preset}, local features {scene_map.config.features.encoder}",
-        f"made from {built['photos']} photos of '{built['place']}' ({built['format']})" + _held_out(built),
+        f"made from {built['images']} images of '{built['scene']}' ({built['format']})" + _held_out(built),
         "positions are in metres" if scene_map.metric else "positions are in units of unknown length",
         _content(scene_map),
-        f"photos are trusted above {scene_map.calibration.noise_share:.1%} agreeing keypoints; "
-        f"mapping photos typically have {scene_map.calibration.typical_share:.0%}",
+        f"images are trusted above {scene_map.calibration.noise_share:.1%} agreeing keypoints; "
+        f"mapping images typically have {scene_map.calibration.typical_share:.0%}",
         *(
-            f"  {kind.photos} {kind.kind}: half reached {kind.median_share:.1%}, the best {kind.largest_share:.1%}, "
+            f"  {kind.images} {kind.kind}: half reached {kind.median_share:.1%}, the best {kind.largest_share:.1%}, "
             f"nearly all stay below {kind.bound:.1%}"
-            + ("" if kind.counted else "; not counted, because the place looks the same in a mirror")
+            + ("" if kind.counted else "; not counted, because the scene looks the same in a mirror")
             for kind in scene_map.calibration.wrong
         ),
         *_unseen(scene_map),
@@ -92,7 +92,7 @@ def build_report(result: Any) -> tuple[Lines, dict[str, Any]]:
         "bytes": result.bytes,
         "preset": scene_map.config.preset,
         "units": scene_map.units,
-        "photos": scene_map.built_from["photos"],
+        "images": scene_map.built_from["images"],
         "samples": scene_map.built_from["samples"],
         "seconds": {**seconds, "total": sum(seconds.values())},
         "resumed": result.resumed,
@@ -102,7 +102,7 @@ def build_report(result: Any) -> tuple[Lines, dict[str, Any]]:
     }
     took = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
     lines = [
-        f"{result.path}: {_size(result.bytes)}, map {scene_map.map_id}, from {document['photos']} photos in "
+        f"{result.path}: {_size(result.bytes)}, map {scene_map.map_id}, from {document['images']} images in "
         f"{document['seconds']['total']:.0f} s ({took})",
         _content(scene_map),
         *_unseen(scene_map),
@@ -112,7 +112,7 @@ def build_report(result: Any) -> tuple[Lines, dict[str, Any]]:
 
 
 def _unseen(scene_map: Any) -> Lines:
-    """What the map makes of photos that it did not learn."""
+    """What the map makes of images that it did not learn."""
     from trigpoint.report.formatting import angle, length
 
     found = scene_map.calibration.unseen
@@ -121,19 +121,19 @@ def _unseen(scene_map: Any) -> Lines:
     error = "most got no pose"
     if found.error is not None:
         error = f"median error {length(found.error, scene_map.units)}, {angle(found.rotation_error_deg)}"
-    kind = "photos that it did not learn" if scene_map.landmarks is None else "its own photos, each hidden from the search,"
-    return [f"of {found.photos} {kind} it trusts {found.accepted}; {error}"]
+    kind = "images that it did not learn" if scene_map.landmarks is None else "its own images, each hidden from the search,"
+    return [f"of {found.images} {kind} it trusts {found.accepted}; {error}"]
 
 
 def _doubts(scene_map: Any) -> Lines:
     """What the owner of a map that explains nothing should know."""
     found = scene_map.calibration
-    if not found.photos or found.typical_share > found.noise_share:
+    if not found.images or found.typical_share > found.noise_share:
         return []
     return [
-        f"warning: this map will hardly trust any photo: only {found.typical_share:.1%} of the keypoints of its own photos "
-        f"agree, and wrong photos reach {found.noise_share:.1%}. Poses or cameras may be wrong ('trigpoint info PLACE' "
-        "checks them), the photos may overlap too little, or the training was too short."
+        f"warning: this map will hardly trust any image: only {found.typical_share:.1%} of the keypoints of its own images "
+        f"agree, and wrong images reach {found.noise_share:.1%}. Poses or cameras may be wrong ('trigpoint info SCENE' "
+        "checks them), the images may overlap too little, or the training was too short."
     ]
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     map: Positional[Path],
-    place: Positional[Path],
+    scene: Positional[Path],
     /,
     *,
     split: Literal["test", "train", "all"] = "test",
@@ -33,35 +33,35 @@ def evaluate(
     quiet: Flag = False,
     json: Path | None = None,
 ) -> int:
-    """Localize photos whose poses are known and compare.
+    """Localize images whose poses are known and compare.
 
     Args:
         map: map file.
-        place: folder with the photos and their poses, as given to map.
-        split: which photos: those held out, those mapped, or all.
+        scene: folder with the images and their poses, as given to map.
+        split: which images: those held out, those mapped, or all.
         holdout: another split than the one kept in the map.
-        threshold: count photos within this distance and angle, such as 0.05,5; may be repeated.
+        threshold: count images within this distance and angle, such as 0.05,5; may be repeated.
         protocol: evaluate as papers do (7scenes, cambridge, ...; docs/datasets.md) and show their numbers beside.
-        submission: text file for visuallocalization.net to write the poses of all test photos to.
-        estimate_cameras: do not tell the localizer the cameras of the photos.
+        submission: text file for visuallocalization.net to write the poses of all test images to.
+        estimate_cameras: do not tell the localizer the cameras of the images.
         report: folder to write a page with pictures to.
         device: cpu or cuda.
-        format: format of the place; found out if not given.
-        skip_invalid: leave out photos that cannot be used instead of stopping at them.
+        format: format of the scene; found out if not given.
+        skip_invalid: leave out images that cannot be used instead of stopping at them.
         quiet: show no progress.
         json: file to write the numbers to.
     """
     from trigpoint.commands.describe import stdout_console
-    from trigpoint.evaluation.map_evaluation import evaluate_map, place_evaluations
+    from trigpoint.evaluation.map_evaluation import evaluate_map, scene_evaluations
     from trigpoint.report.map_report import report_evaluation
     from trigpoint.report.published import Comparison, submit_and_compare
-    from trigpoint.report.tables import print_evaluation, print_places
+    from trigpoint.report.tables import print_evaluation, print_scenes
 
     set_quiet(quiet)
-    comparison = Comparison.prepare(protocol, map, place, submission)
+    comparison = Comparison.prepare(protocol, map, scene, submission)
     if submission is not None:
         text, document = submit_and_compare(
-            comparison, map, place, submission, device=device, format=format, skip_invalid=skip_invalid
+            comparison, map, scene, submission, device=device, format=format, skip_invalid=skip_invalid
         )
         print(text)
         if comparison is not None:
@@ -70,7 +70,7 @@ def evaluate(
         return 0
     run = evaluate_map(
         map,
-        place,
+        scene,
         split=split,
         holdout=holdout,
         thresholds=threshold if comparison is None else comparison.thresholds(threshold),
@@ -80,19 +80,19 @@ def evaluate(
         skip_invalid=skip_invalid,
     )
     print_evaluation(run.evaluation, stdout_console())
-    places = place_evaluations(run)
-    if places:
-        print_places(places, stdout_console())
-    document = {**run.evaluation.to_json(), **({"places": _summaries(places)} if places else {})}
+    scenes = scene_evaluations(run)
+    if scenes:
+        print_scenes(scenes, stdout_console())
+    document = {**run.evaluation.to_json(), **({"scenes": _summaries(scenes)} if scenes else {})}
     if comparison is not None:
         comparison.show(run.evaluation, stdout_console())
         document["comparison"] = comparison.to_json(run.evaluation)
     write_document(json, document)
     if report is not None:
-        print(f"report: {report_evaluation(run, report, title=f'{place.resolve().name} with {map.name}')}")
+        print(f"report: {report_evaluation(run, report, title=f'{scene.resolve().name} with {map.name}')}")
     return 0
 
 
-def _summaries(places: Mapping[str, Evaluation]) -> dict[str, Any]:
-    """The evaluation of each place without its photos, which stand in that of the whole."""
-    return {name: {key: value for key, value in each.to_json().items() if key != "frames"} for name, each in places.items()}
+def _summaries(scenes: Mapping[str, Evaluation]) -> dict[str, Any]:
+    """The evaluation of each scene without its images, which stand in that of the whole."""
+    return {name: {key: value for key, value in each.to_json().items() if key != "frames"} for name, each in scenes.items()}

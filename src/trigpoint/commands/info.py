@@ -19,13 +19,13 @@ def info(
     metric: bool | None = None,
     json: Path | None = None,
 ) -> int:
-    """Say what is in a place (a folder of posed photos) or in a map file, and what is missing.
+    """Say what is in a scene (a folder of posed images) or in a map file, and what is missing.
 
     Args:
-        what: folder of a place, or a .trig file.
-        format: format of the place; found out if not given.
-        holdout: photos held out for evaluation: every:N:K, blocks:A-B,... or sequence:NAME.
-        skip_invalid: leave out photos that cannot be used instead of stopping at them.
+        what: folder of a scene, or a .trig file.
+        format: format of the scene; found out if not given.
+        holdout: images held out for evaluation: every:N:K, blocks:A-B,... or sequence:NAME.
+        skip_invalid: leave out images that cannot be used instead of stopping at them.
         metric: whether one unit of the poses is one metre; what the format says if not given.
         json: file to write the same to, as JSON.
     """
@@ -34,7 +34,7 @@ def info(
     if what.is_file() and what.suffix == ".trig":
         lines, document, code = describe.map_report(what)
     else:
-        lines, document, code = describe.place_report(what, format, holdout, skip_invalid, metric)
+        lines, document, code = describe.scene_report(what, format, holdout, skip_invalid, metric)
     print("\n".join(lines))
     write_document(json, document)
     return code

@@ -14,7 +14,7 @@ from trigpoint.core.progress import set_quiet
 
 def localize(
     map: Positional[Path],
-    photos: Positional[tuple[str, ...]],
+    images: Positional[tuple[str, ...]],
     /,
     *,
     camera: str | None = None,
@@ -25,12 +25,12 @@ def localize(
     quiet: Flag = False,
     json: Path | None = None,
 ) -> int:
-    """Tell where photos were taken. Prints a JSON line for each; exit code 1 if any was not localized.
+    """Tell where images were taken. Prints a JSON line for each; exit code 1 if any was not localized.
 
     Args:
         map: map file.
-        photos: image files, folders or quoted patterns.
-        camera: intrinsics of all photos: f | fx,fy,cx,cy | MODEL:p1,p2,... | FILE.json; otherwise from EXIF, or the focal
+        images: image files, folders or quoted patterns.
+        camera: intrinsics of all images: f | fx,fy,cx,cy | MODEL:p1,p2,... | FILE.json; otherwise from EXIF, or the focal
             length is estimated.
         output: write the results there instead: .jsonl, .tum or .txt (TUM), or a folder (COLMAP).
         to: format of the output, if its name does not tell; ltvl is that of visuallocalization.net.
@@ -39,16 +39,16 @@ def localize(
         quiet: show no progress.
         json: file to write all results and their summary to.
     """
-    from trigpoint.localization.batch import localize_photos, photo_files, summary_line
+    from trigpoint.localization.batch import image_files, localize_images, summary_line
     from trigpoint.localization.localizer import Localizer
     from trigpoint.localization.results import check_output, format_of, jsonl_text, write_results
 
     set_quiet(quiet)
-    files = photo_files(photos)
+    files = image_files(images)
     kind = None if output is None else to or format_of(output)
     if output is not None and kind is not None:
         check_output(output, [str(file) for file in files], kind)
-    results = localize_photos(Localizer.load(map, device=device), files, camera)
+    results = localize_images(Localizer.load(map, device=device), files, camera)
     if output is None or kind is None:
         sys.stdout.write(jsonl_text(results))
     else:

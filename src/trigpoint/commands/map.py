@@ -10,8 +10,8 @@ from trigpoint.commands.options import Flag, Output, note, write_document
 from trigpoint.core.progress import set_quiet
 
 
-def map_place(
-    place: Positional[Path],
+def map_scene(
+    scene: Positional[Path],
     /,
     *,
     output: Output,
@@ -28,19 +28,19 @@ def map_place(
     quiet: Flag = False,
     json: Path | None = None,
 ) -> int:
-    """Make a map file from a folder of posed photos. Interrupted, the same command continues.
+    """Make a map file from a folder of posed images. Interrupted, the same command continues.
 
     Args:
-        place: folder of posed photos in any format of docs/formats.md, or a .joint.json; found out by looking.
+        scene: folder of posed images in any format of docs/formats.md, or a .joint.json; found out by looking.
         output: map file to write, such as kitchen.trig.
         preset: recipe; see docs/presets.md. The default is sized for two CPU cores.
         fast: a narrower network, trained with half of the samples: less accurate, in less than half of the time.
         set: change one setting of the recipe, such as optimizer.steps=500; may be repeated.
-        holdout: photos held out for evaluation: every:N:K, blocks:A-B,... or sequence:NAME. Kept in the map.
+        holdout: images held out for evaluation: every:N:K, blocks:A-B,... or sequence:NAME. Kept in the map.
         seed: seed of every random number.
         device: cpu or cuda; a GPU is used if there is one.
-        format: format of the place; found out if not given.
-        skip_invalid: leave out photos that cannot be used instead of stopping at them.
+        format: format of the scene; found out if not given.
+        skip_invalid: leave out images that cannot be used instead of stopping at them.
         metric: whether one unit of the poses is one metre; what the format says if not given.
         fresh: start again instead of continuing an interrupted build.
         quiet: show no progress.
@@ -53,11 +53,11 @@ def map_place(
     from trigpoint.mapping.presets import DEFAULT_PRESET
 
     set_quiet(quiet)
-    scene = open_scene(place, format=format, skip_invalid=skip_invalid, metric=metric)
-    for problem in scene.problems:
+    opened = open_scene(scene, format=format, skip_invalid=skip_invalid, metric=metric)
+    for problem in opened.problems:
         note(f"{problem.severity}: {problem.message}")
     result = build_map(
-        scene,
+        opened,
         output,
         preset=preset or DEFAULT_PRESET,
         fast=fast,

@@ -1,4 +1,4 @@
-"""The implicit reconstruction of a map, for other programs: coloured points, alone or beside the posed photos."""
+"""The implicit reconstruction of a map, for other programs: coloured points, alone or beside the posed images."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Literal
 from trigpoint.core.artifact import write_bytes
 from trigpoint.core.errors import OutputError
 from trigpoint.core.scene import Scene
-from trigpoint.formats.export.image_files import PhotoFiles
+from trigpoint.formats.export.image_files import ImageFiles
 from trigpoint.formats.export.ply import ply_bytes
-from trigpoint.formats.export.scene import FOLDERS, PlaceFormat, Split, check_file, chosen_split, export_place
+from trigpoint.formats.export.scene import FOLDERS, SceneFormat, Split, check_file, chosen_split, export_scene
 from trigpoint.formats.readers import open_scene
 from trigpoint.formats.splits import apply_holdout, parse_holdout
 from trigpoint.localization.localizer import Localizer
@@ -21,10 +21,10 @@ from trigpoint.report.point_picture import points_png
 
 @dataclass(frozen=True, eq=False)
 class MapPoints:
-    """What a map knows of its place.
+    """What a map knows of its scene.
 
     Attributes:
-        scene: the place, with the split that the map was made by.
+        scene: the scene, with the split that the map was made by.
         points: the implicit reconstruction.
     """
 
@@ -34,40 +34,40 @@ class MapPoints:
 
 def read_points(
     map_path: Path,
-    place: Path,
+    folder: Path,
     *,
-    max_photos: int = 0,
+    max_images: int = 0,
     device: str = "cpu",
     format: str | None = None,
     skip_invalid: bool = False,
 ) -> MapPoints:
-    """Predict the points of a map's own photos, within 5 px, with their colours.
+    """Predict the points of a map's own images, within 5 px, with their colours.
 
     Args:
         map_path: map file.
-        place: folder that it was made from.
-        max_photos: photos that points are read from, evenly chosen; 0: all.
+        folder: folder that it was made from.
+        max_images: images that points are read from, evenly chosen; 0: all.
         device: torch device.
-        format: format of the place; None finds out.
-        skip_invalid: leave out photos that cannot be used.
+        format: format of the scene; None finds out.
+        skip_invalid: leave out images that cannot be used.
 
     Raises:
-        OutputError: no point fits the photos (TP-825).
+        OutputError: no point fits the images (TP-825).
         SceneError, MapFileError, ...: as the readers.
     """
     localizer = Localizer.load(map_path, device=device)
-    scene = open_scene(place, format=format, skip_invalid=skip_invalid, metric=localizer.map.metric)
+    scene = open_scene(folder, format=format, skip_invalid=skip_invalid, metric=localizer.map.metric)
     holdout = localizer.map.built_from["holdout"]
     if holdout:
         scene = apply_holdout(scene, parse_holdout(holdout))
     frames = scene.for_mapping()
-    points = implicit_points(localizer.map, localizer.encoder, frames, max_photos=max_photos or len(frames))
+    points = implicit_points(localizer.map, localizer.encoder, frames, max_images=max_images or len(frames))
     if len(points.xyz) == 0:
         raise OutputError(
             "TP-825",
-            "no point of the map fits the photos of this place",
-            where=place,
-            fix="Give the place that the map was made from.",
+            "no point of the map fits the images of this scene",
+            where=folder,
+            fix="Give the scene that the map was made from.",
         )
     return MapPoints(scene, points)
 
@@ -75,24 +75,24 @@ def read_points(
 def export_map(
     found: MapPoints,
     output: Path,
-    format: PlaceFormat | Literal["ply"],
+    format: SceneFormat | Literal["ply"],
     *,
     picture: Path | None = None,
     split: Split = "all",
-    photos: PhotoFiles = "copy",
+    images: ImageFiles = "copy",
 ) -> list[str]:
-    """Write points, or photos with points, and a picture; what the format could not take along, a sentence each.
+    """Write points, or images with points, and a picture; what the format could not take along, a sentence each.
 
     Args:
         found: of ``read_points``.
-        output: file for ``ply``; otherwise as ``export_place``.
+        output: file for ``ply``; otherwise as ``export_scene``.
         format: of the output; COLMAP and nerfstudio get the points, too.
         picture: PNG file to draw the points to.
-        split: which photos.
-        photos: what to do with the image files.
+        split: which images.
+        images: what to do with the image files.
 
     Raises:
-        OutputError: as ``export_place``.
+        OutputError: as ``export_scene``.
     """
     cloud = found.points
     notes: list[str] = []
@@ -102,7 +102,7 @@ def export_map(
         write_bytes(output, ply_bytes(cloud.xyz, cloud.rgb, comment=f"implicit reconstruction, unit: {unit}"))
     else:
         points = (cloud.xyz, cloud.rgb) if format in FOLDERS else None
-        notes = export_place(chosen_split(found.scene, split), output, format, photos=photos, points=points)
+        notes = export_scene(chosen_split(found.scene, split), output, format, images=images, points=points)
     if picture is not None:
         poses = [frame.pose() for frame in found.scene.for_mapping()]
         write_bytes(picture, points_png(cloud.xyz, cloud.rgb, poses))

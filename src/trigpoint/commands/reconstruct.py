@@ -12,13 +12,13 @@ from trigpoint.core.progress import set_quiet
 
 
 def reconstruct(
-    photos: Positional[Path],
+    images: Positional[Path],
     /,
     *,
     output: Output,
     frames: int | None = None,
     every: float | None = None,
-    camera: Literal["auto", "shared", "per-photo"] = "auto",
+    camera: Literal["auto", "shared", "per-image"] = "auto",
     pairs: Literal["auto", "exhaustive", "neighbours"] = "auto",
     mapper: Literal["auto", "global", "incremental"] = "auto",
     scale_distance: tuple[str, str, float] | None = None,
@@ -30,23 +30,23 @@ def reconstruct(
     quiet: Flag = False,
     json: Path | None = None,
 ) -> int:
-    """Find the poses of photos or of a video, and write a place for map. Interrupted, the same command continues.
+    """Find the poses of images or of a video, and write a scene for map. Interrupted, the same command continues.
 
     Args:
-        photos: folder with photos, or a video file.
+        images: folder with images, or a video file.
         output: folder to write: images, sparse/0 and trigpoint.json. Must not exist yet.
         frames: number of frames to choose from a video.
         every: seconds between the frames chosen from a video; 0.5 if not given.
-        camera: auto: photos of one size and one camera by EXIF share their intrinsics; shared: all of one size do;
-            per-photo: none do.
-        pairs: exhaustive: compare all photos with all (up to 150 photos the default); neighbours: those near in the order of
+        camera: auto: images of one size and one camera by EXIF share their intrinsics; shared: all of one size do;
+            per-image: none do.
+        pairs: exhaustive: compare all images with all (up to 150 images the default); neighbours: those near in the order of
             names, by looks and by GPS.
-        mapper: global, incremental, or auto: incremental as well if global places clearly fewer photos than it could.
-        scale_distance: two photos and the distance between their cameras in metres; makes the place metric.
-        gps: take scale and orientation from the GPS positions of the photos; makes the place metric.
+        mapper: global, incremental, or auto: incremental as well if global scenes clearly fewer images than it could.
+        scale_distance: two images and the distance between their cameras in metres; makes the scene metric.
+        gps: take scale and orientation from the GPS positions of the images; makes the scene metric.
         seed: seed of every random number.
         threads: CPU threads; 0: all.
-        skip_invalid: leave out photos that cannot be decoded instead of stopping at them.
+        skip_invalid: leave out images that cannot be decoded instead of stopping at them.
         fresh: start again instead of continuing an interrupted run.
         quiet: show no progress.
         json: file to write the account to.
@@ -67,7 +67,7 @@ def reconstruct(
         threads=threads,
         skip_invalid=skip_invalid,
     )
-    report = run(photos, output, options=options, fresh=fresh)
+    report = run(images, output, options=options, fresh=fresh)
     print("\n".join(report.lines()))
     write_document(json, report.to_json())
     return 0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def retrieval(
     action: Positional[Literal["evaluate", "train"]],
-    places: Positional[tuple[Path, ...]],
+    scenes: Positional[tuple[Path, ...]],
     /,
     *,
     descriptors: tuple[str, ...] = ("vlad", "mean", "gem"),
@@ -39,26 +39,26 @@ def retrieval(
     quiet: Flag = False,
     json: Path | None = None,
 ) -> int:
-    """Measure how well global descriptors find photos that show the same, or train one.
+    """Measure how well global descriptors find images that show the same, or train one.
 
     Args:
-        action: evaluate prints recall, time and size; train learns a SuperGF aggregator from places with poses.
-        places: folders of posed photos, or of photos with labels (dataset.csv).
+        action: evaluate prints recall, time and size; train learns a SuperGF aggregator from scenes with poses.
+        scenes: folders of posed images, or of images with labels (dataset.csv).
         descriptors: vlad, mean, gem, supergf, supergf:FILE or onnx:FILE.
         dim: length of descriptors that come in several; 0 takes the natural one.
         rerank: re-rank this many candidates by homography inliers.
         matcher: nearest (mutual nearest neighbours) or lighterglue (learned, for xfeat).
         encoder: local encoder.
-        short_side_px: shorter side of the photos as the encoder sees them.
-        keypoints: keypoints of a photo at most.
-        holdout: photos of posed places that are the queries: every:N:K, blocks:A-B,... or sequence:NAME.
+        short_side_px: shorter side of the images as the encoder sees them.
+        keypoints: keypoints of an image at most.
+        holdout: images of posed scenes that are the queries: every:N:K, blocks:A-B,... or sequence:NAME.
         cache: folder to keep local features in, for the next time.
         output: file for what was trained.
         start: trained aggregator to go on from: a file, or supergf for the one that comes with trigpoint.
         seed: seed of every random number.
         device: cpu or cuda.
-        format: format of the places; found out if not given.
-        skip_invalid: leave out photos that cannot be used instead of stopping at them.
+        format: format of the scenes; found out if not given.
+        skip_invalid: leave out images that cannot be used instead of stopping at them.
         quiet: show no progress.
         json: file to write the numbers to.
     """
@@ -68,42 +68,42 @@ def retrieval(
     set_quiet(quiet)
     read = ReadOptions(format, skip_invalid, holdout)
     if action == "train":
-        document = _train(places, read, output, start, seed, device)
+        document = _train(scenes, read, output, start, seed, device)
     else:
         policy = ViewPolicy(short_side_px, keypoints)
         options = RetrievalOptions(descriptors, dim, rerank, matcher, encoder, policy, cache, seed, device)
-        document = _evaluate(places, read, options)
+        document = _evaluate(scenes, read, options)
     write_document(json, document)
     return 0
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How the places are read."""
+    """How the scenes are read."""
 
     format: str | None
     skip_invalid: bool
     holdout: str | None
 
 
-def _evaluate(places: Sequence[Path], read: ReadOptions, options: RetrievalOptions) -> dict[str, Any]:
+def _evaluate(scenes: Sequence[Path], read: ReadOptions, options: RetrievalOptions) -> dict[str, Any]:
     from trigpoint.commands.describe import stdout_console
-    from trigpoint.evaluation.retrieval import evaluate_place, place_task, retrieval_table
+    from trigpoint.evaluation.retrieval import evaluate_scene, retrieval_table, scene_task
 
     results = []
-    for place in places:
-        task = place_task(place, holdout=read.holdout, format=read.format, skip_invalid=read.skip_invalid)
+    for scene in scenes:
+        task = scene_task(scene, holdout=read.holdout, format=read.format, skip_invalid=read.skip_invalid)
         if task.left_out:
             note(f"{task.name}: {task.left_out} queries without a right answer in the gallery are left out")
-        results.append(evaluate_place(task, options))
+        results.append(evaluate_scene(task, options))
         stdout_console().print(retrieval_table(results[-1]))
-    return {"options": options.to_json(), "places": [result.to_json() for result in results]}
+    return {"options": options.to_json(), "scenes": [result.to_json() for result in results]}
 
 
 def _train(
-    places: Sequence[Path], read: ReadOptions, output: Path, start: str | None, seed: int, device: str
+    folders: Sequence[Path], read: ReadOptions, output: Path, start: str | None, seed: int, device: str
 ) -> dict[str, Any]:
-    from trigpoint.evaluation.retrieval import TRAIN_FLOOR, place_overlaps
+    from trigpoint.evaluation.retrieval import TRAIN_FLOOR, scene_overlaps
     from trigpoint.formats.readers import open_scene
     from trigpoint.formats.splits import apply_holdout, parse_holdout
     from trigpoint.retrieval.supergf.build import train_aggregator
@@ -115,13 +115,13 @@ def _train(
     earlier = None if start is None else load_aggregator(SHIPPED if start == "supergf" else Path(start))
     rule = None if read.holdout is None else parse_holdout(read.holdout)
     paths, overlaps = [], []
-    for place in places:
-        scene = apply_holdout(open_scene(place, format=read.format, skip_invalid=read.skip_invalid), rule)
+    for folder in folders:
+        scene = apply_holdout(open_scene(folder, format=read.format, skip_invalid=read.skip_invalid), rule)
         frames = scene.for_mapping()
         paths += [frame.image_path for frame in frames]
-        overlaps.append(place_overlaps(scene, frames, TRAIN_FLOOR))
-    names = ", ".join(place.resolve().name for place in places)
+        overlaps.append(scene_overlaps(scene, frames, TRAIN_FLOOR))
+    names = ", ".join(folder.resolve().name for folder in folders)
     labels = labels_from_overlaps(overlaps)
     trained = train_aggregator(paths, labels, output, recipe=recipe, start=earlier, data=names, seed=seed, device=device)
-    print(f"{trained.path}: {trained.bytes / 1e6:.1f} MB, learned from {len(paths)} photos of {names}")
-    return {"output": str(trained.path), "bytes": trained.bytes, "photos": len(paths), "seconds": trained.seconds}
+    print(f"{trained.path}: {trained.bytes / 1e6:.1f} MB, learned from {len(paths)} images of {names}")
+    return {"output": str(trained.path), "bytes": trained.bytes, "images": len(paths), "seconds": trained.seconds}

@@ -16,7 +16,7 @@ def view(
     map: Positional[Path],
     /,
     *,
-    place: Path | None = None,
+    scene: Path | None = None,
     queries: Path | None = None,
     split: Literal["test", "train", "all"] = "test",
     holdout: str | None = None,
@@ -29,21 +29,21 @@ def view(
     skip_invalid: Flag = False,
     quiet: Flag = False,
 ) -> int:
-    """Show a map in the browser: points, cameras, localized photos, and a button to locate another. Ctrl-C ends it.
+    """Show a map in the browser: points, cameras, localized images, and a button to locate another. Ctrl-C ends it.
 
     Args:
         map: map file.
-        place: folder that it was made from, for coloured points and the mapping cameras.
-        queries: photos to localize and show: a place with poses, or any folder of photos.
-        split: which photos of the queries, where they have poses: those held out, those mapped, or all.
+        scene: folder that it was made from, for coloured points and the mapping cameras.
+        queries: images to localize and show: a scene with poses, or any folder of images.
+        split: which images of the queries, where they have poses: those held out, those mapped, or all.
         holdout: another split than the one kept in the map.
-        camera: intrinsics of photos whose camera is not known, as in localize; otherwise from EXIF or estimated.
+        camera: intrinsics of images whose camera is not known, as in localize; otherwise from EXIF or estimated.
         points: how many points to show at most.
         host: interface to listen on; 0.0.0.0 lets other machines in.
         port: port to listen on; the next free one if it is taken, any for 0.
         device: cpu or cuda.
-        format: format of the place and the queries; found out if not given.
-        skip_invalid: leave out photos that cannot be used instead of stopping at them.
+        format: format of the scene and the queries; found out if not given.
+        skip_invalid: leave out images that cannot be used instead of stopping at them.
         quiet: show no progress; the address is printed all the same.
     """
     from trigpoint.viewer.content import ContentOptions
@@ -52,7 +52,7 @@ def view(
     set_quiet(quiet)
     view_map(
         map,
-        ContentOptions(place, queries, split, holdout, points, format, skip_invalid),
+        ContentOptions(scene, queries, split, holdout, points, format, skip_invalid),
         ServerOptions(host, port, device, camera),
         environment=os.environ,
         say=lambda line: print(line, flush=True),

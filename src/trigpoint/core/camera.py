@@ -19,7 +19,7 @@ _WITHOUT_PINHOLE = {"INVALID", "EQUIRECTANGULAR"}
 
 @dataclass(frozen=True)
 class Camera:
-    """Intrinsics of one photo.
+    """Intrinsics of one image.
 
     Attributes:
         model: COLMAP camera model name, such as ``"PINHOLE"`` or ``"OPENCV"``.
@@ -58,7 +58,7 @@ class Camera:
         raise GeometryError(
             "TP-313",
             f"impossible camera: {detail}",
-            fix="Focal lengths are positive and in pixels of the full-size photo.",
+            fix="Focal lengths are positive and in pixels of the full-size image.",
         )
 
     @staticmethod
@@ -105,7 +105,7 @@ class Camera:
         return image
 
     def resized(self, width: int, height: int) -> Camera:
-        """The camera of the same photo resampled to width x height px (each axis scaled on its own)."""
+        """The camera of the same image resampled to width x height px (each axis scaled on its own)."""
         if (width, height) == (self.width, self.height):
             return self
         camera = _colmap_camera(self.model, self.width, self.height, self.params)

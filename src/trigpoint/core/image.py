@@ -1,7 +1,7 @@
 """The one image decoder. Every file either decodes upright and whole, or gives a named error.
 
-The header is read before any pixel, so a huge image costs nothing to refuse. Photos are turned upright by their EXIF
-orientation: width, height, keypoints and cameras everywhere speak of the upright photo.
+The header is read before any pixel, so a huge image costs nothing to refuse. Images are turned upright by their EXIF
+orientation: width, height, keypoints and cameras everywhere speak of the upright image.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ _EIGHT_BIT_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr"}
 
 
 @dataclass(frozen=True)
-class Photo:
-    """A decoded photo, upright, possibly reduced in size.
+class DecodedImage:
+    """A decoded image, upright, possibly reduced in size.
 
     Attributes:
         gray: (h, w) uint8.
@@ -59,7 +59,7 @@ def image_size(path: Path) -> tuple[int, int]:
     """Upright (width, height), px, from the header alone.
 
     Raises:
-        ImageError: as ``read_photo``, except what only decoding shows.
+        ImageError: as ``read_image``, except what only decoding shows.
     """
     try:
         with _open(path, _read_bytes(path, _HEADER_BYTES)) as image:
@@ -70,12 +70,12 @@ def image_size(path: Path) -> tuple[int, int]:
             return _upright_size(image)
 
 
-def read_photo(path: Path, *, short_side_px: int | None = None, color: bool = False) -> Photo:
-    """Decode one photo, turn it upright and reduce it.
+def read_image(path: Path, *, short_side_px: int | None = None, color: bool = False) -> DecodedImage:
+    """Decode one image, turn it upright and reduce it.
 
     Args:
         path: image file.
-        short_side_px: length of the shorter side of the result; None keeps the size of the file. Photos are never
+        short_side_px: length of the shorter side of the result; None keeps the size of the file. Images are never
             enlarged.
         color: whether to keep the colours beside the gray image.
 
@@ -83,11 +83,11 @@ def read_photo(path: Path, *, short_side_px: int | None = None, color: bool = Fa
         ImageError: missing or empty file (TP-101), not an image (TP-102), cut short or damaged (TP-103), more than 8
             bits a channel (TP-104), colours for print (TP-105), too many pixels (TP-106), too small (TP-107).
     """
-    return decode_photo(_read_bytes(path), path, short_side_px=short_side_px, color=color)
+    return decode_image(_read_bytes(path), path, short_side_px=short_side_px, color=color)
 
 
-def decode_photo(data: bytes, name: Path | str, *, short_side_px: int | None = None, color: bool = False) -> Photo:
-    """As ``read_photo`` for the bytes of a file; ``name`` only appears in errors."""
+def decode_image(data: bytes, name: Path | str, *, short_side_px: int | None = None, color: bool = False) -> DecodedImage:
+    """As ``read_image`` for the bytes of a file; ``name`` only appears in errors."""
     path = Path(name)
     with _open(path, data) as image:
         width, height = _upright_size(image)
@@ -101,8 +101,8 @@ def decode_photo(data: bytes, name: Path | str, *, short_side_px: int | None = N
         pixels = pixels.transpose(turn)
     values = np.array(pixels)
     if color:
-        return Photo(np.array(pixels.convert("L")), values, width, height)
-    return Photo(values, None, width, height)
+        return DecodedImage(np.array(pixels.convert("L")), values, width, height)
+    return DecodedImage(values, None, width, height)
 
 
 def _pixels(image: Image.Image, path: Path, size: tuple[int, int], color: bool) -> Image.Image:
@@ -120,7 +120,7 @@ def _pixels(image: Image.Image, path: Path, size: tuple[int, int], color: bool) 
     flat = flat.convert(mode)
     if flat.size == size:
         return flat
-    # A reduced JPEG covers ceil(full / 2^n) cells, the last of them partly outside the photo: the box cuts that part off.
+    # A reduced JPEG covers ceil(full / 2^n) cells, the last of them partly outside the image: the box cuts that part off.
     step = (_draft_step(full[0], flat.size[0]), _draft_step(full[1], flat.size[1]))
     box = (0.0, 0.0, full[0] / step[0], full[1] / step[1])
     return flat.resize(
@@ -151,7 +151,7 @@ def _read_bytes(path: Path, limit: int = -1) -> bytes:
     except FileNotFoundError:
         raise ImageError("TP-101", "there is no such image file", where=path, fix="Check the path.") from None
     except IsADirectoryError:
-        raise ImageError("TP-101", "this is a folder, not an image file", where=path, fix="Name the photos in it.") from None
+        raise ImageError("TP-101", "this is a folder, not an image file", where=path, fix="Name the images in it.") from None
     except OSError as error:
         raise ImageError(
             "TP-101", f"the image file cannot be read ({error.strerror})", where=path, fix="Check its permissions."
@@ -170,7 +170,7 @@ def _open(path: Path, data: bytes) -> Image.Image:
         Image.MAX_IMAGE_PIXELS = None
         image = Image.open(BytesIO(data), formats=_FORMATS)
     except UnidentifiedImageError:
-        raise ImageError("TP-102", _what_it_is(data), where=path, fix="Give a JPEG, PNG, TIFF, WebP or BMP photo.") from None
+        raise ImageError("TP-102", _what_it_is(data), where=path, fix="Give a JPEG, PNG, TIFF, WebP or BMP image.") from None
     except (OSError, SyntaxError, ValueError, EOFError, KeyError, TypeError, OverflowError) as error:
         raise ImageError(
             "TP-103", f"the image is damaged ({error})", where=path, fix="Copy or download it again."
@@ -201,7 +201,7 @@ def _check_header(image: Image.Image, path: Path, data: bytes) -> None:
             "TP-104",
             f"the image does not have 8 bits a channel (mode {image.mode})",
             where=path,
-            fix="Convert it to 8 bits; depth images are not photos.",
+            fix="Convert it to 8 bits; depth images are not images.",
         )
     # Pillow opens 48-bit PNGs as 8-bit RGB without a word; byte 24 of a PNG is its bit depth.
     if image.format == "PNG" and data[24] == 16:

@@ -1,4 +1,4 @@
-"""The answer to "where was this photo taken?"."""
+"""The answer to "where was this image taken?"."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ OK, REJECTED, FAILED = "ok", "rejected", "failed"
 
 @dataclass(frozen=True, eq=False)
 class Localization:
-    """One localized photo.
+    """One localized image.
 
     Attributes:
-        name: what the caller calls the photo.
+        name: what the caller calls the image.
         status: ``"ok"``; ``"rejected"`` (there is a pose, it is not trusted); ``"failed"`` (no pose).
         reason: why, in one sentence.
         cam_from_world: pose in the frame and unit of the map; None when failed.

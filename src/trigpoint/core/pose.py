@@ -130,7 +130,7 @@ def check_finite(values: Array, where: str | None) -> None:
             "TP-301",
             "the pose contains NaN or infinity",
             where=where,
-            fix="This photo was not registered: remove it, or give --skip-invalid to leave such photos out.",
+            fix="This image was not registered: remove it, or give --skip-invalid to leave such images out.",
         )
 
 

@@ -1,4 +1,4 @@
-"""A place as posed photos: what the readers make and everything else takes."""
+"""A scene as posed images: what the readers make and everything else takes."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ TRAIN, TEST = "train", "test"
 
 @dataclass(frozen=True)
 class Frame:
-    """One photo of a scene.
+    """One image of a scene.
 
     Attributes:
         name: unique name within the scene, with ``/`` between folders.
         image_path: the image file.
-        camera: intrinsics of the photo at its full size.
+        camera: intrinsics of the image at its full size.
         cam_from_world: pose, or None when the scene has none for it.
         split: ``"train"``, ``"test"`` or None where the format says nothing.
         sequence: the recording it belongs to, ``""`` if there is only one.
@@ -48,7 +48,7 @@ class Frame:
             SceneError: TP-204.
         """
         if self.cam_from_world is None:
-            raise SceneError("TP-204", "this photo has no pose", where=self.name, fix="Give --skip-invalid to leave it out.")
+            raise SceneError("TP-204", "this image has no pose", where=self.name, fix="Give --skip-invalid to leave it out.")
         return self.cam_from_world
 
 
@@ -67,12 +67,12 @@ class Problem:
 
 @dataclass(frozen=True)
 class Scene:
-    """A place as posed photos.
+    """A scene as posed images.
 
     Attributes:
         root: the folder it was read from.
         format: name of the format, such as ``"colmap"``.
-        frames: photos sorted by name.
+        frames: images sorted by name.
         metric: whether one unit of the poses is one metre.
         problems: what the reader noticed.
     """
@@ -88,9 +88,9 @@ class Scene:
         if twice:
             raise SceneError(
                 "TP-205",
-                f"{len(twice)} photo names occur more than once (first: {twice[0]})",
+                f"{len(twice)} image names occur more than once (first: {twice[0]})",
                 where=self.root,
-                fix="Every photo needs a name of its own: rename or remove the copies.",
+                fix="Every image needs a name of its own: rename or remove the copies.",
             )
 
     @property

@@ -66,7 +66,7 @@ def continues(work: Path, job: dict[str, Any], fresh: bool) -> bool:
     if path.exists() and not fresh and json.loads(path.read_text(encoding="utf-8")) == json.loads(json.dumps(job)):
         return True
     if path.exists():
-        console().print(f"Discarding the work of an interrupted run with other photos or settings in {work}", soft_wrap=True)
+        console().print(f"Discarding the work of an interrupted run with other images or settings in {work}", soft_wrap=True)
         path.unlink()
     for item in work.iterdir():
         if item.is_dir() and not item.is_symlink():

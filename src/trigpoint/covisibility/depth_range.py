@@ -16,9 +16,9 @@ from trigpoint.formats.colmap_tracks import Tracks
 
 Array = NDArray[np.float64]
 
-# Of the depths of triangulated points; a few points far behind the place would make every photo overlap every other.
+# Of the depths of triangulated points; a few points far behind the scene would make every image overlap every other.
 _NEAR_SHARE, _FAR_SHARE = 0.02, 0.95
-# Where axes meet is about the middle of what is seen. Measured on places with known depths, see docs/covisibility.md.
+# Where axes meet is about the middle of what is seen. Measured on scenes with known depths, see docs/covisibility.md.
 _NEAR_FACTOR, _FAR_FACTOR = 0.2, 2.0
 _PAIRS = 20_000
 _MIN_ANGLE_DEG, _MAX_GAP, _MIN_MEETINGS = 10.0, 0.25, 10
@@ -26,11 +26,11 @@ _MIN_ANGLE_DEG, _MAX_GAP, _MIN_MEETINGS = 10.0, 0.25, 10
 
 @dataclass(frozen=True)
 class DepthRange:
-    """Depths along the optical axis between which photos are taken to see something, in the unit of the scene.
+    """Depths along the optical axis between which images are taken to see something, in the unit of the scene.
 
     Attributes:
         near, far: the limits, 0 < near < far.
-        source: ``"given"``, ``"points"`` (triangulated points), ``"axes"`` (where the optical axes of two photos come
+        source: ``"given"``, ``"points"`` (triangulated points), ``"axes"`` (where the optical axes of two images come
             closest) or ``"spread"`` (distances between the cameras).
 
     Raises:
@@ -51,12 +51,12 @@ class DepthRange:
 
 
 def depth_range(frames: Sequence[Frame], tracks: Tracks | None, seed: int) -> DepthRange:
-    """The depth range of a place: from triangulated points if there are any, otherwise guessed from the poses.
+    """The depth range of a scene: from triangulated points if there are any, otherwise guessed from the poses.
 
     Args:
         frames: posed frames.
         tracks: the points of the scene, if it has any.
-        seed: decides which pairs of photos are looked at.
+        seed: decides which pairs of images are looked at.
 
     Raises:
         MappingError: all cameras stand on one spot, so that no depth can be guessed (TP-622).
@@ -68,7 +68,7 @@ def from_points(frames: Sequence[Frame], tracks: Tracks | None) -> DepthRange | 
     """The 2nd and 95th percentile of the depths at which points are observed; None without points."""
     if tracks is None:
         return None
-    depths = [_depths_of_points(frame, tracks) for frame in frames if frame.name in tracks.photos]
+    depths = [_depths_of_points(frame, tracks) for frame in frames if frame.name in tracks.images]
     pooled = np.concatenate([np.zeros(0), *depths])
     pooled = pooled[pooled > 0]
     if len(pooled) < _MIN_MEETINGS:
@@ -78,11 +78,11 @@ def from_points(frames: Sequence[Frame], tracks: Tracks | None) -> DepthRange | 
 
 
 def _depths_of_points(frame: Frame, tracks: Tracks) -> Array:
-    return frame.pose().apply(tracks.points[tracks.photos[frame.name].point])[:, 2]
+    return frame.pose().apply(tracks.points[tracks.images[frame.name].point])[:, 2]
 
 
 def from_axes(frames: Sequence[Frame], seed: int) -> DepthRange | None:
-    """Around the median depth at which the optical axes of two photos meet; None where too few do.
+    """Around the median depth at which the optical axes of two images meet; None where too few do.
 
     Two axes meet if they come closest in front of both cameras, at an angle of at least 10 degrees, and pass each other at
     less than a quarter of the distance to the nearer camera.
@@ -128,7 +128,7 @@ def from_spread(frames: Sequence[Frame]) -> DepthRange:
     if spread <= 1e-9 * max(1.0, float(np.abs(centres).max(initial=0.0))):
         raise MappingError(
             "TP-622",
-            "all photos were taken from the same spot, so how far they see cannot be guessed",
-            fix="Take photos from several places.",
+            "all images were taken from the same spot, so how far they see cannot be guessed",
+            fix="Take images from several scenes.",
         )
     return DepthRange(_NEAR_FACTOR * spread, _FAR_FACTOR * spread, "spread")

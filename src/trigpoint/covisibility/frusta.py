@@ -17,14 +17,14 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Frusta:
-    """What N photos can see, lens distortion left aside.
+    """What N images can see, lens distortion left aside.
 
     Attributes:
         world_from_cam: (N, 3, 3) rotations.
         centres: (N, 3) camera centres in world.
-        lower, upper: (N, 2) bounds of the photo in normalised image coordinates, (0 - c) / f and (size - c) / f.
+        lower, upper: (N, 2) bounds of the image in normalised image coordinates, (0 - c) / f and (size - c) / f.
         rows: (N, 3, 3). ``rows @ v``, with v from the camera centre to a world point, is (a, b, z): its depth z and sideways
-            positions such that the point is inside the borders of the photo where |a| < z and |b| < z.
+            positions such that the point is inside the borders of the image where |a| < z and |b| < z.
         depths: nearest and farthest depth.
     """
 
@@ -58,7 +58,7 @@ class Frusta:
         return len(self.centres)
 
     def corners(self, scaled_by_depth: bool) -> Array:
-        """(N, 8, 3) world points whose convex hull holds every sample of the photo (``overlap.samples_in_world``)."""
+        """(N, 8, 3) world points whose convex hull holds every sample of the image (``overlap.samples_in_world``)."""
         bounds = np.stack([self.lower, self.upper])
         corners = []
         for x, y, depth in product((0, 1), (0, 1), (self.depths.near, self.depths.far)):

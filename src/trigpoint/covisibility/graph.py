@@ -1,4 +1,4 @@
-"""The covisibility graph: photos as nodes, and an edge between any two that see enough of the same."""
+"""The covisibility graph: images as nodes, and an edge between any two that see enough of the same."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from trigpoint.covisibility.tracks import track_scores
 from trigpoint.formats.colmap_tracks import Tracks, read_tracks
 
 METHODS = ("published", "frustum", "tracks")
-# Time grows with the square of the number of photos: above this number a quarter of the samples is drawn.
+# Time grows with the square of the number of images: above this number a quarter of the samples is drawn.
 _MANY, _SAMPLES_OF_MANY = 3000, SAMPLES // 4
 
 
 @dataclass(frozen=True, eq=False)
 class NeighbourTable:
-    """The neighbours of every photo, itself included, for training to draw from.
+    """The neighbours of every image, itself included, for training to draw from.
 
     Attributes:
-        indptr: (N + 1,) int64; the neighbours of photo i are ``indices[indptr[i]:indptr[i + 1]]``.
-        indices: int64, ascending within each photo.
+        indptr: (N + 1,) int64; the neighbours of image i are ``indices[indptr[i]:indptr[i + 1]]``.
+        indices: int64, ascending within each image.
     """
 
     indptr: Tensor
     indices: Tensor
 
-    def draw(self, photo: Tensor, generator: torch.Generator) -> Tensor:
-        """For (B,) photos one uniformly drawn neighbour each, itself included: (B,) int64.
+    def draw(self, image: Tensor, generator: torch.Generator) -> Tensor:
+        """For (B,) images one uniformly drawn neighbour each, itself included: (B,) int64.
 
         Args:
-            photo: (B,) integers below N, on the device of the table.
+            image: (B,) integers below N, on the device of the table.
             generator: on the same device.
         """
-        start = self.indptr[photo]
-        count = self.indptr[photo + 1] - start
-        share = torch.rand(photo.shape, generator=generator, dtype=torch.float64, device=self.indptr.device)
+        start = self.indptr[image]
+        count = self.indptr[image + 1] - start
+        share = torch.rand(image.shape, generator=generator, dtype=torch.float64, device=self.indptr.device)
         return self.indices[start + (share * count).long()]
 
     def to(self, device: torch.device | str) -> NeighbourTable:
@@ -58,11 +58,11 @@ class CovisibilityGraph:
     Attributes:
         weights: (N, N) symmetric float32 overlaps of the edges, with an empty diagonal and sorted indices. All are at least
             ``threshold``.
-        names: of the N photos.
+        names: of the N images.
         method: ``"published"``, ``"frustum"`` (``overlap_scores``) or ``"tracks"`` (``track_scores``).
         threshold: smallest overlap of an edge.
         depths: the depth range and where it comes from; None where none was needed (``"tracks"``).
-        samples: points sampled in each photo; 0 where none were.
+        samples: points sampled in each image; 0 where none were.
     """
 
     weights: sparse.csr_array
@@ -80,26 +80,26 @@ class CovisibilityGraph:
         """Number of edges."""
         return self.weights.nnz // 2
 
-    def neighbours(self, photo: int) -> NDArray[np.int64]:
-        """Ascending indices of the neighbours of one photo, without itself."""
-        return self.weights.indices[self.weights.indptr[photo] : self.weights.indptr[photo + 1]].astype(np.int64)
+    def neighbours(self, image: int) -> NDArray[np.int64]:
+        """Ascending indices of the neighbours of one image, without itself."""
+        return self.weights.indices[self.weights.indptr[image] : self.weights.indptr[image + 1]].astype(np.int64)
 
     def degrees(self) -> NDArray[np.int64]:
         """(N,) numbers of neighbours."""
         return np.diff(self.weights.indptr).astype(np.int64)
 
     def isolated(self) -> NDArray[np.int64]:
-        """Indices of the photos without neighbours."""
+        """Indices of the images without neighbours."""
         return np.flatnonzero(self.degrees() == 0)
 
     def components(self) -> NDArray[np.int64]:
-        """(N,) number of the connected component of each photo, from 0; an isolated photo is a component of its own."""
+        """(N,) number of the connected component of each image, from 0; an isolated image is a component of its own."""
         from scipy.sparse.csgraph import connected_components
 
         return connected_components(self.weights, directed=False)[1].astype(np.int64)
 
     def neighbour_table(self) -> NeighbourTable:
-        """The neighbours of every photo and itself, as tensors on the CPU."""
+        """The neighbours of every image and itself, as tensors on the CPU."""
         ones = sparse.csr_array(
             (np.ones(self.weights.nnz), self.weights.indices, self.weights.indptr), shape=self.weights.shape
         )
@@ -120,21 +120,21 @@ def build_graph(
     samples: int | None = None,
     direction_weight: bool = False,
 ) -> CovisibilityGraph:
-    """The covisibility graph of the posed photos of a scene, in the order of ``scene.posed()``.
+    """The covisibility graph of the posed images of a scene, in the order of ``scene.posed()``.
 
     Args:
-        scene: the mapping photos.
+        scene: the mapping images.
         method: ``"published"`` or ``"frustum"``: from poses and cameras (``overlap_scores``); ``"tracks"``: from the points
             of a COLMAP model (``track_scores``).
-        threshold: photos with at least this overlap are neighbours, above 0 and at most 1. R-SCoRe: 0.2.
+        threshold: images with at least this overlap are neighbours, above 0 and at most 1. R-SCoRe: 0.2.
         seed: names the samples.
-        depths: depths at which photos see something; None: from the scene (``depth_range``).
-        samples: points in each photo; None: 1,024 as published, 256 for more than 3,000 photos.
+        depths: depths at which images see something; None: from the scene (``depth_range``).
+        samples: points in each image; None: 1,024 as published, 256 for more than 3,000 images.
         direction_weight: ``"frustum"`` or ``"published"``: multiply by the cosine between the viewing directions.
 
     Raises:
-        MappingError: impossible depths (TP-621); all photos from one spot (TP-622); ``"tracks"`` without points (TP-623);
-            settings out of range (TP-624); no two photos overlap (TP-625).
+        MappingError: impossible depths (TP-621); all images from one spot (TP-622); ``"tracks"`` without points (TP-623);
+            settings out of range (TP-624); no two images overlap (TP-625).
     """
     if method not in METHODS or not 0 < threshold <= 1 or (samples is not None and samples < 1):
         raise MappingError(
@@ -156,18 +156,18 @@ def build_graph(
     if scores.nnz == 0:
         raise MappingError(
             "TP-625",
-            f"no two of the {len(names)} photos overlap by {threshold:g} or more",
+            f"no two of the {len(names)} images overlap by {threshold:g} or more",
             where=scene.root,
-            fix="Lower global_encoding.min_overlap, or take photos that see the same things.",
+            fix="Lower global_encoding.min_overlap, or take images that see the same things.",
         )
     return CovisibilityGraph(scores, names, method, threshold, depths, samples)
 
 
 def _required(tracks: Tracks | None, names: tuple[str, ...], scene: Scene) -> Tracks:
-    if tracks is None or not any(len(tracks.photos[name].point) for name in names):
+    if tracks is None or not any(len(tracks.images[name].point) for name in names):
         raise MappingError(
             "TP-623",
-            "this place has no triangulated points that tell which photos see the same",
+            "this scene has no triangulated points that tell which images see the same",
             where=scene.root,
             fix="Use the overlap 'published' or 'frustum', which need poses only.",
         )

@@ -1,4 +1,4 @@
-"""Codes of photos by node2vec on the covisibility graph: photos that walks often visit together get similar codes.
+"""Codes of images by node2vec on the covisibility graph: images that walks often visit together get similar codes.
 
 Skip-gram with negative sampling, with the windows and the loss of R-SCoRe (which trains PyTorch Geometric's Node2Vec).
 """
@@ -66,10 +66,10 @@ def node2vec_codes(
     *,
     device: torch.device | str = "cpu",
 ) -> NDArray[np.float32]:
-    """Learn one code for every photo; isolated photos keep one of their own, apart from all others.
+    """Learn one code for every image; isolated images keep one of their own, apart from all others.
 
     Args:
-        graph: of N photos.
+        graph: of N images.
         dim: length of a code. R-SCoRe: 256.
         seed: names the first codes and the walks.
         params: settings; None: ``quick_params(N)``, which fits a CPU.
@@ -84,7 +84,7 @@ def node2vec_codes(
     codes = torch.nn.Parameter((params.spread * first).to(device))
     optimizer = torch.optim.Adam([codes], lr=params.learning_rate, fused=True)
     starts = start_nodes(len(graph), params.batch, seed)
-    with progress("Photo codes", params.steps) as advance:
+    with progress("DecodedImage codes", params.steps) as advance:
         for step in range(params.steps):
             generator = numpy_generator(seed, "node2vec", step)
             start = np.tile(next(starts), params.walks_per_node)
@@ -99,9 +99,9 @@ def node2vec_codes(
     return codes.detach().cpu().numpy()
 
 
-def quick_params(photos: int) -> Node2VecParams:
+def quick_params(images: int) -> Node2VecParams:
     """Settings that converge on a CPU, measured in docs/covisibility.md: fewer walks at once, and fewer steps."""
-    return Node2VecParams(walks_per_node=1, spread=0.1, steps=max(400, photos // 3))
+    return Node2VecParams(walks_per_node=1, spread=0.1, steps=max(400, images // 3))
 
 
 def start_nodes(count: int, batch: int, seed: int) -> Iterator[NDArray[np.int64]]:
@@ -133,8 +133,8 @@ def window_loss(codes: Tensor, positive: Tensor, negative: Tensor, context: int)
         context: nodes of a window, at most L.
     """
     length = positive.shape[1]
-    place = torch.arange(length, device=codes.device)
-    first, second = place[:, None], place
+    scene = torch.arange(length, device=codes.device)
+    first, second = scene[:, None], scene
     paired = (first <= length - context) & (second > first) & (second < first + context)
     # All products within each walk at once: most are of some window, and picking them one by one costs more than the rest.
     together, apart = (torch.sigmoid(_products(codes, walks)) for walks in (positive, negative))

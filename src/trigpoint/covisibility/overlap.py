@@ -1,6 +1,6 @@
-"""How much of what one photo sees another sees too, from poses and cameras alone (R-SCoRe, covisibility graph).
+"""How much of what one image sees another sees too, from poses and cameras alone (R-SCoRe, covisibility graph).
 
-Points are sampled in front of photo i; each that photo j sees counts with weight (1 + cos) / 2, where cos is taken between
+Points are sampled in front of image i; each that image j sees counts with weight (1 + cos) / 2, where cos is taken between
 the directions from both cameras to the point. The mean over the samples is o_ij, and the harmonic mean of o_ij and o_ji the
 overlap of the pair.
 """
@@ -43,21 +43,21 @@ def overlap_scores(
     direction_weight: bool = False,
     seed: int = 0,
 ) -> sparse.csr_array:
-    """Overlaps of all pairs of photos that reach ``floor``.
+    """Overlaps of all pairs of images that reach ``floor``.
 
-    ``"published"`` samples as the released code of R-SCoRe does: (u, v, z) with (u, v) uniform in the bounds of the photo in
+    ``"published"`` samples as the released code of R-SCoRe does: (u, v, z) with (u, v) uniform in the bounds of the image in
     normalised image coordinates and z uniform in the depth range, where u and v are not multiplied by z. So the samples
-    fill a square prism about the optical axis. ``"frustum"`` samples (u z, v z, z), which is what the photo sees.
+    fill a square prism about the optical axis. ``"frustum"`` samples (u z, v z, z), which is what the image sees.
 
-    Pairs are left out without sampling only where no sample of one photo can be seen by the other, or where o_ij alone shows
+    Pairs are left out without sampling only where no sample of one image can be seen by the other, or where o_ij alone shows
     that the pair stays below ``floor``: the result is that of sampling every pair.
 
     Args:
         frames: N posed frames. The samples of a frame depend on its name, not on its place in the list.
-        depths: range of depths that is sampled, and in which a photo sees points.
+        depths: range of depths that is sampled, and in which an image sees points.
         method: ``"published"`` or ``"frustum"``.
         floor: smaller overlaps are left out, 0 < floor <= 1.
-        samples: number of samples of each photo. All photos share the same depths.
+        samples: number of samples of each image. All images share the same depths.
         direction_weight: multiply by the cosine between the viewing directions, at least 0.
         seed: names the samples.
 
@@ -84,7 +84,7 @@ def overlap_scores(
 
 
 def _mean(sampler: _Overlap, index: int, incoming: sparse.csc_array, least: float, floor: float) -> Pairs:
-    """The overlaps of photo j with all i for which ``incoming`` holds o_ij, where they reach the floor."""
+    """The overlaps of image j with all i for which ``incoming`` holds o_ij, where they reach the floor."""
     column = slice(incoming.indptr[index], incoming.indptr[index + 1])
     others, forward = incoming.indices[column].astype(np.int32), incoming.data[column]
     found, backward = sampler.seen_by(index, others, least)
@@ -94,7 +94,7 @@ def _mean(sampler: _Overlap, index: int, incoming: sparse.csc_array, least: floa
 
 
 def _each(count: int, work: Callable[[int], Pairs], advance: Advance) -> list[Pairs]:
-    """``work`` for every photo, on as many threads as torch uses. The results do not depend on their number."""
+    """``work`` for every image, on as many threads as torch uses. The results do not depend on their number."""
 
     def results() -> Iterator[Pairs]:
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
@@ -106,7 +106,7 @@ def _each(count: int, work: Callable[[int], Pairs], advance: Advance) -> list[Pa
 
 
 class _Overlap:
-    """The samples and planes of all photos, in float32 and relative to the middle of the cameras."""
+    """The samples and planes of all images, in float32 and relative to the middle of the cameras."""
 
     def __init__(
         self, frusta: Frusta, names: Sequence[str], scaled: bool, samples: int, direction_weight: bool, seed: int
@@ -118,7 +118,7 @@ class _Overlap:
         self.rows = frusta.rows.astype(np.float32)
         self.centres = frusta.centres - frusta.centres.mean(axis=0)
         corners = frusta.corners(scaled) - frusta.centres.mean(axis=0)
-        # Corner by corner, so that whole rows of photos are compared at once.
+        # Corner by corner, so that whole rows of images are compared at once.
         constants = -(frusta.rows @ self.centres[:, :, None])
         planes = np.concatenate([frusta.rows, constants], axis=2)
         self.planes = np.ascontiguousarray(planes.transpose(1, 2, 0), dtype=np.float32)
@@ -134,7 +134,7 @@ class _Overlap:
         return (axes[others] @ axes[index]).clip(0, 1).astype(np.float32)
 
     def candidates(self, index: int) -> Indices:
-        """Photos after ``index`` for which neither o_ij nor o_ji must be 0.
+        """Images after ``index`` for which neither o_ij nor o_ji must be 0.
 
         If all corners of a convex volume lie outside one plane of a frustum, so do all samples in it.
         """
@@ -153,7 +153,7 @@ class _Overlap:
         return meets
 
     def samples_of(self, index: int) -> Array:
-        """(3, S) samples of a photo, relative to its centre, in world axes."""
+        """(3, S) samples of an image, relative to its centre, in world axes."""
         generator = numpy_generator(self.seed, "overlap", self.names[index])
         lower, upper = self.frusta.lower[index], self.frusta.upper[index]
         sideways = lower[:, None] + (upper - lower)[:, None] * generator.random((2, self.samples))
@@ -161,7 +161,7 @@ class _Overlap:
         return self.frusta.world_from_cam[index] @ in_camera
 
     def seen_by(self, index: int, others: Indices, least: float) -> Pairs:
-        """o_ij of one photo with others, where it is ``least`` or more."""
+        """o_ij of one image with others, where it is ``least`` or more."""
         points, shift = self.samples_of(index), self.centres[index] - self.centres[others]
         constants = self.frusta.rows[others] @ shift[:, :, None]
         rows = np.concatenate([self.rows[others], constants], axis=2, dtype=np.float32).transpose(1, 0, 2)

@@ -1,4 +1,4 @@
-"""How well the distance between the codes of two photos tells whether they see the same."""
+"""How well the distance between the codes of two images tells whether they see the same."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def average_precision(codes: NDArray[np.float32], graph: CovisibilityGraph, *, s
 
     Args:
         codes: (N, D).
-        graph: of N photos.
-        seed: names the photos that are looked at.
-        pairs: with more ordered pairs than this, only those of some photos with all others are counted.
+        graph: of N images.
+        seed: names the images that are looked at.
+        pairs: with more ordered pairs than this, only those of some images with all others are counted.
 
     Returns:
         1.0 where all neighbours are closer than all others; the share of edges among the pairs for random codes.

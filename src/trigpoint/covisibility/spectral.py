@@ -1,4 +1,4 @@
-"""Codes of photos in closed form: eigenvectors of the normalised covisibility graph. No randomness, no iterations to set."""
+"""Codes of images in closed form: eigenvectors of the normalised covisibility graph. No randomness, no iterations to set."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _DENSE = 1500
 
 
 def spectral_codes(graph: CovisibilityGraph, dim: int) -> NDArray[np.float32]:
-    """One code of unit length for every photo.
+    """One code of unit length for every image.
 
-    With the adjacency A (edges weigh 1, and each photo is its own neighbour) and the degrees D, the rows of the leading
+    With the adjacency A (edges weigh 1, and each image is its own neighbour) and the degrees D, the rows of the leading
     eigenvectors of D^-1/2 A D^-1/2, each multiplied by its eigenvalue, are normalised (Ng, Jordan and Weiss, 2001;
     the eigenvalue counts slow changes along the graph more). Only positive eigenvalues are used.
 
     The sign of an eigenvector is such that its largest entry is positive. Connected components are solved one by one, since
-    together their eigenvalues coincide and their eigenvectors are not unique. An isolated photo and a component for which
+    together their eigenvalues coincide and their eigenvectors are not unique. An isolated image and a component for which
     no dimension is left get a random direction, the same in every run.
 
     Args:
-        graph: of N photos.
+        graph: of N images.
         dim: length of a code. Dimensions beyond the positive eigenvalues are 0.
     """
     component = graph.components()
@@ -35,11 +35,11 @@ def spectral_codes(graph: CovisibilityGraph, dim: int) -> NDArray[np.float32]:
     solved = [(nodes, *_leading(_normalised(graph, nodes), dim)) for nodes in blocks if len(nodes) > 1]
     values = np.concatenate([np.zeros(0), *(value for _, value, _ in solved)])
     # Stable, so that equal eigenvalues stay in the order of their components.
-    place = np.empty(len(values), dtype=np.int64)
-    place[np.argsort(-values, kind="stable")] = np.arange(len(values))
+    scene = np.empty(len(values), dtype=np.int64)
+    scene[np.argsort(-values, kind="stable")] = np.arange(len(values))
     codes, offset = np.zeros((len(graph), dim)), 0
     for nodes, value, vectors in solved:
-        column = place[offset : offset + len(value)]
+        column = scene[offset : offset + len(value)]
         kept = column < dim
         codes[np.ix_(nodes, column[kept])] = (vectors * value)[:, kept]
         offset += len(value)

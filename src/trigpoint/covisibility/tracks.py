@@ -1,4 +1,4 @@
-"""How much of what one photo sees another sees too, from the triangulated points that both observe."""
+"""How much of what one image sees another sees too, from the triangulated points that both observe."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from trigpoint.formats.colmap_tracks import Tracks
 
 
 def track_scores(names: Sequence[str], tracks: Tracks, *, floor: float) -> sparse.csr_array:
-    """Shares of common points of all pairs of photos that reach ``floor``.
+    """Shares of common points of all pairs of images that reach ``floor``.
 
-    With n_ij points observed by both photos and n_i and n_j by each, the overlap is the harmonic mean of n_ij / n_i and
+    With n_ij points observed by both images and n_i and n_j by each, the overlap is the harmonic mean of n_ij / n_i and
     n_ij / n_j, which is 2 n_ij / (n_i + n_j).
 
     Args:
-        names: N names of photos. One without observations overlaps no other.
+        names: N names of images. One without observations overlaps no other.
         tracks: who observes what.
         floor: smaller overlaps are left out, 0 < floor <= 1.
 
     Returns:
         (N, N) symmetric float32 matrix with an empty diagonal.
     """
-    points = [np.unique(tracks.photos[name].point) if name in tracks.photos else np.zeros(0, np.int64) for name in names]
+    points = [np.unique(tracks.images[name].point) if name in tracks.images else np.zeros(0, np.int64) for name in names]
     counts = np.array([len(own) for own in points], dtype=np.int64)
     indptr = np.concatenate([[0], np.cumsum(counts)])
     indices = np.concatenate([np.zeros(0, np.int64), *points])

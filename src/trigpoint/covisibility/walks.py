@@ -62,15 +62,15 @@ class Walker:
             return self.matrix[first, second]
         assert self.edges is not None
         key = first * (len(self.indptr) - 1) + second
-        place = np.searchsorted(self.edges, key).clip(max=len(self.edges) - 1)
-        return self.edges[place] == key
+        scene = np.searchsorted(self.edges, key).clip(max=len(self.edges) - 1)
+        return self.edges[scene] == key
 
     def _uniform(self, node: Indices, generator: np.random.Generator) -> Indices:
         start = self.indptr[node]
         degree = self.indptr[node + 1] - start
-        place = start + (generator.random(len(node)) * degree).astype(np.int64)
+        scene = start + (generator.random(len(node)) * degree).astype(np.int64)
         alone = degree == 0
-        return np.where(alone, node, self.indices[np.where(alone, 0, place)])
+        return np.where(alone, node, self.indices[np.where(alone, 0, scene)])
 
     def _next(self, last: Indices, node: Indices, generator: np.random.Generator) -> Indices:
         """One step by rejection: propose a neighbour uniformly, accept it by its weight.

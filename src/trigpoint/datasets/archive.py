@@ -1,4 +1,4 @@
-"""Unpacks archives of strangers: nothing outside the target folder, no links, and all or nothing."""
+"""Unpacks archives of negatives: nothing outside the target folder, no links, and all or nothing."""
 
 from __future__ import annotations
 

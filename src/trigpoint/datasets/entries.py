@@ -51,7 +51,7 @@ class DataSet:
         size: published size in words, ``""`` if there is none.
         files: what is fetched; none for data sets that others are put together to.
         use: what to do with it afterwards.
-        rooms: the places that such a data set consists of, as ``DATA SET/FOLDER``, in the order of the papers.
+        rooms: the scenes that such a data set consists of, as ``DATA SET/FOLDER``, in the order of the papers.
     """
 
     name: str

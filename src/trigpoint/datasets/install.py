@@ -14,11 +14,11 @@ from trigpoint.core.errors import OutputError, SceneError
 from trigpoint.datasets.archive import unpack
 from trigpoint.datasets.download import fetch
 from trigpoint.datasets.entries import DataSet, RemoteFile
-from trigpoint.formats.joint import SUFFIX, JointPlace, write_joint
+from trigpoint.formats.joint import SUFFIX, JointPart, write_joint
 
 # What was fetched to where; beside the scenes.
 RECORD = ".trigpoint-dataset.json"
-# Archives of photos hardly shrink.
+# Archives of images hardly shrink.
 _UNPACKED = {"zip": 1.3, "tar": 1.3, "": 0.0}
 
 
@@ -79,8 +79,8 @@ def put_together(data_set: DataSet, folder: Path) -> Path:
             fix="First: " + ", ".join(f"trigpoint datasets get {name} -o {folder}" for name in sets) + ".",
         )
     file = folder / f"{data_set.name}{SUFFIX}"
-    places = [JointPlace(Path(room), "-".join(Path(room).parts[1:])) for room in data_set.rooms]
-    write_joint(file, places)
+    scenes = [JointPart(Path(room), "-".join(Path(room).parts[1:])) for room in data_set.rooms]
+    write_joint(file, scenes)
     return file
 
 

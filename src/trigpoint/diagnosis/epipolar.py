@@ -1,4 +1,4 @@
-"""Do poses and focal length fit the photos? Matches between neighbouring photos must lie on epipolar lines."""
+"""Do poses and focal length fit the images? Matches between neighbouring images must lie on epipolar lines."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trigpoint.core.errors import ImageError
-from trigpoint.core.image import read_photo
+from trigpoint.core.image import read_image
 from trigpoint.core.scene import Frame
 from trigpoint.diagnosis.neighbours import Neighbours
 
@@ -25,12 +25,12 @@ _RATIO = 0.75
 
 @dataclass(frozen=True)
 class EpipolarCheck:
-    """How well the poses fit the photos.
+    """How well the poses fit the images.
 
     Attributes:
-        median_px: median distance of matched keypoints to their epipolar lines, px of photos reduced to a short side of
-            480 px; None if no pair of photos had enough matches.
-        pairs: number of pairs of photos with enough matches.
+        median_px: median distance of matched keypoints to their epipolar lines, px of images reduced to a short side of
+            480 px; None if no pair of images had enough matches.
+        pairs: number of pairs of images with enough matches.
         tried: number of pairs that were looked at.
         worst: the names of the pair with the largest median, and that median, px.
     """
@@ -43,7 +43,7 @@ class EpipolarCheck:
 
 @dataclass(frozen=True, eq=False)
 class _Keypoints:
-    """(N, 2) undistorted positions, px of the full-size photo, (N, 128) descriptors, px of the full size per reduced px."""
+    """(N, 2) undistorted positions, px of the full-size image, (N, 128) descriptors, px of the full size per reduced px."""
 
     points: Array
     descriptors: NDArray[np.float32]
@@ -51,7 +51,7 @@ class _Keypoints:
 
 
 def check_epipolar(frames: Sequence[Frame], neighbours: Neighbours, *, max_pairs: int = MAX_PAIRS) -> EpipolarCheck:
-    """Match a few pairs of neighbouring photos and measure them against the given poses and cameras.
+    """Match a few pairs of neighbouring images and measure them against the given poses and cameras.
 
     Args:
         frames: N posed frames.
@@ -64,7 +64,7 @@ def check_epipolar(frames: Sequence[Frame], neighbours: Neighbours, *, max_pairs
         try:
             found = _pair_distances(frames[first], frames[second])
         except ImageError:
-            # Photos that do not decode are reported with the picture checks.
+            # Images that do not decode are reported with the picture checks.
             continue
         if len(found) >= _MIN_MATCHES:
             results.append((frames[first].name, frames[second].name, float(np.median(found))))
@@ -76,7 +76,7 @@ def check_epipolar(frames: Sequence[Frame], neighbours: Neighbours, *, max_pairs
 
 
 def _choose_pairs(neighbours: Neighbours, count: int) -> list[tuple[int, int]]:
-    """Evenly spread photos, each with that neighbour within 30 degrees that is furthest away: it shows the most."""
+    """Evenly spread images, each with that neighbour within 30 degrees that is furthest away: it shows the most."""
     usable = (neighbours.angle_deg < _MAX_ANGLE_DEG) & (neighbours.step > 1e-9)
     step = np.where(usable, neighbours.step, -1.0)
     rows = np.flatnonzero(usable.any(axis=1))
@@ -86,7 +86,7 @@ def _choose_pairs(neighbours: Neighbours, count: int) -> list[tuple[int, int]]:
 
 
 def _pair_distances(first: Frame, second: Frame) -> Array:
-    """(M,) symmetric distances of matches to their epipolar lines, px of reduced photos."""
+    """(M,) symmetric distances of matches to their epipolar lines, px of reduced images."""
     a, b = _keypoints(first), _keypoints(second)
     matches = _matches(a.descriptors, b.descriptors)
     if not len(matches):
@@ -114,11 +114,11 @@ def fundamental_matrix(first: Frame, second: Frame) -> Array:
 def _keypoints(frame: Frame) -> _Keypoints:
     import cv2
 
-    photo = read_photo(frame.image_path, short_side_px=SHORT_SIDE_PX)
+    image = read_image(frame.image_path, short_side_px=SHORT_SIDE_PX)
     sift = cv2.SIFT_create(nfeatures=_MAX_KEYPOINTS)  # pyright: ignore[reportAttributeAccessIssue]
-    found, descriptors = sift.detectAndCompute(photo.gray, None)
-    height, width = photo.gray.shape
-    scale = np.array([photo.width / width, photo.height / height])
+    found, descriptors = sift.detectAndCompute(image.gray, None)
+    height, width = image.gray.shape
+    scale = np.array([image.width / width, image.height / height])
     if descriptors is None or not len(found):
         return _Keypoints(np.zeros((0, 2)), np.zeros((0, 128), np.float32), float(scale.mean()))
     # OpenCV counts from the centre of the first pixel.

@@ -1,4 +1,4 @@
-"""How good the photos are as photos: sharpness and exposure of a sample, compared with the rest of the scene."""
+"""How good the images are as images: sharpness and exposure of a sample, compared with the rest of the scene."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from trigpoint.core.errors import ImageError
-from trigpoint.core.image import read_photo
+from trigpoint.core.image import read_image
 from trigpoint.core.scene import Frame
 
 SAMPLE = 60
 SHORT_SIDE_PX = 240
-# A photo with a fifth of the usual contrast between neighbouring pixels is blurred, whatever it shows.
+# An image with a fifth of the usual contrast between neighbouring pixels is blurred, whatever it shows.
 _BLURRY_SHARE = 0.2
 _DARK_LEVEL, _BRIGHT_LEVEL, _CLIPPED_SHARE = 30.0, 250, 0.5
 
 
 @dataclass(frozen=True)
 class PictureCheck:
-    """What a sample of the photos looks like.
+    """What a sample of the images looks like.
 
     Attributes:
-        looked_at: number of photos in the sample.
-        blurry: names of photos much less sharp than the median photo.
-        dark: names of photos with hardly any light.
-        overexposed: names of photos of which half or more is white.
-        damaged: (name, why) of photos that cannot be decoded.
+        looked_at: number of images in the sample.
+        blurry: names of images much less sharp than the median image.
+        dark: names of images with hardly any light.
+        overexposed: names of images of which half or more is white.
+        damaged: (name, why) of images that cannot be decoded.
     """
 
     looked_at: int
@@ -38,7 +38,7 @@ class PictureCheck:
 
 
 def check_pictures(frames: Sequence[Frame], *, sample: int = SAMPLE) -> PictureCheck:
-    """Decode up to ``sample`` photos, spread evenly over the frames, at a short side of 240 px."""
+    """Decode up to ``sample`` images, spread evenly over the frames, at a short side of 240 px."""
     import cv2
 
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(sample, len(frames))).round().astype(int))
@@ -48,7 +48,7 @@ def check_pictures(frames: Sequence[Frame], *, sample: int = SAMPLE) -> PictureC
     damaged: list[tuple[str, str]] = []
     for frame in (frames[index] for index in chosen):
         try:
-            gray = read_photo(frame.image_path, short_side_px=SHORT_SIDE_PX).gray
+            gray = read_image(frame.image_path, short_side_px=SHORT_SIDE_PX).gray
         except ImageError as error:
             damaged.append((frame.name, error.what))
             continue
@@ -58,7 +58,7 @@ def check_pictures(frames: Sequence[Frame], *, sample: int = SAMPLE) -> PictureC
         elif (gray >= _BRIGHT_LEVEL).mean() >= _CLIPPED_SHARE:
             overexposed.append(frame.name)
     usual = float(np.median(list(sharpness.values()))) if sharpness else 0.0
-    # A dark or white photo has little contrast too, but blur is not what is wrong with it.
+    # A dark or white image has little contrast too, but blur is not what is wrong with it.
     exposed = {name: value for name, value in sharpness.items() if name not in dark and name not in overexposed}
     blurry = tuple(name for name, value in exposed.items() if value < _BLURRY_SHARE * usual)
     return PictureCheck(len(chosen), blurry, tuple(dark), tuple(overexposed), tuple(damaged))

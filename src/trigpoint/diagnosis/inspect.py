@@ -12,12 +12,12 @@ import numpy as np
 from trigpoint.core.scene import TEST, TRAIN, Frame, Problem, Scene
 from trigpoint.diagnosis.epipolar import EpipolarCheck, check_epipolar
 from trigpoint.diagnosis.image_quality import PictureCheck, check_pictures
-from trigpoint.diagnosis.neighbours import Neighbours, nearest_photos
+from trigpoint.diagnosis.neighbours import Neighbours, nearest_images
 from trigpoint.formats.builder import shortened
 
 MIN_POSED = 5
 MAX_EPIPOLAR_PX = 3.0
-# A photo is far from the others at five times the usual distance, but never within a turn of 0.2 radians, about 11 degrees:
+# An image is far from the others at five times the usual distance, but never within a turn of 0.2 radians, about 11 degrees:
 # in slow videos five times the usual distance is nothing.
 _FAR, _FAR_AT_LEAST = 5.0, 0.2
 _NEIGHBOURS = 8
@@ -33,19 +33,19 @@ class SceneReport:
         format: name of the format.
         metric: whether lengths are metres.
         units: ``"m"`` or ``"units"``.
-        frames: number of photos.
-        posed: number of photos with a pose.
-        train: number of photos for training.
-        test: number of photos for testing.
+        frames: number of images.
+        posed: number of images with a pose.
+        train: number of images for training.
+        test: number of images for testing.
         sequences: number of recordings.
-        cameras: (description such as ``"OPENCV 1080x1920"``, number of photos), most frequent first.
-        portrait: number of photos higher than wide.
+        cameras: (description such as ``"OPENCV 1080x1920"``, number of images), most frequent first.
+        portrait: number of images higher than wide.
         landscape: number of the others.
         extent: size of the box around all camera centres, in ``units``.
-        step: median distance to the photo nearest in pose, in ``units``; None below two posed photos.
-        step_angle_deg: median angle to the photo nearest in pose; None below two posed photos.
+        step: median distance to the image nearest in pose, in ``units``; None below two posed images.
+        step_angle_deg: median angle to the image nearest in pose; None below two posed images.
         pictures: sharpness and exposure of a sample.
-        epipolar: how well poses and cameras fit the photos; None below two posed photos.
+        epipolar: how well poses and cameras fit the images; None below two posed images.
         problems: what the reader and the checks found, errors first.
     """
 
@@ -81,10 +81,10 @@ class SceneReport:
         size = " x ".join(f"{side:.3g}" for side in self.extent)
         scale = "metres" if self.metric else "unknown scale"
         result = [
-            f"{'place':<12}{self.root} ({self.format}, {scale})",
-            f"{'photos':<12}{self.frames}, {self.posed} with a pose, {self.portrait} portrait, {self.landscape} landscape",
+            f"{'scene':<12}{self.root} ({self.format}, {scale})",
+            f"{'images':<12}{self.frames}, {self.posed} with a pose, {self.portrait} portrait, {self.landscape} landscape",
             f"{'split':<12}{self.train} train, {self.test} test, {self.sequences} recordings",
-            *(f"{'camera':<12}{name}: {count} photos" for name, count in self.cameras),
+            *(f"{'camera':<12}{name}: {count} images" for name, count in self.cameras),
             f"{'extent':<12}{size} {self.units} between the cameras",
         ]
         if self.step is not None and self.step_angle_deg is not None:
@@ -92,18 +92,18 @@ class SceneReport:
                 f"{'neighbours':<12}{self.step:.3g} {self.units} and {self.step_angle_deg:.1f} degrees apart (median)"
             )
         if self.epipolar is not None and self.epipolar.median_px is not None:
-            fit = f"{self.epipolar.median_px:.2f} px off, {self.epipolar.pairs} pairs of photos compared"
+            fit = f"{self.epipolar.median_px:.2f} px off, {self.epipolar.pairs} pairs of images compared"
             result.append(f"{'poses':<12}{fit}")
         return [*result, *(f"{problem.severity:<12}{problem.message}" for problem in self.problems)]
 
 
 def describe_scene(scene: Scene) -> SceneReport:
-    """Look at poses, cameras and a sample of the photos. Takes a few seconds, however large the scene.
+    """Look at poses, cameras and a sample of the images. Takes a few seconds, however large the scene.
 
-    Photos that do not decode become problems of the report, never an exception.
+    Images that do not decode become problems of the report, never an exception.
     """
     posed = scene.posed()
-    near = nearest_photos([frame.pose() for frame in posed], _NEIGHBOURS) if len(posed) > 1 else None
+    near = nearest_images([frame.pose() for frame in posed], _NEIGHBOURS) if len(posed) > 1 else None
     pictures = check_pictures(scene.frames)
     epipolar = check_epipolar(posed, near) if near is not None else None
     found = [
@@ -123,7 +123,7 @@ def describe_scene(scene: Scene) -> SceneReport:
 
 
 def _counts(scene: Scene) -> dict[str, Any]:
-    """The fields of the report that need no look at the photos."""
+    """The fields of the report that need no look at the images."""
     portrait = sum(frame.camera.height > frame.camera.width for frame in scene.frames)
     extent = np.ptp(scene.centres(), axis=0) if scene.posed() else np.zeros(3)
     return {
@@ -151,9 +151,9 @@ def _cameras(scene: Scene) -> tuple[tuple[str, int], ...]:
 def _pose_problems(scene: Scene, posed: tuple[Frame, ...], near: Neighbours | None) -> list[Problem]:
     result: list[Problem] = []
     if not posed:
-        result.append(Problem("error", "No photo has a pose: use structure from motion first."))
+        result.append(Problem("error", "No image has a pose: use structure from motion first."))
     elif len(posed) < MIN_POSED:
-        few = f"Photos with a pose: only {len(posed)}; {MIN_POSED} is the least that a map can be made from."
+        few = f"Images with a pose: only {len(posed)}; {MIN_POSED} is the least that a map can be made from."
         result.append(Problem("error", few))
     if not scene.metric:
         result.append(Problem("note", "The scale is unknown: positions will be in the units of these poses, not in metres."))
@@ -161,13 +161,13 @@ def _pose_problems(scene: Scene, posed: tuple[Frame, ...], near: Neighbours | No
         return result
     if not near.step.max() > 0:
         result.append(
-            Problem("error", "All photos were taken from one point: depth cannot be learned. Move while taking them.")
+            Problem("error", "All images were taken from one point: depth cannot be learned. Move while taking them.")
         )
     usual = float(np.median(near.distance[:, 0]))
     far = np.flatnonzero(near.distance[:, 0] > max(_FAR * usual, _FAR_AT_LEAST))
     if len(far):
         names = shortened([posed[index].name for index in far])
-        message = f"Photos far from all others, badly learned or with a wrong pose: {len(far)} of {len(posed)} ({names})."
+        message = f"Images far from all others, badly learned or with a wrong pose: {len(far)} of {len(posed)} ({names})."
         result.append(Problem("warning", message))
     return result
 
@@ -175,28 +175,28 @@ def _pose_problems(scene: Scene, posed: tuple[Frame, ...], near: Neighbours | No
 def _picture_problems(pictures: PictureCheck) -> list[Problem]:
     result: list[Problem] = []
     for what, names in (
-        ("Photos blurred compared with the others", pictures.blurry),
-        ("Almost black photos", pictures.dark),
-        ("Overexposed photos", pictures.overexposed),
+        ("Images blurred compared with the others", pictures.blurry),
+        ("Almost black images", pictures.dark),
+        ("Overexposed images", pictures.overexposed),
     ):
         if names:
             message = f"{what}: {len(names)} of {pictures.looked_at} looked at ({shortened(list(names))})."
             result.append(Problem("warning", message))
     if pictures.damaged:
         name, why = pictures.damaged[0]
-        counted = f"Photos that cannot be decoded: {len(pictures.damaged)} of {pictures.looked_at} looked at"
+        counted = f"Images that cannot be decoded: {len(pictures.damaged)} of {pictures.looked_at} looked at"
         result.append(Problem("error", f"{counted} (first: {name}: {why})."))
     return result
 
 
 def _epipolar_problems(check: EpipolarCheck) -> list[Problem]:
     if check.median_px is None or check.worst is None:
-        message = "No two neighbouring photos could be matched, so poses and focal length were not checked."
+        message = "No two neighbouring images could be matched, so poses and focal length were not checked."
         return [Problem("warning", message)]
     if check.median_px > MAX_EPIPOLAR_PX:
         message = (
-            f"Poses or focal length do not fit the photos: matching points are {check.median_px:.1f} px off "
-            f"(under 1 px is usual). Check that poses, cameras and photos belong together."
+            f"Poses or focal length do not fit the images: matching points are {check.median_px:.1f} px off "
+            f"(under 1 px is usual). Check that poses, cameras and images belong together."
         )
         return [Problem("warning", message)]
     first, second, worst_px = check.worst

@@ -1,4 +1,4 @@
-"""Which photos were taken close to each other: position and view direction in one distance."""
+"""Which images were taken close to each other: position and view direction in one distance."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from trigpoint.core.pose import Pose
 
 Array = NDArray[np.float64]
 
-# A turn by one radian counts as much as a move by twice the reach. The reach is ten steps between nearest photos, which
-# fits both a video and single photos, but at most a quarter of the place.
+# A turn by one radian counts as much as a move by twice the reach. The reach is ten steps between nearest images, which
+# fits both a video and single images, but at most a quarter of the scene.
 _STEPS, _SHARE = 10.0, 0.25
 
 
 @dataclass(frozen=True, eq=False)
 class Neighbours:
-    """The nearest photos of each photo, nearest first.
+    """The nearest images of each image, nearest first.
 
     Attributes:
         index: (N, K) int64 indices.
@@ -34,7 +34,7 @@ class Neighbours:
     angle_deg: Array
 
 
-def nearest_photos(poses: Sequence[Pose], count: int) -> Neighbours:
+def nearest_images(poses: Sequence[Pose], count: int) -> Neighbours:
     """The ``count`` nearest others of each of the N poses (``cam_from_world``, N >= 2), fewer if there are fewer."""
     from scipy.spatial import KDTree
 
@@ -51,7 +51,7 @@ def nearest_photos(poses: Sequence[Pose], count: int) -> Neighbours:
 
 
 def _without_self(index: NDArray[np.int64], distance: Array) -> tuple[NDArray[np.int64], Array]:
-    """Drop each row's own photo; where equal poses pushed it out of the row, drop the last."""
+    """Drop each row's own image; where equal poses pushed it out of the row, drop the last."""
     own = index == np.arange(len(index))[:, None]
     own[~own.any(axis=1), -1] = True
     shape = (len(index), index.shape[1] - 1)

@@ -1,4 +1,4 @@
-"""What an evaluation depends on beside the photos: the settings of the map, and the machine."""
+"""What an evaluation depends on beside the images: the settings of the map, and the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Localize photos whose poses are known, and compare."""
+"""Localize images whose poses are known, and compare."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ STATUSES = (OK, REJECTED, FAILED)
 
 
 class Localizes(Protocol):
-    """Anything that tells where a photo was taken."""
+    """Anything that tells where an image was taken."""
 
     def localize(self, path: Path, /, *, camera: Camera | None = None, name: str | None = None) -> Localization:
-        """The pose of one photo, as ``cam_from_world`` in the frame of the scene."""
+        """The pose of one image, as ``cam_from_world`` in the frame of the scene."""
         ...
 
 
 @dataclass(frozen=True)
 class FrameResult:
-    """One photo's answer beside the truth.
+    """One image's answer beside the truth.
 
     Attributes:
-        name: name of the photo in the scene.
+        name: name of the image in the scene.
         localization: the answer.
         true_pose: ``cam_from_world`` of the scene.
         error: None when there is no pose.
@@ -93,7 +93,7 @@ class Evaluation:
         map_id: identity of the map, ``""`` if unknown.
         thresholds: the first is the one to name when only one is named.
         blunder: the error from which on a pose is wrong for every use.
-        results: one a photo, in the order of the frames.
+        results: one an image, in the order of the frames.
     """
 
     scene_name: str
@@ -105,20 +105,20 @@ class Evaluation:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of photos for each status."""
+        """Number of images for each status."""
         found = Counter(result.status for result in self.results)
         return {status: found[status] for status in STATUSES}
 
     def errors(self, *, only_ok: bool = False) -> list[PoseError | None]:
-        """The error of each photo; None without a pose, and with ``only_ok`` also where the pose is not trusted."""
+        """The error of each image; None without a pose, and with ``only_ok`` also where the pose is not trusted."""
         return [result.trusted_error if only_ok else result.error for result in self.results]
 
     def recall(self, *, only_ok: bool = False) -> list[float]:
-        """Share of all photos within each threshold; see ``errors`` for ``only_ok``."""
+        """Share of all images within each threshold; see ``errors`` for ``only_ok``."""
         return recall(self.errors(only_ok=only_ok), self.thresholds)
 
     def medians(self) -> tuple[float, float]:
-        """Median translation and rotation error over all photos, infinite for those without a pose."""
+        """Median translation and rotation error over all images, infinite for those without a pose."""
         return _medians(self.errors())
 
     def medians_ok(self) -> tuple[float, float]:
@@ -126,7 +126,7 @@ class Evaluation:
         return _medians([result.error for result in self.results if result.status == OK])
 
     def median_ms(self) -> float:
-        """Median wall-clock time of a photo, ms."""
+        """Median wall-clock time of an image, ms."""
         return median([result.total_ms for result in self.results])
 
     def is_wrong(self, result: FrameResult) -> bool:
@@ -142,14 +142,14 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON. ``recall`` counts every pose, ``recall_ok`` only trusted ones; both are shares of all
-        photos. Infinite and undefined values are null.
+        images. Infinite and undefined values are null.
         """
         medians, medians_ok = self.medians(), self.medians_ok()
         return {
             "scene": self.scene_name,
             "units": self.units,
             "map_id": self.map_id,
-            "photos": len(self.results),
+            "images": len(self.results),
             "counts": self.counts,
             "median_translation": finite_or_none(medians[0]),
             "median_rotation_deg": finite_or_none(medians[1]),
@@ -190,11 +190,11 @@ def evaluate(
 ) -> Evaluation:
     """Localize every frame and compare with its pose.
 
-    A photo that cannot be read counts as failed, with the error as the reason.
+    An image that cannot be read counts as failed, with the error as the reason.
 
     Args:
         localizer: the method.
-        frames: photos with poses in the frame of the map.
+        frames: images with poses in the frame of the map.
         thresholds: for the recall; ``metrics.default_thresholds`` or the user's.
         units: ``"m"`` or ``"units"``, the unit of the frames' poses.
         scene_name: for the reports.
@@ -205,7 +205,7 @@ def evaluate(
         SceneError: a frame without a pose (TP-204).
     """
     if not frames:
-        raise ConfigError("TP-723", "there are no photos to evaluate", where=scene_name, fix="Choose another split.")
+        raise ConfigError("TP-723", "there are no images to evaluate", where=scene_name, fix="Choose another split.")
     true_poses = [frame.pose() for frame in frames]
     blunder = blunder_threshold(units == "m", np.array([pose.centre() for pose in true_poses]))
     results: list[FrameResult] = []

@@ -1,4 +1,4 @@
-"""Evaluate a map on a place: which photos, which thresholds."""
+"""Evaluate a map on a scene: which images, which thresholds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trigpoint.core.errors import ConfigError
 from trigpoint.core.scene import TEST, Frame, Scene
 from trigpoint.evaluation.evaluate import Evaluation, FrameResult, evaluate
 from trigpoint.evaluation.metrics import default_thresholds, parse_threshold
-from trigpoint.formats.joint import place_of
+from trigpoint.formats.joint import scene_of
 from trigpoint.formats.readers import open_scene
 from trigpoint.formats.splits import apply_holdout, parse_holdout
 from trigpoint.localization.localizer import Localizer
@@ -28,7 +28,7 @@ class MapEvaluation:
 
 def evaluate_map(
     map_path: Path,
-    place: Path,
+    folder: Path,
     *,
     split: str = TEST,
     holdout: str | None = None,
@@ -38,25 +38,25 @@ def evaluate_map(
     format: str | None = None,
     skip_invalid: bool = False,
 ) -> MapEvaluation:
-    """Localize the photos of one split of a place and compare with their poses.
+    """Localize the images of one split of a scene and compare with their poses.
 
     Args:
         map_path: map file.
-        place: folder of the place.
+        folder: folder of the scene.
         split: ``"test"``, ``"train"`` or ``"all"``.
-        holdout: which photos are the test split; None: as kept in the map, or else the format's own.
+        holdout: which images are the test split; None: as kept in the map, or else the format's own.
         thresholds: ``"0.05,5"`` each; none: the defaults for the scene.
         known_cameras: whether the localizer is told the cameras.
         device: torch device.
-        format: format of the place; None finds out.
-        skip_invalid: leave out photos that cannot be used.
+        format: format of the scene; None finds out.
+        skip_invalid: leave out images that cannot be used.
 
     Raises:
-        ConfigError: the split has no photos (TP-724), and as ``parse_threshold`` and ``parse_holdout``.
+        ConfigError: the split has no images (TP-724), and as ``parse_threshold`` and ``parse_holdout``.
         SceneError, MapFileError, ...: as the readers.
     """
     localizer = Localizer.load(map_path, device=device)
-    scene = open_scene(place, format=format, skip_invalid=skip_invalid, metric=localizer.map.metric)
+    scene = open_scene(folder, format=format, skip_invalid=skip_invalid, metric=localizer.map.metric)
     holdout = holdout or localizer.map.built_from["holdout"]
     if holdout:
         scene = apply_holdout(scene, parse_holdout(holdout))
@@ -67,26 +67,26 @@ def evaluate_map(
         frames,
         thresholds=chosen or default_thresholds(scene.metric, scene.centres()),
         units=localizer.units,
-        scene_name=place.resolve().name,
+        scene_name=folder.resolve().name,
         known_cameras=known_cameras,
     )
     return MapEvaluation(evaluation, localizer, scene, map_path)
 
 
-def place_evaluations(run: MapEvaluation) -> dict[str, Evaluation]:
-    """The evaluation of each place of a joint scene by its name; empty for a single place."""
+def scene_evaluations(run: MapEvaluation) -> dict[str, Evaluation]:
+    """The evaluation of each scene of a joint scene by its name; empty for a single scene."""
     if run.scene.format != "joint":
         return {}
     found: dict[str, list[FrameResult]] = {}
     for result in run.evaluation.results:
-        found.setdefault(place_of(result.name), []).append(result)
+        found.setdefault(scene_of(result.name), []).append(result)
     return {
-        place: replace(run.evaluation, scene_name=place, results=tuple(results)) for place, results in sorted(found.items())
+        scene: replace(run.evaluation, scene_name=scene, results=tuple(results)) for scene, results in sorted(found.items())
     }
 
 
 def split_frames(scene: Scene, split: str) -> tuple[Frame, ...]:
-    """The posed photos of one split.
+    """The posed images of one split.
 
     Raises:
         ConfigError: there are none (TP-724).
@@ -96,7 +96,7 @@ def split_frames(scene: Scene, split: str) -> tuple[Frame, ...]:
     if not frames:
         raise ConfigError(
             "TP-724",
-            f"the {split} split of this place has no photos",
+            f"the {split} split of this scene has no images",
             where=scene.root,
             fix="Give --holdout every:8:0, or --split all.",
         )

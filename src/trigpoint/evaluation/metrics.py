@@ -1,6 +1,6 @@
 """How wrong a pose is, and how many poses are right.
 
-A photo without a pose counts as a failure everywhere: it reaches no threshold, and in medians its error is infinite.
+An image without a pose counts as a failure everywhere: it reaches no threshold, and in medians its error is infinite.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Threshold:
 METRIC_THRESHOLDS = tuple(
     Threshold(*pair) for pair in ((0.05, 5.0), (0.02, 2.0), (0.01, 1.0), (0.1, 5.0), (0.25, 2.0), (0.5, 5.0))
 )
-# Shares of the scene's extent for places of unknown scale.
+# Shares of the scene's extent for scenes of unknown scale.
 RELATIVE_THRESHOLDS = tuple(Threshold(*pair) for pair in ((0.01, 2.0), (0.005, 1.0), (0.02, 5.0), (0.05, 10.0)))
 # A pose further off than this is wrong for every use.
 METRIC_BLUNDER = Threshold(0.5, 10.0)
@@ -61,10 +61,10 @@ def pose_errors(estimated: Pose, true: Pose) -> PoseError:
 
 
 def recall(errors: Sequence[PoseError | None], thresholds: Sequence[Threshold]) -> list[float]:
-    """The share, 0 to 1, of photos within each threshold; NaN when there are no photos.
+    """The share, 0 to 1, of images within each threshold; NaN when there are no images.
 
     Args:
-        errors: one a photo, None where there is no pose.
+        errors: one an image, None where there is no pose.
         thresholds: compared strictly (``<``).
     """
     return [
@@ -74,9 +74,9 @@ def recall(errors: Sequence[PoseError | None], thresholds: Sequence[Threshold]) 
 
 
 def recall_interval(share: float, count: int) -> tuple[float, float]:
-    """95 % interval of a share of ``count`` photos (Wilson's; unlike resampling it is honest about 0 % and 100 %).
+    """95 % interval of a share of ``count`` images (Wilson's; unlike resampling it is honest about 0 % and 100 %).
 
-    It takes photos as independent; those of one walk are not, so the true interval is wider.
+    It takes images as independent; those of one walk are not, so the true interval is wider.
     """
     if count == 0:
         return 0.0, 1.0
@@ -164,7 +164,7 @@ def default_thresholds(metric: bool, centres: Array) -> tuple[Threshold, ...]:
 
     Args:
         metric: whether the unit of the scene is the metre.
-        centres: (N, 3) camera centres of all photos of the scene.
+        centres: (N, 3) camera centres of all images of the scene.
 
     Raises:
         ConfigError: a scene of unknown scale whose cameras all stand at one point (TP-722).

@@ -28,7 +28,7 @@ class Published:
     Attributes:
         method: name of the method.
         scene: scene of the protocol, or ``"mean"`` for the mean over its scenes.
-        recall: share, 0 to 1, of photos within each threshold, the first ones if there are fewer; empty if not given.
+        recall: share, 0 to 1, of images within each threshold, the first ones if there are fewer; empty if not given.
         median_m: median position error, m; None if not given.
         median_deg: median rotation error, degrees; None if not given.
         source: where the numbers stand.
@@ -53,9 +53,9 @@ class Protocol:
         title: what papers call it.
         data_set: its name in the catalogue of data sets.
         scenes: names of the scenes.
-        split: which photos are mapped and which tested.
+        split: which images are mapped and which tested.
         truth: where the true poses come from.
-        withheld: whether the true poses of the test photos are kept by the organisers of a benchmark.
+        withheld: whether the true poses of the test images are kept by the organisers of a benchmark.
         thresholds: in metres and degrees.
         metric: ``"recall"`` or ``"median"``: what is compared first.
         median: ``"mean"`` of the two middle values of an even number, or the ``"upper"`` one, as ACE and GLACE do.
@@ -80,9 +80,9 @@ class Protocol:
         """The thresholds as ``--threshold`` takes them."""
         return tuple(f"{limit.translation:g},{limit.rotation_deg:g}" for limit in self.thresholds)
 
-    def scene_of(self, place: Path) -> str:
+    def scene_of(self, folder: Path) -> str:
         """The scene that a folder's name says, also with ``pgt_7scenes_`` before it; ``""`` if it says none."""
-        words = _plain("/".join(place.resolve().parts[-2:]))
+        words = _plain("/".join(folder.resolve().parts[-2:]))
         fits = [scene for scene in self.scenes if words.endswith(_plain(scene))]
         return max(fits, key=len, default="")
 
@@ -123,7 +123,7 @@ def require_metres(protocol: Protocol, metric: bool, where: Path) -> None:
             "TP-262",
             f"{protocol.title} is evaluated in metres and the scale of this map is unknown",
             where=where,
-            fix="Build the map again with --metric True if one unit of the place is one metre.",
+            fix="Build the map again with --metric True if one unit of the scene is one metre.",
         )
 
 

@@ -35,7 +35,7 @@ class Reliability:
 
     @staticmethod
     def of(evaluation: Evaluation) -> Reliability:
-        """Photos without a pose gave no answer, and are left out."""
+        """Images without a pose gave no answer, and are left out."""
         limit = correct_within(evaluation)
         answers = [
             (result.localization.confidence, result.error.within(limit))

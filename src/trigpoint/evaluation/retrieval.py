@@ -1,4 +1,4 @@
-"""How well global descriptors find photos of a place that show the same as a query."""
+"""How well global descriptors find images of a scene that show the same as a query."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from trigpoint.retrieval.evaluation import (
     evaluate_vectors,
     timed,
 )
-from trigpoint.retrieval.image_features import SizedFeatures, ViewPolicy, photo_features
+from trigpoint.retrieval.image_features import SizedFeatures, ViewPolicy, image_features
 from trigpoint.retrieval.network import OnnxNetwork
 from trigpoint.retrieval.rerank import load_matcher
 from trigpoint.retrieval.supergf.descriptor import load_aggregator
@@ -76,8 +76,8 @@ class RetrievalOptions:
 
 
 @dataclass(frozen=True)
-class PlaceRetrieval:
-    """The result for one place: its task in numbers, and a score for each descriptor."""
+class SceneRetrieval:
+    """The result for one scene: its task in numbers, and a score for each descriptor."""
 
     name: str
     queries: int
@@ -90,33 +90,33 @@ class PlaceRetrieval:
         return {**vars(self), "scores": [score.to_json() for score in self.scores]}
 
 
-def place_task(
-    place: Path, *, holdout: str | None = None, format: str | None = None, skip_invalid: bool = False
+def scene_task(
+    folder: Path, *, holdout: str | None = None, format: str | None = None, skip_invalid: bool = False
 ) -> RetrievalTask:
     """Queries, gallery and right answers of a folder.
 
-    Photos with labels have them in ``dataset.csv``. In a place with poses the photos held out are the queries, and the right
+    Images with labels have them in ``dataset.csv``. In a scene with poses the images held out are the queries, and the right
     answers overlap by half or more, see ``overlap_scores``.
 
     Raises:
         MappingError: labels that cannot be used (TP-637), nothing to evaluate (TP-635).
         SceneError, ConfigError, ...: as ``open_scene`` and ``apply_holdout``.
     """
-    if is_labelled(place):
-        return labelled_task(place)
-    scene = open_scene(place, format=format, skip_invalid=skip_invalid)
+    if is_labelled(folder):
+        return labelled_task(folder)
+    scene = open_scene(folder, format=format, skip_invalid=skip_invalid)
     if holdout is not None:
         scene = apply_holdout(scene, parse_holdout(holdout))
     queries, gallery = scene.subset(TEST).posed(), scene.for_mapping()
-    return posed_task(place.resolve().name, queries, gallery, _positives(scene, queries, gallery), scene.root)
+    return posed_task(folder.resolve().name, queries, gallery, _positives(scene, queries, gallery), scene.root)
 
 
-def place_overlaps(scene: Scene, frames: Sequence[Frame], floor: float) -> sparse.csr_array:
+def scene_overlaps(scene: Scene, frames: Sequence[Frame], floor: float) -> sparse.csr_array:
     """(N, N) overlaps of posed frames of a scene from ``floor`` on, see ``overlap_scores``; an empty diagonal."""
     return overlap_scores(frames, depth_range(frames, read_tracks(scene), seed=0), method="frustum", floor=floor)
 
 
-def evaluate_place(task: RetrievalTask, options: RetrievalOptions) -> PlaceRetrieval:
+def evaluate_scene(task: RetrievalTask, options: RetrievalOptions) -> SceneRetrieval:
     """Evaluate every descriptor on one task.
 
     Raises:
@@ -127,8 +127,8 @@ def evaluate_place(task: RetrievalTask, options: RetrievalOptions) -> PlaceRetri
     sources = [_source(name, options.dim) for name in options.descriptors]
     matcher = load_matcher(options.matcher, device) if options.rerank else None
     encoder = load_encoder(options.encoder, device)
-    gallery = photo_features(task.gallery, encoder, options.policy, cache=options.cache, title="gallery photos")
-    queries = photo_features(task.queries, encoder, options.policy, cache=options.cache, title="query photos")
+    gallery = image_features(task.gallery, encoder, options.policy, cache=options.cache, title="gallery images")
+    queries = image_features(task.queries, encoder, options.policy, cache=options.cache, title="query images")
     reranker = Reranker(queries, gallery, matcher, options.rerank) if matcher else None
     scores = []
     for source in sources:
@@ -137,13 +137,13 @@ def evaluate_place(task: RetrievalTask, options: RetrievalOptions) -> PlaceRetri
         else:
             fitted = _fitted(source, gallery, options)
             scores.append(evaluate_descriptor(fitted, queries, gallery, task.positives, reranker))
-    return PlaceRetrieval(task.name, len(queries), len(gallery), task.left_out, tuple(scores))
+    return SceneRetrieval(task.name, len(queries), len(gallery), task.left_out, tuple(scores))
 
 
-def retrieval_table(result: PlaceRetrieval) -> Table:
-    """One place on the terminal."""
-    counts = f"{result.queries} queries, {result.gallery} gallery photos"
-    caption = "recall: at 1, 5, 10 in %; ms: of a query to describe, search, re-rank; bytes: of a photo, and for the place"
+def retrieval_table(result: SceneRetrieval) -> Table:
+    """One scene on the terminal."""
+    counts = f"{result.queries} queries, {result.gallery} gallery images"
+    caption = "recall: at 1, 5, 10 in %; ms: of a query to describe, search, re-rank; bytes: of an image, and for the scene"
     table = Table(title=Text(f"{result.name}: {counts}"), caption=caption)
     table.add_column("descriptor")
     for header in ("recall", "re-ranked", "ms", "bytes"):
@@ -154,7 +154,7 @@ def retrieval_table(result: PlaceRetrieval) -> Table:
             _shares(score.recall),
             _shares(score.recall_reranked),
             " ".join(map(_milliseconds, spent)),
-            f"{score.bytes_per_photo} {score.place_bytes}",
+            f"{score.bytes_per_image} {score.scene_bytes}",
         ]
         table.add_row(Text(score.descriptor), *cells)
     return table
@@ -171,14 +171,14 @@ def _milliseconds(value: float | None) -> str:
 def _positives(scene: Scene, queries: Sequence[Frame], gallery: Sequence[Frame]) -> NDArray[np.bool_]:
     if not queries or not gallery:
         return np.zeros((len(queries), len(gallery)), dtype=bool)
-    overlaps = place_overlaps(scene, [*queries, *gallery], MIN_OVERLAP)
+    overlaps = scene_overlaps(scene, [*queries, *gallery], MIN_OVERLAP)
     return np.asarray(overlaps[: len(queries), len(queries) :].toarray() > 0)
 
 
 def _source(name: str, dim: int) -> str | GlobalDescriptor | OnnxNetwork:
     """What a name stands for; a key of ``DESCRIPTORS`` stays one, because it has to be fitted first."""
     if name.startswith(AGGREGATOR):
-        # Read before any photo is, so that a file that is none stops at once.
+        # Read before any image is, so that a file that is none stops at once.
         return load_aggregator(Path(name.removeprefix(AGGREGATOR)), dim)
     if name.startswith(NETWORK):
         return OnnxNetwork(Path(name.removeprefix(NETWORK)))
@@ -196,7 +196,7 @@ def _fitted(source: str | GlobalDescriptor, gallery: Sequence[SizedFeatures], op
 
 def _score_network(network: OnnxNetwork, task: RetrievalTask, reranker: Reranker | None) -> RetrievalScore:
     found = []
-    with progress(f"photos ({network.name})", len(task.gallery)) as advance:
+    with progress(f"images ({network.name})", len(task.gallery)) as advance:
         for path in task.gallery:
             found.append(network.describe(path))
             advance()

@@ -16,26 +16,26 @@ from trigpoint.localization.results import check_output, write_results
 
 
 def submit(
-    map_path: Path, place: Path, output: Path, *, device: str = "cpu", format: str | None = None, skip_invalid: bool = False
+    map_path: Path, folder: Path, output: Path, *, device: str = "cpu", format: str | None = None, skip_invalid: bool = False
 ) -> list[Localization]:
-    """Localize all test photos of a place, those without a public pose included, and write the file for the benchmark.
+    """Localize all test images of a scene, those without a public pose included, and write the file for the benchmark.
 
     The benchmark counts every pose by its error, so poses that are not trusted are written too.
 
     Args:
         map_path: map file.
-        place: folder of the place.
-        output: text file to write, ``photo qw qx qy qz tx ty tz`` a line.
+        folder: folder of the scene.
+        output: text file to write, ``image qw qx qy qz tx ty tz`` a line.
         device: torch device.
-        format: format of the place; None finds out.
-        skip_invalid: leave out photos that cannot be used.
+        format: format of the scene; None finds out.
+        skip_invalid: leave out images that cannot be used.
 
     Raises:
         SceneError, MapFileError, ...: as the readers.
-        OutputError: two photos with one file name (TP-803), or the file cannot be written (TP-801, TP-804).
+        OutputError: two images with one file name (TP-803), or the file cannot be written (TP-801, TP-804).
     """
     localizer = Localizer.load(map_path, device=device)
-    scene = open_scene(place, format=format, skip_invalid=skip_invalid, metric=localizer.map.metric)
+    scene = open_scene(folder, format=format, skip_invalid=skip_invalid, metric=localizer.map.metric)
     frames = [frame for frame in scene.frames if frame.split == TEST]
     check_output(output, [frame.name for frame in frames], "ltvl")
     results = localize_frames(localizer, frames)
@@ -44,7 +44,7 @@ def submit(
 
 
 def localize_frames(localizer: Localizes, frames: Sequence[Frame]) -> list[Localization]:
-    """Localize photos with the cameras of their scene; one that cannot be read is a failed answer with the reason."""
+    """Localize images with the cameras of their scene; one that cannot be read is a failed answer with the reason."""
     results: list[Localization] = []
     with progress("Localizing", len(frames)) as advance:
         for frame in frames:

@@ -1,4 +1,4 @@
-"""Several presets on one place, each with several seeds: the trials and what they come to."""
+"""Several presets on one scene, each with several seeds: the trials and what they come to."""
 
 from __future__ import annotations
 
@@ -120,9 +120,9 @@ class Summary:
     Attributes:
         preset: its name.
         trials: all, those that failed included.
-        recall: share of all photos within each threshold, every pose counted.
+        recall: share of all images within each threshold, every pose counted.
         translation, rotation_deg: of the median errors.
-        map_bytes, mapping_seconds, photo_ms: of the maps and the times; None where nothing is known.
+        map_bytes, mapping_seconds, image_ms: of the maps and the times; None where nothing is known.
         problems: what failed.
     """
 
@@ -133,7 +133,7 @@ class Summary:
     rotation_deg: Spread | None
     map_bytes: Spread | None
     mapping_seconds: Spread | None
-    photo_ms: Spread | None
+    image_ms: Spread | None
     problems: tuple[str, ...]
 
     @staticmethod
@@ -158,7 +158,7 @@ class Summary:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON; infinite and unknown ones are null."""
-        spreads = ("translation", "rotation_deg", "map_bytes", "mapping_seconds", "photo_ms")
+        spreads = ("translation", "rotation_deg", "map_bytes", "mapping_seconds", "image_ms")
         values = {name: getattr(self, name) for name in spreads}
         return {
             "preset": self.preset,

@@ -14,7 +14,7 @@ from trigpoint.features.local import LocalFeatures
 from trigpoint.features.pretrained import load_pretrained
 
 CELL_PX = 8
-# The receptive field of a cell is centred 3.5 px up and left of this, but the network was trained to describe this place.
+# The receptive field of a cell is centred 3.5 px up and left of this, but the network was trained to describe this scene.
 FIRST_PX = 4.0
 _MEAN, _STD = 0.4, 0.25
 

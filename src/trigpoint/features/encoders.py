@@ -28,7 +28,7 @@ ENCODERS: dict[str, Callable[[torch.device], LocalEncoder]] = {
     "loftr": Loftr,
     "ace": Ace,
 }
-# These describe every cell of a grid, and no spot that would be found again in another photo to the pixel.
+# These describe every cell of a grid, and no spot that would be found again in another image to the pixel.
 DENSE = ("xfeat-dense", "dense-sift", "loftr", "ace")
 
 

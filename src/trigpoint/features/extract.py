@@ -1,4 +1,4 @@
-"""From a photo to keypoints in its undistorted camera with descriptors: the one path that mapping and localization share."""
+"""From an image to keypoints with descriptors in its undistorted camera, for mapping and localization alike."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trigpoint.core.camera import Camera
-from trigpoint.core.image import Photo
+from trigpoint.core.image import DecodedImage
 from trigpoint.features.local import LocalEncoder
 from trigpoint.features.views import View, render_view
 
 
 @dataclass(frozen=True, eq=False)
-class PhotoFeatures:
-    """Features of one view of a photo.
+class ImageFeatures:
+    """Features of one view of an image.
 
     Attributes:
-        image_px: (N, 2) float64 keypoints, px of the upright photo at full size, as seen (distorted).
+        image_px: (N, 2) float64 keypoints, px of the upright image at full size, as seen (distorted).
         descriptors: (N, C) float32.
         scores: (N,) float32.
-        scale: view px per photo px.
+        scale: view px per image px.
     """
 
     image_px: NDArray[np.float64]
@@ -35,16 +35,16 @@ class PhotoFeatures:
         return len(self.image_px)
 
 
-def extract_features(encoder: LocalEncoder, photo: Photo, view: View, max_keypoints: int) -> PhotoFeatures:
-    """Encode one view and map its keypoints back to the photo. Keypoints in the mirrored margin are left out."""
-    features = encoder.encode(render_view(photo, view), max_keypoints)
+def extract_features(encoder: LocalEncoder, image: DecodedImage, view: View, max_keypoints: int) -> ImageFeatures:
+    """Encode one view and map its keypoints back to the image. Keypoints in the mirrored margin are left out."""
+    features = encoder.encode(render_view(image, view), max_keypoints)
     image_px = view.to_image(features.keypoints_px.numpy())
-    inside = ((image_px > 0) & (image_px < (photo.width, photo.height))).all(axis=1)
+    inside = ((image_px > 0) & (image_px < (image.width, image.height))).all(axis=1)
     kept = features.select(torch.from_numpy(inside))
-    return PhotoFeatures(image_px[inside], kept.descriptors, kept.scores, view.scale)
+    return ImageFeatures(image_px[inside], kept.descriptors, kept.scores, view.scale)
 
 
 def rays_of(camera: Camera, image_px: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, 2) directions x/z, y/z of photo points in the camera frame; NaN where the camera model has none."""
+    """(N, 2) directions x/z, y/z of image points in the camera frame; NaN where the camera model has none."""
     fx, fy, cx, cy = camera.pinhole_params()
     return (camera.undistort(image_px) - (cx, cy)) / (fx, fy)

@@ -39,13 +39,13 @@ def strongest_peaks(scores: Tensor, count: int, *, radius: int, border: int, thr
     peak = (values == highest) & (values > threshold)
     peak[:border] = peak[-border:] = False
     peak[:, :border] = peak[:, -border:] = False
-    places = np.argwhere(peak)
+    scenes = np.argwhere(peak)
     best = np.argsort(-values[peak], kind="stable")[:count]
-    return torch.from_numpy(places[best]).to(scores.device)
+    return torch.from_numpy(scenes[best]).to(scores.device)
 
 
 def sample_map(grid: Tensor, keypoints_px: Tensor, size_px: tuple[int, int]) -> Tensor:
-    """Read a (1, C, h, w) map that covers a view of (width, height) ``size_px`` at (N, 2) places: (N, C), bilinear."""
+    """Read a (1, C, h, w) map that covers a view of (width, height) ``size_px`` at (N, 2) scenes: (N, C), bilinear."""
     size = torch.tensor(size_px, dtype=torch.float32, device=grid.device)
     where = (2 * keypoints_px.to(grid.device) / size - 1)[None, None]
     return functional.grid_sample(grid, where, mode="bilinear", align_corners=False)[0, :, 0].T

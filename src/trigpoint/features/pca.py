@@ -92,7 +92,7 @@ def fit_pca(descriptor_chunks: Iterable[Tensor], dim: int) -> Pca:
         raise ConfigError("TP-753", f"descriptors of length {width} have no {dim} components", fix=f"Use 1 to {width}.")
     if count <= max(1, dim):
         raise ConfigError(
-            "TP-754", f"{count} descriptors are too few for {dim} components", fix="Use more photos, or fewer components."
+            "TP-754", f"{count} descriptors are too few for {dim} components", fix="Use more images, or fewer components."
         )
     values, vectors = torch.linalg.eigh(scatter / (count - 1))
     components = vectors.T.flip(0)[:dim]

@@ -7,12 +7,12 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from trigpoint.core.errors import ConfigError, did_you_mean
-from trigpoint.features.extract import PhotoFeatures
+from trigpoint.features.extract import ImageFeatures
 
 WAYS = ("uniform", "score")
 
 
-def sample_features(features: PhotoFeatures, count: int, how: str, generator: np.random.Generator) -> PhotoFeatures:
+def sample_features(features: ImageFeatures, count: int, how: str, generator: np.random.Generator) -> ImageFeatures:
     """At most ``count`` features of a view, in the order they had.
 
     Args:
@@ -28,7 +28,7 @@ def sample_features(features: PhotoFeatures, count: int, how: str, generator: np
     if len(chosen) == len(features):
         return features
     index = torch.from_numpy(chosen)
-    return PhotoFeatures(features.image_px[chosen], features.descriptors[index], features.scores[index], features.scale)
+    return ImageFeatures(features.image_px[chosen], features.descriptors[index], features.scores[index], features.scale)
 
 
 def sample_rows(scores: ArrayLike, count: int, how: str, generator: np.random.Generator) -> NDArray[np.int64]:

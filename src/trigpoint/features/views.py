@@ -1,7 +1,7 @@
-"""Views: what the encoder sees of a photo.
+"""Views: what the encoder sees of an image.
 
-An augmented view is the photo scaled, turned and relit. Only the pixels change: keypoints are mapped back to the photo, so
-pose and camera stay those of the photo, whatever its principal point or distortion.
+An augmented view is the image scaled, turned and relit. Only the pixels change: keypoints are mapped back to the image, so
+pose and camera stay those of the image, whatever its principal point or distortion.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trigpoint.core.config import require
-from trigpoint.core.image import Photo
+from trigpoint.core.image import DecodedImage
 
 
 @dataclass(frozen=True)
 class AugmentationConfig:
-    """How much training views differ from the photo.
+    """How much training views differ from the image.
 
     Attributes:
         scale_min: smallest scale, relative to the view without augmentation.
@@ -53,10 +53,10 @@ NO_AUGMENTATION = AugmentationConfig(scale_min=1.0, scale_max=1.0, rotation_deg=
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """One way to look at a photo.
+    """One way to look at an image.
 
     Attributes:
-        view_from_image: (2, 3) affine map from upright photo px to view px.
+        view_from_image: (2, 3) affine map from upright image px to view px.
         width: width of the view, px.
         height: height of the view, px.
         tone: gray value t in [0, 1] becomes ``gain * t**gamma + offset``: (gain, gamma, offset).
@@ -69,17 +69,17 @@ class View:
 
     @property
     def scale(self) -> float:
-        """View px per photo px."""
+        """View px per image px."""
         return float(np.sqrt(np.linalg.det(self.view_from_image[:, :2])))
 
     def to_image(self, points_px: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Map (N, 2) view px to photo px."""
+        """Map (N, 2) view px to image px."""
         linear, offset = self.view_from_image[:, :2], self.view_from_image[:, 2]
         return (np.asarray(points_px, dtype=np.float64) - offset) @ np.linalg.inv(linear).T
 
 
 def plain_view(width: int, height: int, short_side_px: int, size_multiple: int) -> View:
-    """The view used for localization: the photo with its shorter side scaled to ``short_side_px``, never enlarged."""
+    """The view used for localization: the image with its shorter side scaled to ``short_side_px``, never enlarged."""
     return _centred_view(width, height, _plain_scale(width, height, short_side_px), 0.0, size_multiple, (1.0, 1.0, 0.0))
 
 
@@ -112,7 +112,7 @@ def _centred_view(
     view_width, view_height = _round_up(width * scale, size_multiple), _round_up(height * scale, size_multiple)
     cosine, sine = scale * np.cos(roll), scale * np.sin(roll)
     linear = np.array([[cosine, -sine], [sine, cosine]])
-    # The scaled photo starts at the corner of an unturned view; a turned one keeps the photo's centre where it was.
+    # The scaled image starts at the corner of an unturned view; a turned one keeps the image's centre where it was.
     centre = np.array([width / 2, height / 2])
     offset = scale * centre - linear @ centre
     return View(np.column_stack([linear, offset]), view_width, view_height, tone)
@@ -122,9 +122,9 @@ def _round_up(length: float, multiple: int) -> int:
     return max(multiple, multiple * int(np.ceil(round(length, 6) / multiple)))
 
 
-def render_view(photo: Photo, view: View) -> Tensor:
-    """The (H, W) uint8 pixels of a view. What lies outside the photo is its mirror image."""
-    pixels, view_from_pixels = _prefiltered(photo, view)
+def render_view(image: DecodedImage, view: View) -> Tensor:
+    """The (H, W) uint8 pixels of a view. What lies outside the image is its mirror image."""
+    pixels, view_from_pixels = _prefiltered(image, view)
     # OpenCV counts from the centre of the first pixel: shift by half a pixel on both sides.
     matrix = view_from_pixels.copy()
     matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
@@ -139,13 +139,13 @@ def render_view(photo: Photo, view: View) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(warped))
 
 
-def _prefiltered(photo: Photo, view: View) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+def _prefiltered(image: DecodedImage, view: View) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """Reduce the pixels by area averaging first where the view is much smaller, so that warping does not alias."""
-    pixels = photo.gray
+    pixels = image.gray
     linear, offset = view.view_from_image[:, :2], view.view_from_image[:, 2]
-    reduction = view.scale * photo.width / pixels.shape[1]
+    reduction = view.scale * image.width / pixels.shape[1]
     if reduction < 0.75:
         size = (max(1, round(pixels.shape[1] * reduction)), max(1, round(pixels.shape[0] * reduction)))
         pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    image_per_pixel = np.array([photo.width / pixels.shape[1], photo.height / pixels.shape[0]])
+    image_per_pixel = np.array([image.width / pixels.shape[1], image.height / pixels.shape[0]])
     return pixels, np.column_stack([linear * image_per_pixel, offset])

@@ -14,7 +14,7 @@ from trigpoint.features.local import LocalFeatures
 from trigpoint.features.weights import find_weights, weights_entry
 
 CELL_PX = 8
-# Below the published 0.05: photos of plain walls still get keypoints, and the best are kept by rank anyway.
+# Below the published 0.05: images of plain walls still get keypoints, and the best are kept by rank anyway.
 DETECTION_THRESHOLD = 0.01
 
 

@@ -1,8 +1,8 @@
 """Aachen Day-Night: ``images_upright``, ``3D-models`` and ``queries``.
 
-Mapping photos and their poses come from ``3D-models/aachen_cvpr2018_db.nvm`` (the data set of 2018) or from a COLMAP model
+Mapping images and their poses come from ``3D-models/aachen_cvpr2018_db.nvm`` (the data set of 2018) or from a COLMAP model
 below ``3D-models`` (v1.1). ``database_intrinsics.txt``, if it is in either folder, gives their cameras. The queries of the
-``*_with_intrinsics.txt`` lists are the test photos; their poses are not public, so they have none. Metric.
+``*_with_intrinsics.txt`` lists are the test images; their poses are not public, so they have none. Metric.
 """
 
 from __future__ import annotations
@@ -20,39 +20,39 @@ from trigpoint.formats.format import Reader, ReadOptions
 from trigpoint.formats.nvm import nvm_camera, read_nvm
 from trigpoint.formats.textfiles import is_file, read_rows, to_numbers
 
-PHOTOS, MODELS, QUERIES = "images_upright", "3D-models", "queries"
+IMAGES, MODELS, QUERIES = "images_upright", "3D-models", "queries"
 _NVM = "aachen_cvpr2018_db.nvm"
 _INTRINSICS = "database_intrinsics.txt"
 
 
 def sniff(path: Path) -> bool:
-    """Whether the folders of photos and models are there."""
-    return (path / PHOTOS).is_dir() and (path / MODELS).is_dir()
+    """Whether the folders of images and models are there."""
+    return (path / IMAGES).is_dir() and (path / MODELS).is_dir()
 
 
 def read(path: Path, options: ReadOptions) -> Scene:
-    """Read the mapping photos and the queries.
+    """Read the mapping images and the queries.
 
     Raises:
-        SceneError: no model (TP-210); a line of a list that is not a photo with its camera (TP-214).
+        SceneError: no model (TP-210); a line of a list that is not an image with its camera (TP-214).
         TrigpointError: a file or its numbers cannot be used, as ``SceneBuilder.build``.
     """
     builder = SceneBuilder(path, "aachen", metric=True, options=options)
     known = _database_cameras(builder)
     if is_file(path / MODELS / _NVM):
-        _read_nvm_photos(builder, known)
+        _read_nvm_images(builder, known)
     else:
-        _read_colmap_photos(builder, known)
+        _read_colmap_images(builder, known)
     lists = sorted((path / QUERIES).glob("*_with_intrinsics.txt"))
     if not lists:
         builder.warn(f"There are no queries: no {QUERIES}/*_with_intrinsics.txt.")
     for file in lists:
         sequence = "night" if file.name.startswith("night") else "day"
         for name, (words, where) in _camera_lines(file).items():
-            with builder.photo(name):
-                if builder.exists(name, path / PHOTOS / name):
+            with builder.image(name):
+                if builder.exists(name, path / IMAGES / name):
                     camera = _listed_camera(builder, words, where)
-                    builder.add_query(Frame(name, path / PHOTOS / name, camera, None, TEST, sequence))
+                    builder.add_query(Frame(name, path / IMAGES / name, camera, None, TEST, sequence))
     return builder.build()
 
 
@@ -63,14 +63,14 @@ def _database_cameras(builder: SceneBuilder) -> dict[str, tuple[list[str], str]]
 
 
 def _camera_lines(file: Path) -> dict[str, tuple[list[str], str]]:
-    """(words after the name, where) of each photo of a list ``photo MODEL width height parameters``."""
+    """(words after the name, where) of each image of a list ``image MODEL width height parameters``."""
     result: dict[str, tuple[list[str], str]] = {}
     for number, words in read_rows(file):
         where = f"{file}, line {number}"
         if len(words) < 6:
             raise SceneError(
                 "TP-214",
-                "a photo, a camera model, its size and its parameters were expected",
+                "an image, a camera model, its size and its parameters were expected",
                 where=where,
                 fix="Copy the file again.",
             )
@@ -83,17 +83,17 @@ def _listed_camera(builder: SceneBuilder, words: list[str], where: str) -> Camer
     return builder.camera(words[0], (int(width), int(height)), tuple(params), where)
 
 
-def _read_nvm_photos(builder: SceneBuilder, known: dict[str, tuple[list[str], str]]) -> None:
+def _read_nvm_images(builder: SceneBuilder, known: dict[str, tuple[list[str], str]]) -> None:
     for entry in read_nvm(builder.root / MODELS / _NVM):
-        photo = builder.root / PHOTOS / entry.name
-        with builder.photo(entry.name):
-            if builder.exists(entry.name, photo):
+        image = builder.root / IMAGES / entry.name
+        with builder.image(entry.name):
+            if builder.exists(entry.name, image):
                 listed = known.get(entry.name)
-                camera = _listed_camera(builder, *listed) if listed else nvm_camera(builder, entry, photo)
+                camera = _listed_camera(builder, *listed) if listed else nvm_camera(builder, entry, image)
                 _add(builder, entry.name, camera, entry.pose())
 
 
-def _read_colmap_photos(builder: SceneBuilder, known: dict[str, tuple[list[str], str]]) -> None:
+def _read_colmap_images(builder: SceneBuilder, known: dict[str, tuple[list[str], str]]) -> None:
     folders = [builder.root / MODELS, *sorted(item for item in (builder.root / MODELS).iterdir() if item.is_dir())]
     model = next((found[0] for folder in folders if (found := find_models(folder))), None)
     if model is None:
@@ -105,8 +105,8 @@ def _read_colmap_photos(builder: SceneBuilder, known: dict[str, tuple[list[str],
         )
     builder.note(f"Poses come from the COLMAP model {model.relative_to(builder.root).as_posix()}.")
     for name, image in model_images(model):
-        with builder.photo(name):
-            if builder.exists(name, builder.root / PHOTOS / name):
+        with builder.image(name):
+            if builder.exists(name, builder.root / IMAGES / name):
                 own = image.camera
                 words = [own.model_name, own.width, own.height, *own.params]
                 listed = known.get(name, ([str(word) for word in words], f"{model}, {name}"))
@@ -114,7 +114,7 @@ def _read_colmap_photos(builder: SceneBuilder, known: dict[str, tuple[list[str],
 
 
 def _add(builder: SceneBuilder, name: str, camera: Camera, pose: Pose | None) -> None:
-    builder.add(Frame(name, builder.root / PHOTOS / name, camera, pose, TRAIN, name.rpartition("/")[0]))
+    builder.add(Frame(name, builder.root / IMAGES / name, camera, pose, TRAIN, name.rpartition("/")[0]))
 
 
 READER = Reader("aachen", sniff, read, "images_upright beside 3D-models")

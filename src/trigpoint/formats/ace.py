@@ -1,4 +1,4 @@
-"""The layout of ACE and DSAC*: ``{train,test}/{rgb,poses,calibration}``, one file a photo in each, paired by name.
+"""The layout of ACE and DSAC*: ``{train,test}/{rgb,poses,calibration}``, one file an image in each, paired by name.
 
 Poses are camera-to-world 4x4 matrices in metres. A calibration is one focal length, px, with the principal point at the
 image centre, or a 3x3 matrix. Frames are named ``train/rgb/FILE``.
@@ -21,7 +21,7 @@ _FOLDERS = {"rgb": IMAGE_SUFFIXES, "poses": (".txt",), "calibration": (".txt",)}
 
 
 def sniff(path: Path) -> bool:
-    """Whether a split folder with photos and poses exists."""
+    """Whether a split folder with images and poses exists."""
     return any((path / split / "rgb").is_dir() and (path / split / "poses").is_dir() for split in (TRAIN, TEST))
 
 
@@ -29,7 +29,7 @@ def read(path: Path, options: ReadOptions) -> Scene:
     """Read train/ and test/, or the one that exists.
 
     Raises:
-        SceneError: a folder is missing (TP-210); photos, poses and calibrations do not pair up (TP-215).
+        SceneError: a folder is missing (TP-210); images, poses and calibrations do not pair up (TP-215).
         TrigpointError: a file or its numbers cannot be used, as ``SceneBuilder.build``.
     """
     builder = SceneBuilder(path, "ace", metric=True, options=options)
@@ -40,7 +40,7 @@ def read(path: Path, options: ReadOptions) -> Scene:
 
 
 def pairing_stem(name: str) -> str:
-    """What pairs the files of one photo: the name without suffix and without ``.color``, ``.pose`` and the like."""
+    """What pairs the files of one image: the name without suffix and without ``.color``, ``.pose`` and the like."""
     stem = Path(name).stem
     for kind in _KINDS:
         for mark in (".", "-", "_"):
@@ -60,7 +60,7 @@ def _read_split(builder: SceneBuilder, split: str) -> None:
             continue
         image, pose, calibration = (files[folder][stem] for folder in _FOLDERS)
         name = f"{split}/rgb/{image.name}"
-        with builder.photo(name):
+        with builder.image(name):
             camera = _camera(builder, image, calibration)
             cam_from_world = rigid(read_matrix(pose, [(4, 4), (3, 4)]), str(pose)).inverse()
             builder.add(Frame(name, image, camera, cam_from_world, split))
@@ -79,7 +79,7 @@ def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
         if stem in result:
             raise SceneError(
                 "TP-215",
-                f"two files belong to the same photo: {result[stem].name} and {file.name}",
+                f"two files belong to the same image: {result[stem].name} and {file.name}",
                 where=folder,
                 fix="Remove or rename one of them.",
             )

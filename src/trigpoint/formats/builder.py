@@ -1,6 +1,6 @@
-"""Collects the photos of a scene while a reader goes through its files, so that every format treats bad photos alike.
+"""Collects the images of a scene while a reader goes through its files, so that every format treats bad images alike.
 
-A photo that cannot be used never stops the reading: all are counted first, then reported together.
+An image that cannot be used never stops the reading: all are counted first, then reported together.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ class SceneBuilder:
         self.problems.append(Problem("warning", message))
 
     @contextmanager
-    def photo(self, name: str) -> Iterator[None]:
-        """Everything about one photo happens inside: an error there makes this photo invalid, not the scene."""
+    def image(self, name: str) -> Iterator[None]:
+        """Everything about one image happens inside: an error there makes this image invalid, not the scene."""
         try:
             yield
         except TrigpointError as error:
             self._invalid.append((name, error if error.where else _placed(error, name)))
 
     def size_of(self, path: Path) -> tuple[int, int]:
-        """Upright (width, height) of a photo, px, from its header, read once. Raises as ``image_size``."""
+        """Upright (width, height) of an image, px, from its header, read once. Raises as ``image_size``."""
         if path not in self._sizes:
             self._sizes[path] = image_size(path)
         return self._sizes[path]
@@ -78,14 +78,14 @@ class SceneBuilder:
         return self._cameras[key]
 
     def exists(self, name: str, path: Path) -> bool:
-        """Whether a listed photo has a file; remembers it as missing otherwise."""
+        """Whether a listed image has a file; remembers it as missing otherwise."""
         if is_file(path):
             return True
         self._missing.append(name)
         return False
 
     def add(self, frame: Frame) -> None:
-        """Add a photo after comparing its pose, camera and file.
+        """Add an image after comparing its pose, camera and file.
 
         Raises:
             TrigpointError: no pose (TP-204); another size than its camera (TP-221, TP-222, TP-223); TP-1xx.
@@ -95,7 +95,7 @@ class SceneBuilder:
         self.add_query(frame)
 
     def add_query(self, frame: Frame) -> None:
-        """Add a photo whose pose may be unknown to all but the makers of the data set. Raises as ``add``, but TP-204."""
+        """Add an image whose pose may be unknown to all but the makers of the data set. Raises as ``add``, but TP-204."""
         _check_size(frame.camera, self.size_of(frame.image_path), frame.image_path)
         self._frames.append(frame)
 
@@ -103,8 +103,8 @@ class SceneBuilder:
         """The finished scene.
 
         Raises:
-            TrigpointError: the first invalid photo's error, with their count, unless they are to be skipped or nothing
-                would be left; no photo at all (TP-206); photo names that occur twice (TP-205).
+            TrigpointError: the first invalid image's error, with their count, unless they are to be skipped or nothing
+                would be left; no image at all (TP-206); image names that occur twice (TP-205).
         """
         self._invalid.sort(key=lambda item: item[0])
         if self._invalid and not (self.options.skip_invalid and self._frames):
@@ -120,29 +120,29 @@ class SceneBuilder:
         total = len(self._frames) + len(self._invalid) + len(self._missing)
         if len(self._invalid) == 1:
             return first
-        what = f"{len(self._invalid)} of {total} photos cannot be used; the first: {first.what}"
+        what = f"{len(self._invalid)} of {total} images cannot be used; the first: {first.what}"
         return type(first)(first.code, what, where=first.where, fix=first.fix)
 
     def _nothing(self) -> SceneError:
         if self._missing:
-            what = f"none of the {len(self._missing)} listed photos exists (first: {min(self._missing)})"
+            what = f"none of the {len(self._missing)} listed images exists (first: {min(self._missing)})"
         else:
-            what = "no photos are listed"
-        return SceneError("TP-206", what, where=self.root, fix="Copy the photos to where the files say they are.")
+            what = "no images are listed"
+        return SceneError("TP-206", what, where=self.root, fix="Copy the images to where the files say they are.")
 
     def _summaries(self) -> list[Problem]:
         result: list[Problem] = []
         if self._missing:
             count, first = len(self._missing), min(self._missing)
             total = count + len(self._frames) + len(self._invalid)
-            result.append(Problem("warning", f"Listed photos without a file: {count} of {total} (first: {first})."))
+            result.append(Problem("warning", f"Listed images without a file: {count} of {total} (first: {first})."))
         by_code: dict[str, list[tuple[str, TrigpointError]]] = {}
         for name, error in self._invalid:
             by_code.setdefault(error.code, []).append((name, error))
         for code, items in sorted(by_code.items()):
             what = items[0][1].what
             names = shortened([name for name, _ in items])
-            result.append(Problem("warning", f"Photos left out: {len(items)} ({names}): {code} {what}."))
+            result.append(Problem("warning", f"Images left out: {len(items)} ({names}): {code} {what}."))
         return result
 
 
@@ -160,23 +160,23 @@ def _check_size(camera: Camera, size: tuple[int, int], path: Path) -> None:
     width, height = size
     if (width, height) == (camera.width, camera.height):
         return
-    sizes = f"the photo has {width}x{height} px and its camera {camera.width}x{camera.height} px"
+    sizes = f"the image has {width}x{height} px and its camera {camera.width}x{camera.height} px"
     if (height, width) == (camera.width, camera.height):
         raise SceneError(
             "TP-223",
-            f"{sizes}: the file is turned by its EXIF orientation, its pose is for the unturned photo",
+            f"{sizes}: the file is turned by its EXIF orientation, its pose is for the unturned image",
             where=path,
-            fix="Remove the orientation tag (exiftool -Orientation= FILE) from copies of the photos.",
+            fix="Remove the orientation tag (exiftool -Orientation= FILE) from copies of the images.",
         )
-    # A reduced photo is rounded to whole pixels: up to half a pixel on either side.
+    # A reduced image is rounded to whole pixels: up to half a pixel on either side.
     scale_x, scale_y = width / camera.width, height / camera.height
     if abs(scale_x * camera.height - height) <= 1 or abs(scale_y * camera.width - width) <= 1:
         raise SceneError(
             "TP-221",
             f"{sizes}: these are resized copies",
             where=path,
-            fix="Put the full-size photos there: those that the poses were computed from.",
+            fix="Put the full-size images there: those that the poses were computed from.",
         )
     raise SceneError(
-        "TP-222", f"{sizes}: they do not belong together", where=path, fix="Check which photos the poses were made for."
+        "TP-222", f"{sizes}: they do not belong together", where=path, fix="Check which images the poses were made for."
     )

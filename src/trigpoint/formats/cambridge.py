@@ -1,9 +1,9 @@
-"""Cambridge Landmarks: ``dataset_train.txt``, ``dataset_test.txt``, ``reconstruction.nvm`` and the photos of each scene.
+"""Cambridge Landmarks: ``dataset_train.txt``, ``dataset_test.txt``, ``reconstruction.nvm`` and the images of each scene.
 
-Lines of the lists: ``photo x y z qw qx qy qz`` after three header lines; camera centre in metres, rotation world-to-camera.
-The lists give the poses, the NVM file focal length and radial term; photos that the NVM file does not hold, and poses more
-than 10 km away, are left out, as in the conversions of DSAC* and ACE. Those ignore the radial term and shrink the photos;
-here the photos stay as they are.
+Lines of the lists: ``image x y z qw qx qy qz`` after three header lines; camera centre in metres, rotation world-to-camera.
+The lists give the poses, the NVM file focal length and radial term; images that the NVM file does not hold, and poses more
+than 10 km away, are left out, as in the conversions of DSAC* and ACE. Those ignore the radial term and shrink the images;
+here the images stay as they are.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ def read(path: Path, options: ReadOptions) -> Scene:
     """Read both lists, or the one that exists.
 
     Raises:
-        SceneError: no NVM file (TP-210); a line that is not a photo with its pose (TP-214).
+        SceneError: no NVM file (TP-210); a line that is not an image with its pose (TP-214).
         TrigpointError: a file or its numbers cannot be used, as ``SceneBuilder.build``.
     """
     builder = SceneBuilder(path, "cambridge", metric=True, options=options)
-    # The model names .jpg files; the photos that are published are .png.
+    # The model names .jpg files; the images that are published are .png.
     cameras = {_stem(camera.name): camera for camera in read_nvm(path / _MODEL)}
     unknown: list[str] = []
     outliers: list[str] = []
@@ -51,9 +51,9 @@ def read(path: Path, options: ReadOptions) -> Scene:
                 elif builder.exists(words[0], path / words[0]) and not _add(builder, split, where, words, camera):
                     outliers.append(words[0])
     if unknown:
-        builder.warn(f"Photos that {_MODEL} does not hold, left out: {len(unknown)} ({shortened(unknown, 3)}).")
+        builder.warn(f"Images that {_MODEL} does not hold, left out: {len(unknown)} ({shortened(unknown, 3)}).")
     if outliers:
-        builder.warn(f"Photos placed more than 10 km away, left out: {len(outliers)} ({shortened(outliers, 3)}).")
+        builder.warn(f"Images placed more than 10 km away, left out: {len(outliers)} ({shortened(outliers, 3)}).")
     return builder.build()
 
 
@@ -70,16 +70,16 @@ def _rows(file: Path) -> list[tuple[str, list[str]]]:
         where = f"{file}, line {number}"
         if len(words) != 8:
             raise SceneError(
-                "TP-214", f"a photo and 7 numbers were expected, got {len(words)} words", where=where, fix="Copy it again."
+                "TP-214", f"an image and 7 numbers were expected, got {len(words)} words", where=where, fix="Copy it again."
             )
         result.append((where, words))
     return result
 
 
 def _add(builder: SceneBuilder, split: str, where: str, words: list[str], camera: NvmCamera) -> bool:
-    """Add one photo; False for a pose that cannot be meant."""
+    """Add one image; False for a pose that cannot be meant."""
     name = words[0]
-    with builder.photo(name):
+    with builder.image(name):
         values = np.array(to_numbers(words[1:], where))
         pose = pose_from_centre(values[3:], values[:3], where)
         if np.abs(pose.translation).max() > MAX_TRANSLATION:

@@ -1,4 +1,4 @@
-"""COLMAP models, binary or text, of any version since 3.8, with their photos.
+"""COLMAP models, binary or text, of any version since 3.8, with their images.
 
 Frames are named as in the model. The folder part of a name, if any, is the frame's sequence.
 """
@@ -20,7 +20,7 @@ from trigpoint.formats.colmap_model import announced_images, find_models, fulles
 from trigpoint.formats.format import Reader, ReadOptions
 from trigpoint.formats.textfiles import is_file, read_json, rigid_from_quaternion
 
-PLACE_FILE = "trigpoint.json"
+SCENE_FILE = "trigpoint.json"
 
 
 def sniff(path: Path) -> bool:
@@ -29,37 +29,37 @@ def sniff(path: Path) -> bool:
 
 
 def read(path: Path, options: ReadOptions) -> Scene:
-    """Read the model with the most images, and the photos of ``images`` beside it.
+    """Read the model with the most images, and the images of ``images`` beside it.
 
     Raises:
-        SceneError: the model cannot be used, as ``load_model``; only reduced copies of the photos (TP-224); a
-            ``trigpoint.json`` that is malformed (TP-213) or does not say whether the place is metric (TP-219).
-        TrigpointError: a photo, pose or camera cannot be used, as ``SceneBuilder.build``.
+        SceneError: the model cannot be used, as ``load_model``; only reduced copies of the images (TP-224); a
+            ``trigpoint.json`` that is malformed (TP-213) or does not say whether the scene is metric (TP-219).
+        TrigpointError: an image, pose or camera cannot be used, as ``SceneBuilder.build``.
     """
     models = find_models(path)
     model = fullest_model(models)
     builder = SceneBuilder(path, "colmap", metric=_is_metric(model), options=options)
     if len(models) > 1:
-        place = model.relative_to(path).as_posix()
-        builder.note(f"There are {len(models)} partial models; {place} is used, which has the most photos.")
+        scene = model.relative_to(path).as_posix()
+        builder.note(f"There are {len(models)} partial models; {scene} is used, which has the most images.")
     images = model_images(model)
     _check_announced(builder, model, len(images))
-    photos = _photo_folder(model, [name for name, _ in images])
+    posed = _image_folder(model, [name for name, _ in images])
     for name, image in images:
-        with builder.photo(name):
-            if builder.exists(name, photos / name):
+        with builder.image(name):
+            if builder.exists(name, posed / name):
                 camera = _camera(builder, image, model)
                 sequence = PurePosixPath(name).parent.as_posix()
                 pose = model_pose(image, f"{model}, {name}")
-                builder.add(Frame(name, photos / name, camera, pose, sequence="" if sequence == "." else sequence))
-    _note_unregistered(builder, photos, {name for name, _ in images})
+                builder.add(Frame(name, posed / name, camera, pose, sequence="" if sequence == "." else sequence))
+    _note_unregistered(builder, posed, {name for name, _ in images})
     return builder.build()
 
 
 def _is_metric(model: Path) -> bool:
-    """What ``trigpoint.json`` in the folder of the place says; COLMAP's own files say nothing."""
+    """What ``trigpoint.json`` in the folder of the scene says; COLMAP's own files say nothing."""
     above = [model.absolute(), *model.absolute().parents[:3]]
-    file = next((folder / PLACE_FILE for folder in above if is_file(folder / PLACE_FILE)), None)
+    file = next((folder / SCENE_FILE for folder in above if is_file(folder / SCENE_FILE)), None)
     if file is None:
         return False
     metric = read_json(file).get("metric")
@@ -75,14 +75,14 @@ def model_images(model: Path) -> list[tuple[str, Any]]:
         return sorted(((str(image.name), image) for image in reconstruction.images.values()), key=lambda item: item[0])
     except UnicodeDecodeError:
         raise SceneError(
-            "TP-232", "a photo name in the model is not valid UTF-8", where=model, fix="Rename the photo and map again."
+            "TP-232", "an image name in the model is not valid UTF-8", where=model, fix="Rename the image and map again."
         ) from None
 
 
 def _check_announced(builder: SceneBuilder, model: Path, count: int) -> None:
     announced = None if is_binary(model) else announced_images(model)
     if announced is not None and announced != count:
-        builder.warn(f"images.txt announces {announced} photos and lists {count}: it may be cut short.")
+        builder.warn(f"images.txt announces {announced} images and lists {count}: it may be cut short.")
 
 
 def _camera(builder: SceneBuilder, image: Any, model: Path) -> Camera:
@@ -102,42 +102,42 @@ def model_pose(image: Any, where: str) -> Pose | None:
     return rigid_from_quaternion(np.array([w, x, y, z]), translation, where)
 
 
-def _photo_folder(model: Path, names: list[str]) -> Path:
-    """Of ``images`` and the folder itself, from the model upwards, the one that holds most of the photos."""
+def _image_folder(model: Path, names: list[str]) -> Path:
+    """Of ``images`` and the folder itself, from the model upwards, the one that holds most of the images."""
     above = [model.absolute(), *model.absolute().parents[:3]]
     candidates = [folder / child for folder in above for child in ("images", "")]
     counts = [sum(is_file(folder / name) for name in names) if folder.is_dir() else 0 for folder in candidates]
     if names and max(counts) == 0:
-        raise _no_photos(model, above, names)
+        raise _no_images(model, above, names)
     return candidates[counts.index(max(counts))]
 
 
-def _no_photos(model: Path, above: list[Path], names: list[str]) -> SceneError:
+def _no_images(model: Path, above: list[Path], names: list[str]) -> SceneError:
     reduced = sorted({item.name for folder in above for item in folder.glob("images_*") if item.is_dir()})
     if reduced:
         return SceneError(
             "TP-224",
-            f"the full-size photos are missing; there are only reduced copies ({', '.join(reduced)})",
+            f"the full-size images are missing; there are only reduced copies ({', '.join(reduced)})",
             where=model,
-            fix="Put the photos that the model was computed from into 'images' beside 'sparse'.",
+            fix="Put the images that the model was computed from into 'images' beside 'sparse'.",
         )
     return SceneError(
         "TP-206",
-        f"none of the {len(names)} photos of the model exists (first: {names[0]})",
+        f"none of the {len(names)} images of the model exists (first: {names[0]})",
         where=model,
         fix="Put them into 'images' beside 'sparse'.",
     )
 
 
-def _note_unregistered(builder: SceneBuilder, photos: Path, names: set[str]) -> None:
-    if photos.name != "images":
+def _note_unregistered(builder: SceneBuilder, images: Path, names: set[str]) -> None:
+    if images.name != "images":
         return
-    found = (file for file in photos.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
-    others = [file.relative_to(photos).as_posix() for file in found]
+    found = (file for file in images.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
+    others = [file.relative_to(images).as_posix() for file in found]
     extra = sorted(name for name in others if name not in names)
     if extra:
         builder.note(
-            f"Photos that are not part of the model: {len(extra)} (first: {extra[0]}). COLMAP could not place them."
+            f"Images that are not part of the model: {len(extra)} (first: {extra[0]}). COLMAP could not place them."
         )
 
 

@@ -1,4 +1,4 @@
-"""Which 3D points of a COLMAP model each photo observes, and where."""
+"""Which 3D points of a COLMAP model each image observes, and where."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Observations:
-    """The 3D points that one photo observes.
+    """The 3D points that one image observes.
 
     Attributes:
         point: (n,) int64 rows of ``Tracks.points``, ascending; a point observed twice occurs twice.
-        image_px: (n, 2) float64 positions in the photo, distortion included; (0.5, 0.5) is the first pixel's centre.
+        image_px: (n, 2) float64 positions in the image, distortion included; (0.5, 0.5) is the first pixel's centre.
     """
 
     point: NDArray[np.int64]
@@ -37,12 +37,12 @@ class Tracks:
     Attributes:
         points: (M, 3) float64 points in the world frame of the scene, in its unit, in the order of their COLMAP ids.
         error_px: (M,) mean reprojection errors; NaN where the model does not say.
-        photos: observations of each photo of the scene by frame name; frames without observations have empty ones.
+        images: observations of each image of the scene by frame name; frames without observations have empty ones.
     """
 
     points: Array
     error_px: Array
-    photos: Mapping[str, Observations]
+    images: Mapping[str, Observations]
 
 
 def tracks_files(scene: Scene) -> list[Path]:
@@ -70,11 +70,11 @@ def read_tracks(scene: Scene) -> Tracks | None:
     if not np.isfinite(points).all():
         raise SceneError("TP-232", "a 3D point is NaN or infinite", where=model, fix="Copy or export the model again.")
     images = {str(image.name): image for image in reconstruction.images.values()}
-    photos = {}
+    observed = {}
     for frame in scene.frames:
         image = images.get(frame.name)
-        photos[frame.name] = _observations(image, ids, f"{model}, {frame.name}") if image is not None else _nothing()
-    return Tracks(points, error_px, photos)
+        observed[frame.name] = _observations(image, ids, f"{model}, {frame.name}") if image is not None else _nothing()
+    return Tracks(points, error_px, observed)
 
 
 def _model_of(scene: Scene) -> Path | None:
@@ -98,7 +98,7 @@ def _observations(image: Any, ids: NDArray[np.int64], where: str) -> Observation
     keys = np.array([item[0] for item in seen], dtype=np.int64)
     row = np.searchsorted(ids, keys).clip(max=len(ids) - 1)
     if (ids[row] != keys).any():
-        raise SceneError("TP-232", "a photo observes a 3D point that does not exist", where=where, fix="Export it again.")
+        raise SceneError("TP-232", "an image observes a 3D point that does not exist", where=where, fix="Export it again.")
     order = np.argsort(row, kind="stable")
     image_px = np.array([item[1:] for item in seen], dtype=np.float64)
     return Observations(row[order], image_px[order])

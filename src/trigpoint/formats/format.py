@@ -14,7 +14,7 @@ class ReadOptions:
     """How to read a scene.
 
     Attributes:
-        skip_invalid: leave out photos that cannot be used (no pose, NaN in the pose, damaged file, ...) and list them in
+        skip_invalid: leave out images that cannot be used (no pose, NaN in the pose, damaged file, ...) and list them in
             ``Scene.problems``. Otherwise the first of them is an error.
         metric: whether one unit of the poses is one metre; None takes what the format says.
         open_part: opens another folder, in a named format or in one that is found out, with the same ``skip_invalid``.
@@ -28,7 +28,7 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class Reader:
-    """One format of posed photos.
+    """One format of posed images.
 
     Attributes:
         name: name of the format, such as ``"colmap"``.

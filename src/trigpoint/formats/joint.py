@@ -1,14 +1,14 @@
-"""Several places in one coordinate frame, mapped as one: the integrated scenes of ESAC and GLACE (i7, i12, i19).
+"""Several scenes in one coordinate frame, mapped as one: the integrated scenes of ESAC and GLACE (i7, i12, i19).
 
-Places are centred on their mapping cameras and put on a square grid, 5 m apart, as GLACE does. A file ``NAME.joint.json``
-says which places and where::
+Scenes are centred on their mapping cameras and put on a square grid, 5 m apart, as GLACE does. A file ``NAME.joint.json``
+says which scenes and where::
 
     {"format": "trigpoint-joint", "version": 1, "spacing": 5,
-     "places": [{"path": "chess"},
+     "scenes": [{"path": "chess"},
                 {"path": "fire", "name": "fire", "offset": [0, -5, 0], "scale": 1, "holdout": "every:8:0"}]}
 
-``path`` is relative to the file. Without ``offset`` the place takes its cell of the grid. ``scale`` is the metres of one
-unit of the place. A photo is called ``PLACE/PHOTO``, and its sequence begins with the place.
+``path`` is relative to the file. Without ``offset`` the scene takes its cell of the grid. ``scale`` is the metres of one
+unit of the scene. An image is called ``SCENE/IMAGE``, and its sequence begins with the scene.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _KEYS = {"path", "name", "offset", "scale", "holdout", "format"}
 
 
 @dataclass(frozen=True)
-class JointPlace:
-    """One place of a joint file.
+class JointPart:
+    """One scene of a joint file.
 
     Attributes:
-        path: folder of the place.
-        name: what its photos' names begin with.
+        path: folder of the scene.
+        name: what its images' names begin with.
         offset: (3,) added to its coordinates after scaling, or None for its cell of the grid.
         scale: metres of one unit, or None for the unit of its format.
         holdout: hold-out rule, or None for the split of its format.
@@ -66,18 +66,18 @@ def joint_scene(
     scales: Sequence[float | None] | None = None,
     root: Path | None = None,
 ) -> Scene:
-    """Several places as one scene.
+    """Several scenes as one scene.
 
     Args:
-        scenes: the places.
+        scenes: the scenes.
         spacing: distance of the grid's cells, in the unit of the joint scene.
-        names: one a place; the folders' names if None.
-        offsets: (3,) added to the scaled coordinates of each place; None for the grid.
-        scales: metres of one unit of each place; None for the unit of its format.
-        root: folder of the joint scene; that of the first place if None.
+        names: one a scene; the folders' names if None.
+        offsets: (3,) added to the scaled coordinates of each scene; None for the grid.
+        scales: metres of one unit of each scene; None for the unit of its format.
+        root: folder of the joint scene; that of the first scene if None.
 
     Raises:
-        SceneError: no places, or names that occur twice or hold a slash (TP-261); places of known and of unknown scale
+        SceneError: no scenes, or names that occur twice or hold a slash (TP-261); scenes of known and of unknown scale
             together (TP-262).
     """
     names = [scene.root.resolve().name for scene in scenes] if names is None else list(names)
@@ -91,15 +91,15 @@ def joint_scene(
         given = offsets[index] if offsets is not None else None
         offset = grid_offset(scene, index, len(scenes), spacing, factor) if given is None else np.array(given, dtype=float)
         frames += [_moved(frame, name, factor, offset) for frame in scene.frames]
-        place = " ".join(f"{value:.6f}" for value in offset)
-        problems.append(Problem("note", f"{name} ({scene.format}, {len(scene.frames)} photos) is shifted by {place}."))
+        shift = " ".join(f"{value:.6f}" for value in offset)
+        problems.append(Problem("note", f"{name} ({scene.format}, {len(scene.frames)} images) is shifted by {shift}."))
         problems += [replace(problem, message=f"{name}: {problem.message}") for problem in scene.problems]
     frames.sort(key=lambda frame: frame.name)
     return Scene(root or scenes[0].root, "joint", tuple(frames), metric, tuple(problems))
 
 
 def grid_offset(scene: Scene, index: int, count: int, spacing: float, scale: float = 1.0) -> Array:
-    """(3,) that centres the mapping cameras of a place on cell ``index`` of the square grid (GLACE, integrated scenes)."""
+    """(3,) that centres the mapping cameras of a scene on cell ``index`` of the square grid (GLACE, integrated scenes)."""
     side = math.ceil(math.sqrt(count))
     row, column = divmod(index, side)
     centres = np.array([frame.pose().centre() for frame in scene.for_mapping()]).reshape(-1, 3)
@@ -107,18 +107,18 @@ def grid_offset(scene: Scene, index: int, count: int, spacing: float, scale: flo
     return np.array([-row * spacing, -column * spacing, 0.0]) - scale * mean
 
 
-def place_of(frame_name: str) -> str:
-    """The place that a photo of a joint scene belongs to."""
+def scene_of(frame_name: str) -> str:
+    """The scene that an image of a joint scene belongs to."""
     return frame_name.partition("/")[0]
 
 
-def write_joint(path: Path, places: Sequence[JointPlace], spacing: float = SPACING) -> None:
+def write_joint(path: Path, scenes: Sequence[JointPart], spacing: float = SPACING) -> None:
     """Write a joint file; paths are kept as they are. Raises OutputError TP-801."""
     entries: list[dict[str, Any]] = []
-    for place in places:
-        entry = {key: getattr(place, key) for key in ("name", "offset", "scale", "holdout", "format")}
-        entries.append({"path": place.path.as_posix(), **{key: value for key, value in entry.items() if value is not None}})
-    write_json(path, {"format": "trigpoint-joint", "version": 1, "spacing": spacing, "places": entries})
+    for scene in scenes:
+        entry = {key: getattr(scene, key) for key in ("name", "offset", "scale", "holdout", "format")}
+        entries.append({"path": scene.path.as_posix(), **{key: value for key, value in entry.items() if value is not None}})
+    write_json(path, {"format": "trigpoint-joint", "version": 1, "spacing": spacing, "scenes": entries})
 
 
 def sniff(path: Path) -> bool:
@@ -127,34 +127,34 @@ def sniff(path: Path) -> bool:
 
 
 def read(path: Path, options: ReadOptions) -> Scene:
-    """Read all places of a joint file.
+    """Read all scenes of a joint file.
 
     Raises:
         SceneError: the file is not as described above (TP-213, TP-261); mixed scales (TP-262).
-        TrigpointError: a place cannot be read, as ``open_scene``.
+        TrigpointError: a scene cannot be read, as ``open_scene``.
     """
     file = _joint_file(path)
     assert file is not None and options.open_part is not None  # sniffed, and read by open_scene
-    places, spacing = read_joint(file)
+    parts, spacing = read_joint(file)
     scenes: list[Scene] = []
-    for place in places:
-        if sniff(place.path):
-            raise SceneError("TP-261", "a joint place inside a joint place", where=place.path, fix="List its places here.")
-        scene = options.open_part(place.path, place.format)
-        scenes.append(scene if place.holdout is None else apply_holdout(scene, parse_holdout(place.holdout)))
+    for part in parts:
+        if sniff(part.path):
+            raise SceneError("TP-261", "a joint scene inside a joint scene", where=part.path, fix="List its scenes here.")
+        scene = options.open_part(part.path, part.format)
+        scenes.append(scene if part.holdout is None else apply_holdout(scene, parse_holdout(part.holdout)))
     joint = joint_scene(
         scenes,
         spacing,
-        names=[place.name for place in places],
-        offsets=[place.offset for place in places],
-        scales=[place.scale for place in places],
+        names=[part.name for part in parts],
+        offsets=[part.offset for part in parts],
+        scales=[part.scale for part in parts],
         root=path,
     )
     return joint if options.metric is None else replace(joint, metric=options.metric)
 
 
-def read_joint(file: Path) -> tuple[list[JointPlace], float]:
-    """The places of a joint file, and the spacing of the grid.
+def read_joint(file: Path) -> tuple[list[JointPart], float]:
+    """The scenes of a joint file, and the spacing of the grid.
 
     Raises:
         SceneError: TP-210 to TP-213; not as described above (TP-261).
@@ -163,16 +163,16 @@ def read_joint(file: Path) -> tuple[list[JointPlace], float]:
     if document.get("format") != "trigpoint-joint" or document.get("version") != 1:
         raise _wrong(file, '"format": "trigpoint-joint" with "version": 1 is missing')
     spacing = document.get("spacing", SPACING)
-    entries = document.get("places")
+    entries = document.get("scenes")
     if not _is_number(spacing) or spacing <= 0:
         raise _wrong(file, f"the spacing {str(spacing)[:20]} is not a positive number")
     if not isinstance(entries, list) or not entries:
-        raise _wrong(file, "it lists no places")
-    return [_place(entry, file, number) for number, entry in enumerate(entries, start=1)], float(spacing)
+        raise _wrong(file, "it lists no scenes")
+    return [_scene(entry, file, number) for number, entry in enumerate(entries, start=1)], float(spacing)
 
 
-def _place(entry: Any, file: Path, number: int) -> JointPlace:
-    where = f"place {number}"
+def _scene(entry: Any, file: Path, number: int) -> JointPart:
+    where = f"scene {number}"
     if not isinstance(entry, dict) or not isinstance(entry.get("path"), str) or not set(entry) <= _KEYS:
         raise _wrong(file, f"{where} needs a path, and may have {', '.join(sorted(_KEYS - {'path'}))}")
     offset, scale = entry.get("offset"), entry.get("scale")
@@ -185,7 +185,7 @@ def _place(entry: Any, file: Path, number: int) -> JointPlace:
         raise _wrong(file, f"name, holdout and format of {where} are texts")
     path = file.parent / entry["path"]
     name = texts["name"] or path.resolve().name
-    return JointPlace(path, name, None if offset is None else tuple(offset), scale, texts["holdout"], texts["format"])
+    return JointPart(path, name, None if offset is None else tuple(offset), scale, texts["holdout"], texts["format"])
 
 
 def _is_number(value: Any) -> bool:
@@ -193,7 +193,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _wrong(where: Path | None, what: str) -> SceneError:
-    return SceneError("TP-261", f"this is not a joint place: {what}", where=where, fix="See docs/formats.md for an example.")
+    return SceneError("TP-261", f"this is not a joint scene: {what}", where=where, fix="See docs/formats.md for an example.")
 
 
 def _joint_file(path: Path) -> Path | None:
@@ -205,12 +205,12 @@ def _joint_file(path: Path) -> Path | None:
 
 def _check_names(names: Sequence[str], where: Path | None) -> None:
     if not names:
-        raise _wrong(where, "it has no places")
+        raise _wrong(where, "it has no scenes")
     for name in names:
         if not name or "/" in name or "\\" in name:
-            raise _wrong(where, f"'{name}' cannot be the name of a place")
+            raise _wrong(where, f"'{name}' cannot be the name of a scene")
         if list(names).count(name) > 1:
-            raise _wrong(where, f"two places are called '{name}'")
+            raise _wrong(where, f"two scenes are called '{name}'")
 
 
 def _common_metric(scenes: Sequence[Scene], names: Sequence[str], scales: Sequence[float | None]) -> bool:
@@ -219,20 +219,20 @@ def _common_metric(scenes: Sequence[Scene], names: Sequence[str], scales: Sequen
     if unknown and len(unknown) < len(names):
         raise SceneError(
             "TP-262",
-            f"the scale of {unknown[0]} is unknown and that of other places is known: they cannot share a frame",
+            f"the scale of {unknown[0]} is unknown and that of other scenes is known: they cannot share a frame",
             where=scenes[list(names).index(unknown[0])].root,
-            fix='Give "scale", the metres of one unit, for each place whose scale is unknown.',
+            fix='Give "scale", the metres of one unit, for each scene whose scale is unknown.',
         )
     return not unknown
 
 
-def _moved(frame: Frame, place: str, scale: float, offset: Array) -> Frame:
+def _moved(frame: Frame, scene: str, scale: float, offset: Array) -> Frame:
     pose = frame.cam_from_world
     if pose is not None:
         pose = Pose(pose.rotation, scale * pose.translation - pose.rotation @ offset)
-    sequence = f"{place}/{frame.sequence}" if frame.sequence else place
-    name, unit = f"{place}/{frame.name}", scale * frame.depth_unit
+    sequence = f"{scene}/{frame.sequence}" if frame.sequence else scene
+    name, unit = f"{scene}/{frame.name}", scale * frame.depth_unit
     return replace(frame, name=name, cam_from_world=pose, sequence=sequence, depth_unit=unit)
 
 
-READER = Reader("joint", sniff, read, "a file NAME.joint.json that lists places")
+READER = Reader("joint", sniff, read, "a file NAME.joint.json that lists scenes")

@@ -1,8 +1,8 @@
 """kapture, the format of NAVER LABS (NAVER and Hyundai indoor data sets among others), versions 1.0 and 1.1.
 
-``sensors/sensors.txt`` (cameras), ``records_camera.txt`` (photos below ``records_data``), ``trajectories.txt`` (poses
+``sensors/sensors.txt`` (cameras), ``records_camera.txt`` (images below ``records_data``), ``trajectories.txt`` (poses
 device-from-world) and ``rigs.txt`` (sensor-from-rig). Data sets come in parts, one kapture each: those in a folder
-``mapping`` are for training, those in ``query``, ``test`` or ``validation`` for testing. Photos of the test parts may lack
+``mapping`` are for training, those in ``query``, ``test`` or ``validation`` for testing. Images of the test parts may lack
 poses, which are then known to the organisers only. The unit is the metre if a lidar or depth sensor is listed, since these
 measure metres; otherwise the scale is unknown.
 """
@@ -51,7 +51,7 @@ def read(path: Path, options: ReadOptions) -> Scene:
     """Read all parts.
 
     Raises:
-        SceneError: no records of photos (TP-210); a line with too few values or without numbers (TP-214).
+        SceneError: no records of images (TP-210); a line with too few values or without numbers (TP-214).
         TrigpointError: a file or its numbers cannot be used, as ``SceneBuilder.build``.
     """
     parts = _parts(path)
@@ -72,7 +72,7 @@ def _parts(path: Path) -> list[Path]:
     for level in (children, [item for child in children for item in _folders(child)]):
         found = [item for item in level if is_file(item / _SENSORS)]
         if found:
-            # Parts with different parents are different places, such as the floors of a building.
+            # Parts with different parents are different scenes, such as the floors of a building.
             named = any(_split_of(part, path) for part in found)
             return found if named and len({part.parent for part in found}) == 1 else []
     return []
@@ -118,13 +118,13 @@ def _read_part(builder: SceneBuilder, part: Path, sensors: dict[str, _Row], pref
     for row in _rows(part / "sensors" / "records_camera.txt", 3):
         stamp, device, image = row.words[:3]
         name = prefix + image
-        photo = part / "sensors" / "records_data" / image
-        with builder.photo(name):
-            if builder.exists(name, photo):
+        image_path = part / "sensors" / "records_data" / image
+        with builder.image(name):
+            if builder.exists(name, image_path):
                 camera = _camera(builder, sensors.get(device), device, row.where)
                 pose = trajectories.pose(stamp, device)
                 sequence = PurePosixPath(name).parent.as_posix()
-                frame = Frame(name, photo, camera, pose, split, "" if sequence == "." else sequence)
+                frame = Frame(name, image_path, camera, pose, split, "" if sequence == "." else sequence)
                 if split == TEST:
                     builder.add_query(frame)
                 else:
@@ -137,7 +137,7 @@ def _camera(builder: SceneBuilder, sensor: _Row | None, device: str, where: str)
             "TP-214",
             f"sensors.txt has no calibrated camera '{device[:40]}'",
             where=where,
-            fix="Calibrate it, or give --skip-invalid to leave its photos out.",
+            fix="Calibrate it, or give --skip-invalid to leave its images out.",
         )
     width, height, *params = to_numbers(sensor.words[4:], sensor.where)
     return builder.camera(sensor.words[3], (int(width), int(height)), tuple(params), sensor.where)

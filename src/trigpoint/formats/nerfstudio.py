@@ -52,7 +52,7 @@ def read(path: Path, options: ReadOptions) -> Scene:
         if not isinstance(values, dict):
             raise SceneError("TP-219", "this frame is not an object", where=where, fix="Export it again.")
         name, image = _locate(values, file, where)
-        with builder.photo(name):
+        with builder.image(name):
             if builder.exists(name, image):
                 camera = camera_of(builder, {**document, **values}, image, f"{file}, frame {name}")
                 split = splits.get(name) if splits else None
@@ -60,18 +60,18 @@ def read(path: Path, options: ReadOptions) -> Scene:
                 pose = _pose(values, f"{file}, frame {name}")
                 builder.add(Frame(name, image, camera, pose, split, depth_path=_depth(values, file)))
     if unused:
-        builder.note(f"Photos in no list of training or test photos, not used: {unused}.")
+        builder.note(f"Images in no list of training or test images, not used: {unused}.")
     return builder.build()
 
 
 def _locate(values: dict[str, Any], file: Path, where: str) -> tuple[str, Path]:
     given = values.get("file_path")
     if not isinstance(given, str) or not given.strip():
-        raise SceneError("TP-219", "'file_path' is missing", where=where, fix="Every frame names its photo.")
+        raise SceneError("TP-219", "'file_path' is missing", where=where, fix="Every frame names its image.")
     try:
         given.encode()
     except UnicodeEncodeError:
-        raise SceneError("TP-219", "'file_path' is not valid Unicode", where=where, fix="Rename the photo.") from None
+        raise SceneError("TP-219", "'file_path' is not valid Unicode", where=where, fix="Rename the image.") from None
     image = file.parent / _normal(given)
     if not is_file(image):
         # Blender exports and early instant-ngp files leave the suffix out.
@@ -94,7 +94,7 @@ def _normal(given: str) -> str:
 def _pose(values: dict[str, Any], where: str) -> Pose:
     rows = values.get("transform_matrix")
     if rows is None:
-        raise SceneError("TP-204", "this photo has no pose: no 'transform_matrix'", where=where, fix="Give --skip-invalid.")
+        raise SceneError("TP-204", "this image has no pose: no 'transform_matrix'", where=where, fix="Give --skip-invalid.")
     if not isinstance(rows, list) or len(rows) not in (3, 4) or any(not isinstance(r, list) or len(r) != 4 for r in rows):
         raise SceneError("TP-214", "'transform_matrix' is not a 4x4 matrix", where=where, fix="Export it again.")
     world_from_gl = rigid(np.array([to_numbers(row, where) for row in rows]), where)
@@ -102,7 +102,7 @@ def _pose(values: dict[str, Any], where: str) -> Pose:
 
 
 def _splits(document: dict[str, Any], file: Path) -> dict[str, str]:
-    """Split by frame name. Validation photos serve as test photos where there are no others."""
+    """Split by frame name. Validation images serve as test images where there are no others."""
     lists: dict[str, list[str]] = {}
     for key in _SPLIT_KEYS:
         given = document.get(key)

@@ -1,4 +1,4 @@
-"""Intrinsics of ``transforms.json``: for all photos or for each, as focal length or angle of view."""
+"""Intrinsics of ``transforms.json``: for all images or for each, as focal length or angle of view."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _MAX_SIDE_PX = 100_000
 
 
 def camera_of(builder: SceneBuilder, values: Mapping[str, Any], image: Path, where: str) -> Camera:
-    """The camera of one photo.
+    """The camera of one image.
 
     Args:
         builder: the scene under construction.
         values: keys of the frame over those of the file.
-        image: the photo, whose header gives the size where the file does not.
+        image: the image, whose header gives the size where the file does not.
         where: file and frame, for errors.
 
     Raises:

@@ -27,7 +27,7 @@ _NUMBERS = 10
 
 @dataclass(frozen=True)
 class NvmCamera:
-    """One camera line: name of the photo, focal length (px), quaternion (w first), centre in world, radial term."""
+    """One camera line: name of the image, focal length (px), quaternion (w first), centre in world, radial term."""
 
     name: str
     focal_px: float
@@ -67,14 +67,14 @@ def read_nvm(file: Path) -> list[NvmCamera]:
     return cameras
 
 
-def nvm_camera(builder: SceneBuilder, camera: NvmCamera, photo: Path) -> Camera:
-    """The intrinsics for the photo: principal point at the image centre, RADIAL if there is distortion.
+def nvm_camera(builder: SceneBuilder, camera: NvmCamera, image: Path) -> Camera:
+    """The intrinsics for the image: principal point at the image centre, RADIAL if there is distortion.
 
     Raises:
         GeometryError: TP-313.
         ImageError: TP-1xx.
     """
-    size = builder.size_of(photo)
+    size = builder.size_of(image)
     middle = (size[0] / 2, size[1] / 2)
     if camera.radial == 0 or not math.isfinite(camera.radial) or camera.focal_px <= 0:
         return builder.camera("SIMPLE_PINHOLE", size, (camera.focal_px, *middle), camera.where)
@@ -117,6 +117,6 @@ def _camera(text: str, where: str) -> NvmCamera:
     # VisualSFM writes a tab after the name, which may have spaces.
     name, numbers = " ".join(words[:-_NUMBERS]), words[-_NUMBERS:]
     if not name:
-        raise SceneError("TP-214", f"a photo and {_NUMBERS} numbers were expected", where=where, fix=_AGAIN)
+        raise SceneError("TP-214", f"an image and {_NUMBERS} numbers were expected", where=where, fix=_AGAIN)
     values = np.array(to_numbers(numbers, where))
     return NvmCamera(name, float(values[0]), values[1:5], values[5:8], float(values[8]), where)

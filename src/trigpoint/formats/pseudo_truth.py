@@ -1,8 +1,8 @@
-"""SfM pseudo ground truth of 7-Scenes and 12-Scenes, put beside the photos.
+"""SfM pseudo ground truth of 7-Scenes and 12-Scenes, put beside the images.
 
 Brachmann, Humenberger, Rother, Sattler, "On the Limits of Pseudo Ground Truth in Visual Camera Re-localisation", ICCV 2021,
 published poses and focal lengths that COLMAP found. ACE and GLACE report their main numbers with them. The files
-``SCENE_train.txt`` and ``SCENE_test.txt`` go into a folder ``pgt`` of the scene. Lines: ``photo qw qx qy qz tx ty tz f``,
+``SCENE_train.txt`` and ``SCENE_test.txt`` go into a folder ``pgt`` of the scene. Lines: ``image qw qx qy qz tx ty tz f``,
 the pose world-to-camera, f in px.
 """
 
@@ -22,7 +22,7 @@ FOLDER = "pgt"
 
 @dataclass(frozen=True)
 class SfmPose:
-    """One line: its words, not looked at before the photo is needed, and where it stands."""
+    """One line: its words, not looked at before the image is needed, and where it stands."""
 
     words: tuple[str, ...]
     where: str
@@ -37,13 +37,13 @@ class SfmPose:
         return to_numbers(self.words[7:8], self.where)[0]
 
 
-def photo_key(name: str) -> str:
-    """What a photo is called in the files and here: ``seq-01/frame-000000`` for ``seq-01/frame-000000.color.png``."""
+def image_key(name: str) -> str:
+    """What an image is called in the files and here: ``seq-01/frame-000000`` for ``seq-01/frame-000000.color.png``."""
     return name.split(".color.")[0]
 
 
 def read_sfm_poses(root: Path) -> dict[str, SfmPose] | None:
-    """The lines of all files in ``root/pgt`` by ``photo_key``; None if there is no such folder.
+    """The lines of all files in ``root/pgt`` by ``image_key``; None if there is no such folder.
 
     Raises:
         SceneError: a line without 9 words (TP-214); no file there, or an empty one (TP-211).
@@ -58,11 +58,11 @@ def read_sfm_poses(root: Path) -> dict[str, SfmPose] | None:
             if len(words) != 9:
                 raise SceneError(
                     "TP-214",
-                    f"a photo and 8 numbers were expected, got {len(words)} words",
+                    f"an image and 8 numbers were expected, got {len(words)} words",
                     where=where,
                     fix="Copy it again.",
                 )
-            found[photo_key(words[0])] = SfmPose(tuple(words[1:]), where)
+            found[image_key(words[0])] = SfmPose(tuple(words[1:]), where)
     if not found:
         raise SceneError(
             "TP-211", "the folder holds no poses", where=folder, fix="Put SCENE_train.txt and SCENE_test.txt there."

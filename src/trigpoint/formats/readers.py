@@ -1,4 +1,4 @@
-"""Opens any folder of posed photos: finds out its format, then reads it."""
+"""Opens any folder of posed images: finds out its format, then reads it."""
 
 from __future__ import annotations
 
@@ -47,31 +47,31 @@ _LOOKED_AT = 20_000
 def open_scene(
     path: Path | str, *, format: str | None = None, skip_invalid: bool = False, metric: bool | None = None
 ) -> Scene:
-    """Read a place: photos with poses and cameras.
+    """Read a scene: images with poses and cameras.
 
     Where several formats fit, the first in ``READERS`` is taken and a note in ``Scene.problems`` names the others.
 
     Args:
         path: the folder, or the file or subfolder that holds the poses (``transforms.json``, ``sparse/0``).
         format: name of the format, from ``READERS``; None finds out.
-        skip_invalid: leave out photos that cannot be used and list them in ``Scene.problems``, instead of raising.
+        skip_invalid: leave out images that cannot be used and list them in ``Scene.problems``, instead of raising.
         metric: whether one unit of the poses is one metre; None takes what the format says.
 
     Raises:
         SceneError: no such folder (TP-201), no format recognised (TP-202), not of the named format (TP-203), TP-2xx.
         GeometryError: an impossible pose or camera (TP-3xx).
-        ImageError: a photo whose header cannot be read (TP-1xx).
+        ImageError: an image whose header cannot be read (TP-1xx).
     """
-    place = Path(path)
-    if not _exists(place):
-        raise SceneError("TP-201", "there is no such file or folder", where=place, fix="Check the path.")
+    folder = Path(path)
+    if not _exists(folder):
+        raise SceneError("TP-201", "there is no such file or folder", where=folder, fix="Check the path.")
     options = ReadOptions(skip_invalid, metric, lambda part, name: open_scene(part, format=name, skip_invalid=skip_invalid))
     if format is not None:
-        return _named(format, place).read(place, options)
-    matches = [reader for reader in READERS.values() if reader.sniff(place)]
+        return _named(format, folder).read(folder, options)
+    matches = [reader for reader in READERS.values() if reader.sniff(folder)]
     if not matches:
-        raise _not_recognised(place)
-    scene = matches[0].read(place, options)
+        raise _not_recognised(folder)
+    scene = matches[0].read(folder, options)
     if len(matches) == 1:
         return scene
     others = " and ".join(reader.name for reader in matches[1:])
@@ -79,45 +79,45 @@ def open_scene(
     return replace(scene, problems=(note, *scene.problems))
 
 
-def _exists(place: Path) -> bool:
+def _exists(scene: Path) -> bool:
     try:
-        return place.exists()
+        return scene.exists()
     except (OSError, ValueError):
         return False
 
 
-def _named(name: str, place: Path) -> Reader:
+def _named(name: str, scene: Path) -> Reader:
     if name not in READERS:
-        raise SceneError("TP-203", f"unknown scene format '{name}'", where=place, fix=did_you_mean(name, READERS))
+        raise SceneError("TP-203", f"unknown scene format '{name}'", where=scene, fix=did_you_mean(name, READERS))
     reader = READERS[name]
-    if not reader.sniff(place):
-        raise SceneError("TP-203", f"this is not a scene in {name} format", where=place, fix=f"It needs {reader.looks_for}.")
+    if not reader.sniff(scene):
+        raise SceneError("TP-203", f"this is not a scene in {name} format", where=scene, fix=f"It needs {reader.looks_for}.")
     return reader
 
 
-def _not_recognised(place: Path) -> SceneError:
+def _not_recognised(scene: Path) -> SceneError:
     wanted = "; ".join(f"{reader.looks_for} ({reader.name})" for reader in READERS.values())
-    if place.is_file():
-        return SceneError("TP-202", "this file does not describe a scene", where=place, fix=f"Looked for {wanted}.")
-    nested = _nested(place)
+    if scene.is_file():
+        return SceneError("TP-202", "this file does not describe a scene", where=scene, fix=f"Looked for {wanted}.")
+    nested = _nested(scene)
     if nested is not None:
-        return SceneError("TP-202", "there is no scene here, but below", where=place, fix=f"Did you mean {nested}?")
-    files = sorted(islice((file for file in place.rglob("*") if file.is_file()), _LOOKED_AT))
-    photos = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+        return SceneError("TP-202", "there is no scene here, but below", where=scene, fix=f"Did you mean {nested}?")
+    files = sorted(islice((file for file in scene.rglob("*") if file.is_file()), _LOOKED_AT))
+    images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
     archives = [file.name for file in files if file.suffix.lower() in (".zip", ".tar", ".gz", ".7z")]
-    if photos:
+    if images:
         return SceneError(
             "TP-202",
-            f"a folder with {len(photos)} photos but no poses",
-            where=place,
+            f"a folder with {len(images)} images but no poses",
+            where=scene,
             fix=f"Use structure from motion (COLMAP, for example) first. Looked for {wanted}.",
         )
     if archives:
-        return SceneError("TP-202", f"only packed files ({archives[0]})", where=place, fix="Unpack them first.")
-    found = f"{len(files)} files, none of them a photo (first: {files[0].name})" if files else "an empty folder"
-    return SceneError("TP-202", found, where=place, fix=f"Looked for {wanted}.")
+        return SceneError("TP-202", f"only packed files ({archives[0]})", where=scene, fix="Unpack them first.")
+    found = f"{len(files)} files, none of them an image (first: {files[0].name})" if files else "an empty folder"
+    return SceneError("TP-202", found, where=scene, fix=f"Looked for {wanted}.")
 
 
-def _nested(place: Path) -> Path | None:
-    folders = sorted(folder for folder in islice(place.iterdir(), _LOOKED_AT) if folder.is_dir())
+def _nested(scene: Path) -> Path | None:
+    folders = sorted(folder for folder in islice(scene.iterdir(), _LOOKED_AT) if folder.is_dir())
     return next((folder for folder in folders[:200] if any(reader.sniff(folder) for reader in READERS.values())), None)

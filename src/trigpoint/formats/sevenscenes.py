@@ -36,7 +36,7 @@ def read(path: Path, options: ReadOptions) -> Scene:
 
     Raises:
         SceneError: a split file without sequences (TP-214) or that names one twice (TP-216); a sequence folder is missing
-            (TP-217); photos without poses or poses without photos (TP-215).
+            (TP-217); images without poses or poses without images (TP-215).
         TrigpointError: a file or its numbers cannot be used, as ``SceneBuilder.build``.
     """
     builder = SceneBuilder(path, "sevenscenes", metric=True, options=options)
@@ -98,7 +98,7 @@ def _read_sequence(builder: SceneBuilder, sequence: str, split: str | None, trut
     for stem in sorted(images.keys() & poses.keys()):
         image, depth = images[stem], folder / f"{stem}.depth.png"
         name = f"{sequence}/{image.name}"
-        with builder.photo(name):
+        with builder.image(name):
             focal_px, cam_from_world = _pose(poses[stem], truth, f"{sequence}/{stem}")
             params = (focal_px, SIZE_PX[0] / 2, SIZE_PX[1] / 2)
             camera = builder.camera("SIMPLE_PINHOLE", SIZE_PX, params, name)
@@ -107,7 +107,7 @@ def _read_sequence(builder: SceneBuilder, sequence: str, split: str | None, trut
 
 
 def _pose(file: Path, truth: dict[str, SfmPose] | None, key: str) -> tuple[float, Pose | None]:
-    """(focal length in px, ``cam_from_world``); no pose where the pseudo ground truth lacks the photo."""
+    """(focal length in px, ``cam_from_world``); no pose where the pseudo ground truth lacks the image."""
     if truth is None:
         return FOCAL_PX, rigid(read_matrix(file, [(4, 4)]), str(file)).inverse()
     line = truth.get(key)
@@ -119,7 +119,7 @@ def _check_pairs(builder: SceneBuilder, folder: Path, images: dict[str, Path], p
     if not single:
         return
     what = (
-        f"{len(images)} photos and {len(poses)} poses do not pair up: "
+        f"{len(images)} images and {len(poses)} poses do not pair up: "
         f"{len(single)} files have no partner ({shortened(single, 3)})"
     )
     if not builder.options.skip_invalid:

@@ -1,4 +1,4 @@
-"""Which photos are held out for testing, where the format does not say or the user decides."""
+"""Which images are held out for testing, where the format does not say or the user decides."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _FORMS = "every:N:K, blocks:A-B,C-D or sequence:NAME,NAME"
 
 @dataclass(frozen=True)
 class Holdout:
-    """A rule that says which photos are for testing. Counts go over the posed photos sorted by name.
+    """A rule that says which images are for testing. Counts go over the posed images sorted by name.
 
     Attributes:
         text: the rule as it was given, such as ``"every:8:0"``; ``parse_holdout(text)`` gives an equal value.
         kind: ``"every"``, ``"blocks"`` or ``"sequence"``.
-        every: (N, K): of each N photos the one with index K is for testing.
-        blocks: (first, last) indices, both included, of the runs of photos for testing.
+        every: (N, K): of each N images the one with index K is for testing.
+        blocks: (first, last) indices, both included, of the runs of images for testing.
         sequences: names of the sequences for testing.
     """
 
@@ -63,10 +63,10 @@ def parse_holdout(text: str) -> Holdout:
 def apply_holdout(scene: Scene, holdout: Holdout | None) -> Scene:
     """The scene with ``split`` set by the rule: ``"test"`` where it holds, ``"train"`` elsewhere, None without a pose.
 
-    Without a rule the split of the format stays, and if the format has none, all photos are for training.
+    Without a rule the split of the format stays, and if the format has none, all images are for training.
 
     Raises:
-        ConfigError: blocks beyond the last photo (TP-717), unknown sequence (TP-718), no photo left for training or for
+        ConfigError: blocks beyond the last image (TP-717), unknown sequence (TP-718), no image left for training or for
             testing (TP-719).
     """
     if holdout is None:
@@ -79,9 +79,9 @@ def apply_holdout(scene: Scene, holdout: Holdout | None) -> Scene:
         side = "testing" if not tested else "training"
         raise ConfigError(
             "TP-719",
-            f"--holdout {holdout.text} leaves none of the {len(posed)} photos for {side}",
+            f"--holdout {holdout.text} leaves none of the {len(posed)} images for {side}",
             where=scene.root,
-            fix="Hold out some photos, not all.",
+            fix="Hold out some images, not all.",
         )
     return scene.with_frames(replace(frame, split=_split(frame, tested)) for frame in scene.frames)
 
@@ -101,9 +101,9 @@ def _tested(posed: list[Frame], holdout: Holdout, scene: Scene) -> set[str]:
         if last >= len(posed):
             raise ConfigError(
                 "TP-717",
-                f"--holdout {holdout.text}: there is no photo {last}",
+                f"--holdout {holdout.text}: there is no image {last}",
                 where=scene.root,
-                fix=f"The {len(posed)} photos with a pose have the indices 0 to {len(posed) - 1}.",
+                fix=f"The {len(posed)} images with a pose have the indices 0 to {len(posed) - 1}.",
             )
         return {frame.name for first, last in holdout.blocks for frame in posed[first : last + 1]}
     known = {frame.sequence for frame in posed} - {""}

@@ -15,7 +15,7 @@ from trigpoint.core.pose import Pose
 
 Array = NDArray[np.float64]
 
-# Coordinates beyond this lose millimetres in float32 many times over and come from damaged files, never from a place.
+# Coordinates beyond this lose millimetres in float32 many times over and come from damaged files, never from a scene.
 MAX_COORDINATE = 1e9
 MAX_ROTATION_ENTRY = 1e6
 
@@ -113,7 +113,7 @@ def rigid(matrix: Array, where: str) -> Pose:
     """A pose from a (3, 4) or (4, 4) matrix of a file.
 
     Raises:
-        GeometryError: as ``Pose.from_matrix`` (TP-301, TP-302); a position beyond any place (TP-303).
+        GeometryError: as ``Pose.from_matrix`` (TP-301, TP-302); a position beyond any scene (TP-303).
     """
     if matrix.ndim == 2 and min(matrix.shape) >= 3:
         _check_rotation(matrix[:3, :3], where)

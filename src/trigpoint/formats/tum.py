@@ -41,7 +41,7 @@ def sniff(path: Path) -> bool:
 
 
 def read(path: Path, options: ReadOptions) -> Scene:
-    """Read the photos that have a pose within 20 ms; others have none (TP-204).
+    """Read the images that have a pose within 20 ms; others have none (TP-204).
 
     Raises:
         SceneError: intrinsics unknown (TP-218); a list with malformed lines (TP-214).
@@ -49,15 +49,15 @@ def read(path: Path, options: ReadOptions) -> Scene:
     """
     builder = SceneBuilder(path, "tum", metric=True, options=options)
     camera = _camera(path)
-    photo_times, photo_names = _read_list(path / "rgb.txt")
+    image_times, image_names = _read_list(path / "rgb.txt")
     times, rows, lines = _trajectory(path / "groundtruth.txt")
-    depths = _depths(path, photo_times)
-    for number, (name, pose) in enumerate(zip(photo_names, _nearest(photo_times, times), strict=True)):
+    depths = _depths(path, image_times)
+    for number, (name, pose) in enumerate(zip(image_names, _nearest(image_times, times), strict=True)):
         image = path / name
-        with builder.photo(name):
+        with builder.image(name):
             if pose is None:
-                gap = f"this photo has no pose: none in groundtruth.txt within {1e3 * MAX_TIME_GAP_S:g} ms of its time"
-                raise SceneError("TP-204", gap, where=image, fix="Give --skip-invalid to leave such photos out.")
+                gap = f"this image has no pose: none in groundtruth.txt within {1e3 * MAX_TIME_GAP_S:g} ms of its time"
+                raise SceneError("TP-204", gap, where=image, fix="Give --skip-invalid to leave such images out.")
             if builder.exists(name, image):
                 cam_from_world = _pose(rows[pose], f"{path / 'groundtruth.txt'}, line {lines[pose]}").inverse()
                 builder.add(Frame(name, image, camera, cam_from_world, depth_path=depths[number], depth_unit=_DEPTH_UNIT_M))
@@ -117,12 +117,12 @@ def _pose(row: list[float], where: str) -> Pose:
     return rigid_from_quaternion(np.array([row[6], row[3], row[4], row[5]]), np.array(row[:3]), where)
 
 
-def _depths(root: Path, photo_times: NDArray[np.float64]) -> list[Path | None]:
+def _depths(root: Path, image_times: NDArray[np.float64]) -> list[Path | None]:
     if not is_file(root / "depth.txt"):
-        return [None] * len(photo_times)
+        return [None] * len(image_times)
     times, names = _read_list(root / "depth.txt")
     order = np.argsort(times, kind="stable")
-    nearest = _nearest(photo_times, times[order])
+    nearest = _nearest(image_times, times[order])
     files = [None if index is None else root / names[order[index]] for index in nearest]
     return [file if file is not None and is_file(file) else None for file in files]
 

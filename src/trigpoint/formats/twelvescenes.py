@@ -28,10 +28,10 @@ def sniff(path: Path) -> bool:
 
 
 def read(path: Path, options: ReadOptions) -> Scene:
-    """Read all photos with a pose; those whose pose is infinite were lost by the tracker and are left out with a warning.
+    """Read all images with a pose; those whose pose is infinite were lost by the tracker and are left out with a warning.
 
     Raises:
-        SceneError: a calibration or split that cannot be read (TP-214); photos without poses or poses without photos
+        SceneError: a calibration or split that cannot be read (TP-214); images without poses or poses without images
             (TP-215).
         TrigpointError: a file or its numbers cannot be used, as ``SceneBuilder.build``.
     """
@@ -45,7 +45,7 @@ def read(path: Path, options: ReadOptions) -> Scene:
     lost: list[str] = []
     for index, stem in enumerate(stems):
         name = f"data/{stem}.color.jpg"
-        with builder.photo(name):
+        with builder.image(name):
             pose = _pose_of(path / "data" / f"{stem}.pose.txt") if truth is None else truth.get(f"data/{stem}")
             if pose is None:
                 lost.append(name)
@@ -57,7 +57,7 @@ def read(path: Path, options: ReadOptions) -> Scene:
             depth_path = depth if is_file(depth) else None
             builder.add(Frame(name, path / name, camera, cam_from_world, split, depth_path=depth_path))
     if lost:
-        builder.warn(f"Photos without a pose in the data set, left out: {len(lost)} ({shortened(lost, 3)}).")
+        builder.warn(f"Images without a pose in the data set, left out: {len(lost)} ({shortened(lost, 3)}).")
     return builder.build()
 
 
@@ -96,15 +96,15 @@ def _test_count(file: Path) -> int:
 
 def _paired_stems(builder: SceneBuilder) -> list[str]:
     folder = builder.root / "data"
-    photos = {file.name.removesuffix(".color.jpg") for file in folder.glob("*.color.jpg")}
+    images = {file.name.removesuffix(".color.jpg") for file in folder.glob("*.color.jpg")}
     poses = {file.name.removesuffix(".pose.txt") for file in folder.glob("*.pose.txt")}
-    single = sorted(photos ^ poses)
+    single = sorted(images ^ poses)
     if single:
-        what = f"{len(photos)} photos and {len(poses)} poses do not pair up: {shortened(single, 3)} have no partner"
+        what = f"{len(images)} images and {len(poses)} poses do not pair up: {shortened(single, 3)} have no partner"
         if not builder.options.skip_invalid:
             raise SceneError("TP-215", what, where=folder, fix="Copy the folder again, or give --skip-invalid.")
         builder.warn(f"{what}. These were left out.")
-    return sorted(photos & poses)
+    return sorted(images & poses)
 
 
 READER = Reader("twelvescenes", sniff, read, "info.txt and split.txt beside a folder data")

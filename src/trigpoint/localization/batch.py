@@ -1,4 +1,4 @@
-"""Many photos at once: finding the files, and one answer for each of them whatever happens."""
+"""Many images at once: finding the files, and one answer for each of them whatever happens."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from trigpoint.core.progress import progress
 from trigpoint.localization.intrinsics import parse_camera
 from trigpoint.localization.localizer import Localizer
 
-# Errors of --camera itself; a camera of another size (TP-612) is the matter of one photo.
+# Errors of --camera itself; a camera of another size (TP-612) is the matter of one image.
 _WRONG_FOR_ALL = ("TP-311", "TP-312", "TP-611", "TP-613", "TP-701", "TP-702")
 
 
-def photo_files(arguments: Sequence[str]) -> list[Path]:
+def image_files(arguments: Sequence[str]) -> list[Path]:
     """The image files that files, folders and patterns name, each once, sorted within a folder or pattern.
 
     Raises:
-        ConfigError: nothing named (TP-741); a folder or pattern without photos (TP-742).
+        ConfigError: nothing named (TP-741); a folder or pattern without images (TP-742).
     """
     if not arguments:
-        raise ConfigError("TP-741", "no photos were named", fix="Name image files, folders or quoted patterns.")
+        raise ConfigError("TP-741", "no images were named", fix="Name image files, folders or quoted patterns.")
     found: list[Path] = []
     for argument in arguments:
         path = Path(argument)
@@ -37,12 +37,12 @@ def photo_files(arguments: Sequence[str]) -> list[Path]:
             found.append(path)
             continue
         if not matches:
-            raise ConfigError("TP-742", "there are no photos there", where=argument, fix="Check the folder or pattern.")
+            raise ConfigError("TP-742", "there are no images there", where=argument, fix="Check the folder or pattern.")
         found.extend(matches)
     return list(dict.fromkeys(found))
 
 
-def localize_photos(localizer: Localizer, files: Sequence[Path], camera: str | None) -> list[Localization]:
+def localize_images(localizer: Localizer, files: Sequence[Path], camera: str | None) -> list[Localization]:
     """Localize every file. A file that cannot be read is a failed answer with the error as its reason.
 
     Args:
@@ -71,8 +71,8 @@ def localize_photos(localizer: Localizer, files: Sequence[Path], camera: str | N
 
 
 def summary_line(results: Sequence[Localization]) -> str:
-    """How many photos were localized, rejected and failed, with the first reason."""
+    """How many images were localized, rejected and failed, with the first reason."""
     counts = Counter(result.status for result in results)
-    text = f"{len(results)} photos: {counts['ok']} ok, {counts['rejected']} rejected, {counts['failed']} failed"
+    text = f"{len(results)} images: {counts['ok']} ok, {counts['rejected']} rejected, {counts['failed']} failed"
     bad = next((result for result in results if result.status != "ok"), None)
     return text if bad is None else f"{text}. First: {bad.name}: {bad.reason}"

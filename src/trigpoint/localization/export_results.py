@@ -1,4 +1,4 @@
-"""Localized photos, as ``trigpoint localize`` wrote them, in other programs' formats."""
+"""Localized images, as ``trigpoint localize`` wrote them, in other programs' formats."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from trigpoint.core.artifact import write_json
 from trigpoint.core.errors import OutputError
 from trigpoint.core.localization import OK, Localization
 from trigpoint.formats.export.nerfstudio import transforms
-from trigpoint.formats.export.scene import PlaceFormat, check_file
+from trigpoint.formats.export.scene import SceneFormat, check_file
 from trigpoint.localization.read_results import read_jsonl
 from trigpoint.localization.results import write_results
 
 
-def export_results(path: Path, output: Path, format: PlaceFormat, *, include_rejected: bool = False) -> tuple[int, int]:
-    """Convert a ``.jsonl`` file; (poses written, photos). Image files are not touched.
+def export_results(path: Path, output: Path, format: SceneFormat, *, include_rejected: bool = False) -> tuple[int, int]:
+    """Convert a ``.jsonl`` file; (poses written, images). Image files are not touched.
 
     Args:
         path: of the results.
@@ -33,13 +33,13 @@ def export_results(path: Path, output: Path, format: PlaceFormat, *, include_rej
     if not chosen:
         raise OutputError(
             "TP-825",
-            f"none of the {len(results)} photos has a pose to export",
+            f"none of the {len(results)} images has a pose to export",
             where=path,
             fix="See their 'reason', or give --include-rejected.",
         )
     if format == "json":
         check_file(output)
-        write_json(output, {"format": "trigpoint-results", "version": 1, "photos": [each.to_json() for each in results]})
+        write_json(output, {"format": "trigpoint-results", "version": 1, "images": [each.to_json() for each in results]})
     elif format == "nerfstudio":
         file = output if output.suffix == ".json" else output / "transforms.json"
         write_json(file, _transforms(results, chosen))
@@ -49,12 +49,12 @@ def export_results(path: Path, output: Path, format: PlaceFormat, *, include_rej
 
 
 def _transforms(results: list[Localization], chosen: list[Localization]) -> dict[str, object]:
-    photos = [
+    images = [
         (result.name, result.camera, result.cam_from_world)
         for result in chosen
         if result.camera is not None and result.cam_from_world is not None
     ]
-    document = transforms(photos, metric=all(result.units == "m" for result in chosen))
-    written = {name for name, _, _ in photos}
+    document = transforms(images, metric=all(result.units == "m" for result in chosen))
+    written = {name for name, _, _ in images}
     left = [{"file_path": each.name, "reason": each.reason} for each in results if each.name not in written]
     return {**document, "not_written": left}

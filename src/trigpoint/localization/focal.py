@@ -1,4 +1,4 @@
-"""The focal length of a photo that does not tell it: the one that most predicted points agree with."""
+"""The focal length of an image that does not tell it: the one that most predicted points agree with."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
 from trigpoint.core.pose import Pose
-from trigpoint.features.extract import PhotoFeatures
+from trigpoint.features.extract import ImageFeatures
 from trigpoint.localization.intrinsics import focal_candidates, guess_focal_px
 from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions, PnpResult, solve_pnp
 
@@ -21,19 +21,19 @@ _LOSS_SCALE_PX = 3.0
 
 
 def estimate_focal(
-    found: PhotoFeatures, points_world: NDArray[np.float64], width: int, height: int, options: PnpOptions
+    found: ImageFeatures, points_world: NDArray[np.float64], width: int, height: int, options: PnpOptions
 ) -> float:
     """Estimate the focal length of a pinhole camera with square pixels and a central principal point.
 
     Args:
-        found: keypoints of the photo.
+        found: keypoints of the image.
         points_world: (N, 3) predicted points.
-        width: of the photo, px.
-        height: of the photo, px.
+        width: of the image, px.
+        height: of the image, px.
         options: of the pose solver, thresholds in px of the view.
 
     Returns:
-        Focal length, px of the photo at full size; the usual guess when no candidate gives a pose.
+        Focal length, px of the image at full size; the usual guess when no candidate gives a pose.
     """
     centred_px = (found.image_px - (width / 2, height / 2)) * found.scale
     ranking = replace(options, max_iterations=_RANKING_ITERATIONS, refine_rounds=1)

@@ -1,8 +1,8 @@
-"""Which reading of a photo is right: several global encodings or networks are tried, the one most keypoints agree with wins.
+"""Choice among hypotheses (global codes, networks of an ensemble): the one with the most inliers wins.
 
 Hypotheses go through the network in two batches, for a part of the keypoints. The trial ends early when one of them
-reaches what settles it in this map; the winner is then solved with all keypoints. So the time is bounded, and a photo of
-another place costs hardly more than one of this place.
+reaches what settles it in this map; the winner is then solved with all keypoints. So the time is bounded, and an image of
+another scene costs hardly more than one of this scene.
 """
 
 from __future__ import annotations

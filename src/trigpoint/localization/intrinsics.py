@@ -1,6 +1,6 @@
-"""Where the camera of a photo to localize comes from: the user, the photo's EXIF block, or a guess.
+"""Where the camera of an image to localize comes from: the user, the image's EXIF block, or a guess.
 
-All cameras speak of the upright photo, as the image decoder turns it.
+All cameras speak of the upright image, as the image decoder turns it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from trigpoint.core.config import from_json
 from trigpoint.core.errors import MappingError
 from trigpoint.core.image import image_size
 
-# COLMAP's prior for photos that say nothing: a moderate wide angle.
+# COLMAP's prior for images that say nothing: a moderate wide angle.
 PRIOR_FOCAL_PER_SIDE = 1.2
 SEARCH_RANGE = (0.5, 2.0)
 SEARCH_STEPS = 9
@@ -37,10 +37,10 @@ _HELP = "Give 'f', 'fx,fy,cx,cy', 'MODEL:p1,p2,...', 'MODEL,width,height,p1,...'
 
 
 def parse_camera(text: str, width: int, height: int) -> Camera:
-    """The camera that the option ``--camera`` describes, for a photo of width x height px (upright).
+    """The camera that the option ``--camera`` describes, for an image of width x height px (upright).
 
-    Forms: ``f`` and ``fx,fy,cx,cy`` (pinhole, px); ``MODEL:p1,p2,...`` for this size of photo;
-    ``MODEL,width,height,p1,...`` as in COLMAP's cameras.txt, resized to the photo when the aspect fits; the path of a
+    Forms: ``f`` and ``fx,fy,cx,cy`` (pinhole, px); ``MODEL:p1,p2,...`` for this size of image;
+    ``MODEL,width,height,p1,...`` as in COLMAP's cameras.txt, resized to the image when the aspect fits; the path of a
     JSON file with ``model``, ``width``, ``height`` and ``params``, resized likewise.
 
     Raises:
@@ -70,19 +70,19 @@ def parse_camera(text: str, width: int, height: int) -> Camera:
 
 
 def exif_camera(path: Path, *, sensor_width_mm: float | None = None) -> Camera | None:
-    """A pinhole camera with the focal length of the EXIF block, principal point at the centre, for the upright photo.
+    """A pinhole camera with the focal length of the EXIF block, principal point at the centre, for the upright image.
 
     Taken from the first that is there: ``FocalLength`` with ``sensor_width_mm``; ``FocalLength`` with
     ``FocalPlaneXResolution``, unless it contradicts the 35 mm equivalent; ``FocalLengthIn35mmFilm``, read as EXIF
     defines it, by the diagonal of the film (43.27 mm). Tools that divide by the 36 mm width instead differ by 4 % for
-    4:3 photos. A photo whose EXIF names another aspect than it has was cropped: its EXIF is not used.
+    4:3 images. An image whose EXIF names another aspect than it has was cropped: its EXIF is not used.
 
     Args:
         path: image file.
         sensor_width_mm: length of the sensor's longer side, where the user knows it.
 
     Returns:
-        None when EXIF says nothing, nothing credible, or contradicts the size of the photo.
+        None when EXIF says nothing, nothing credible, or contradicts the size of the image.
 
     Raises:
         ImageError: as ``image_size``.
@@ -111,12 +111,12 @@ def exif_camera(path: Path, *, sensor_width_mm: float | None = None) -> Camera |
 
 
 def guess_focal_px(width: int, height: int) -> float:
-    """The focal length, px, to assume for a photo of which nothing is known."""
+    """The focal length, px, to assume for an image of which nothing is known."""
     return PRIOR_FOCAL_PER_SIDE * max(width, height)
 
 
 def focal_candidates(width: int, height: int) -> tuple[float, ...]:
-    """Focal lengths, px, to try for a photo of which nothing is known: 0.5 to 2 longer sides, ascending, equal ratios."""
+    """Focal lengths, px, to try for an image of which nothing is known: 0.5 to 2 longer sides, ascending, equal ratios."""
     low, high = SEARCH_RANGE
     ratio = (high / low) ** (1 / (SEARCH_STEPS - 1))
     return tuple(low * ratio**step * max(width, height) for step in range(SEARCH_STEPS))
@@ -128,7 +128,7 @@ def _focal_plane_px(tags: dict[int, Any], focal_mm: float, side: int, recorded_s
     unit_mm = _MM_PER_UNIT.get(tags.get(_PLANE_UNIT, 2), 0.0)
     if unit_mm == 0 or recorded_side == 0:
         return 0.0
-    # The resolution counts the pixels that the camera recorded; the photo may have been resized since.
+    # The resolution counts the pixels that the camera recorded; the image may have been resized since.
     return focal_mm * per_unit / unit_mm * side / recorded_side
 
 
@@ -186,11 +186,11 @@ def _fit(camera: Camera, width: int, height: int, where: str) -> Camera:
     turned = _same_aspect(camera.height, camera.width, width, height)
     raise MappingError(
         "TP-612",
-        f"the camera is for photos of {camera.width}x{camera.height} px, this photo has {width}x{height} px, upright",
+        f"the camera is for images of {camera.width}x{camera.height} px, this image has {width}x{height} px, upright",
         where=where,
-        fix="The camera was calibrated for photos turned by 90 degrees: give the parameters of the upright photo."
+        fix="The camera was calibrated for images turned by 90 degrees: give the parameters of the upright image."
         if turned
-        else "The photo was cropped, or taken by another camera: give the camera of this photo.",
+        else "The image was cropped, or taken by another camera: give the camera of this image.",
     )
 
 

@@ -1,4 +1,4 @@
-"""A photo in, an answer out: decode, encode, regress, solve, judge."""
+"""An image in, an answer out: decode, encode, regress, solve, judge."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from trigpoint.core.camera import Camera
 from trigpoint.core.errors import GeometryError, WeightsError
-from trigpoint.core.image import Photo, read_photo
+from trigpoint.core.image import DecodedImage, read_image
 from trigpoint.core.localization import Localization
 from trigpoint.features.encoders import load_encoder
-from trigpoint.features.extract import PhotoFeatures, extract_features, rays_of
+from trigpoint.features.extract import ImageFeatures, extract_features, rays_of
 from trigpoint.features.local import LocalEncoder
 from trigpoint.features.reduced import ReducedEncoder
 from trigpoint.features.views import plain_view
@@ -30,7 +30,7 @@ from trigpoint.mapping.scene_map import SceneMap, load_map
 
 @dataclass(frozen=True)
 class LocalizerOptions:
-    """How photos are localized: the comparison of hypotheses, the pose solver and the verdict."""
+    """How images are localized: the comparison of hypotheses, the pose solver and the verdict."""
 
     trial: TrialOptions = field(default_factory=TrialOptions)
     pnp: PnpOptions = field(default_factory=PnpOptions)
@@ -38,7 +38,7 @@ class LocalizerOptions:
 
 
 class Localizer:
-    """Localizes photos in one map. Not thread-safe: use one for each thread.
+    """Localizes images in one map. Not thread-safe: use one for each thread.
 
     Attributes:
         units: ``"m"`` or ``"units"``.
@@ -77,42 +77,42 @@ class Localizer:
         return Localizer(scene_map, encoder, options)
 
     def localize(self, path: str | Path, *, camera: Camera | None = None, name: str | None = None) -> Localization:
-        """Localize one photo.
+        """Localize one image.
 
         Args:
             path: image file.
-            camera: intrinsics of the upright photo at full size; None: from EXIF, or else the focal length is estimated.
+            camera: intrinsics of the upright image at full size; None: from EXIF, or else the focal length is estimated.
             name: name in the answer; the path as given if None.
 
         Raises:
             ImageError: the file cannot be used.
-            GeometryError: the camera is for a photo of another size (TP-315).
+            GeometryError: the camera is for an image of another size (TP-315).
         """
         began = time.perf_counter()
         path = Path(path)
-        photo = read_photo(path, short_side_px=self.map.config.features.short_side_px)
+        image = read_image(path, short_side_px=self.map.config.features.short_side_px)
         source = "given"
         if camera is None:
             camera, source = exif_camera(path), "exif"
         decode_ms = 1e3 * (time.perf_counter() - began)
-        answer = self.localize_photo(photo, camera=camera, name=str(path) if name is None else name)
+        answer = self.localize_image(image, camera=camera, name=str(path) if name is None else name)
         found = answer.camera_source if answer.camera_source == "estimated" else source
         return replace(answer, camera_source=found, timings_ms={"decode": decode_ms, **answer.timings_ms})
 
-    def localize_photo(self, photo: Photo, *, camera: Camera | None = None, name: str = "") -> Localization:
-        """As ``localize`` for a decoded photo. Without a camera the focal length is estimated.
+    def localize_image(self, image: DecodedImage, *, camera: Camera | None = None, name: str = "") -> Localization:
+        """As ``localize`` for a decoded image. Without a camera the focal length is estimated.
 
         Raises:
-            GeometryError: the camera is for a photo of another size (TP-315).
+            GeometryError: the camera is for an image of another size (TP-315).
         """
         clock = _Clock()
-        found = self._features(photo)
+        found = self._features(image)
         clock.lap("features")
-        hypotheses = self.map.hypotheses(found, (photo.width, photo.height))
+        hypotheses = self.map.hypotheses(found, (image.width, image.height))
         clock.lap("retrieval")
         source = "given" if camera is not None else "estimated"
-        first = camera or Camera.pinhole(photo.width, photo.height, guess_focal_px(photo.width, photo.height))
-        _check_size(first, photo)
+        first = camera or Camera.pinhole(image.width, image.height, guess_focal_px(image.width, image.height))
+        _check_size(first, image)
         query = _Query(found, first)
         chosen = choose_hypothesis(
             self.map, hypotheses, query.descriptors, query.points_px, query.intrinsics, self.options.pnp, self.options.trial
@@ -120,7 +120,7 @@ class Localizer:
         clock.lap("coordinates")
         if camera is None:
             # The guessed camera has no distortion either, so the points are those of all keypoints.
-            camera = self._estimated_camera(photo, found, chosen.points)
+            camera = self._estimated_camera(image, found, chosen.points)
             query = _Query(found, camera)
         solution = self._solve(camera, query, chosen.points, chosen.tried)
         clock.lap("pose")
@@ -140,10 +140,10 @@ class Localizer:
             timings_ms=clock.laps,
         )
 
-    def _features(self, photo: Photo) -> PhotoFeatures:
+    def _features(self, image: DecodedImage) -> ImageFeatures:
         config = self.map.config.features
-        view = plain_view(photo.width, photo.height, config.short_side_px, self.encoder.size_multiple)
-        return extract_features(self.encoder, photo, view, config.query_keypoints)
+        view = plain_view(image.width, image.height, config.short_side_px, self.encoder.size_multiple)
+        return extract_features(self.encoder, image, view, config.query_keypoints)
 
     def _solve(self, camera: Camera, query: _Query, points: NDArray[np.float64], tried: int) -> _Solution:
         points_px, intrinsics = query.points_px, query.intrinsics
@@ -161,15 +161,15 @@ class Localizer:
         verdict = judge(result, covariance, distance, noise, self.map.calibration, options.verdict)
         return _Solution(result, covariance, verdict)
 
-    def _estimated_camera(self, photo: Photo, found: PhotoFeatures, points: NDArray[np.float64]) -> Camera:
+    def _estimated_camera(self, image: DecodedImage, found: ImageFeatures, points: NDArray[np.float64]) -> Camera:
         known = np.isfinite(points).all(axis=1)
         index = torch.from_numpy(known)
-        found = PhotoFeatures(found.image_px[known], found.descriptors[index], found.scores[index], found.scale)
-        focal = estimate_focal(found, points[known], photo.width, photo.height, self.options.pnp)
-        return Camera.pinhole(photo.width, photo.height, focal)
+        found = ImageFeatures(found.image_px[known], found.descriptors[index], found.scores[index], found.scale)
+        focal = estimate_focal(found, points[known], image.width, image.height, self.options.pnp)
+        return Camera.pinhole(image.width, image.height, focal)
 
     def _warm_up(self) -> None:
-        """Run the networks once, so that the first photo is as fast as the others."""
+        """Run the networks once, so that the first image is as fast as the others."""
         side = self.map.config.features.short_side_px
         side += -side % self.encoder.size_multiple
         self.encoder.encode(torch.zeros((side, side), dtype=torch.uint8), 16)
@@ -177,17 +177,17 @@ class Localizer:
 
 
 class _Query:
-    """The usable keypoints of a photo, undistorted.
+    """The usable keypoints of an image, undistorted.
 
     Attributes:
         descriptors: (N, C) of the keypoints that the camera model can undistort.
         points_px: (N, 2) where they would be without distortion, px of the view around the principal point. In px of the
-            view, thresholds mean the same for every photo size.
+            view, thresholds mean the same for every image size.
         intrinsics: of that view.
-        scale: view px per photo px.
+        scale: view px per image px.
     """
 
-    def __init__(self, found: PhotoFeatures, camera: Camera) -> None:
+    def __init__(self, found: ImageFeatures, camera: Camera) -> None:
         rays = rays_of(camera, found.image_px)
         usable = np.isfinite(rays).all(axis=1)
         fx, fy = (focal * found.scale for focal in camera.pinhole_params()[:2])
@@ -215,10 +215,10 @@ class _Clock:
         self.last = now
 
 
-def _check_size(camera: Camera, photo: Photo) -> None:
-    if (camera.width, camera.height) != (photo.width, photo.height):
+def _check_size(camera: Camera, image: DecodedImage) -> None:
+    if (camera.width, camera.height) != (image.width, image.height):
         raise GeometryError(
             "TP-315",
-            f"the camera is for photos of {camera.width}x{camera.height} px, this photo has {photo.width}x{photo.height}",
-            fix="Give the intrinsics of the full-size, upright photo.",
+            f"the camera is for images of {camera.width}x{camera.height} px, this image has {image.width}x{image.height}",
+            fix="Give the intrinsics of the full-size, upright image.",
         )

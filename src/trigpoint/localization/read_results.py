@@ -33,7 +33,7 @@ def read_jsonl(path: Path) -> list[Localization]:
 
 
 def read_tum(path: Path) -> dict[str, Pose]:
-    """``cam_from_world`` poses by photo name, or by timestamp for files whose comments name no photos.
+    """``cam_from_world`` poses by image name, or by timestamp for files whose comments name no images.
 
     Raises:
         OutputError: TP-805.

@@ -1,6 +1,6 @@
-"""Localized photos as files: JSON lines, TUM trajectories, COLMAP models, files for visuallocalization.net.
+"""Localized images as files: JSON lines, TUM trajectories, COLMAP models, files for visuallocalization.net.
 
-No photo is ever missing from a file: those without a pose are named in comments with the reason. Only the file for the
+No image is ever missing from a file: those without a pose are named in comments with the reason. Only the file for the
 benchmarks (``ltvl``) holds nothing but poses, because it has no comments.
 """
 
@@ -51,7 +51,7 @@ def check_output(path: Path, names: Iterable[str], format: str) -> None:
 
     Args:
         path: file, or folder for ``colmap``.
-        names: names of the photos.
+        names: names of the images.
         format: one of ``FORMATS``.
 
     Raises:
@@ -81,7 +81,7 @@ def _check_names(names: Iterable[str], holder: str) -> None:
             problem = "occurs twice" if count > 1 else "is empty, has spaces or is not UTF-8"
             raise OutputError(
                 "TP-803",
-                f"the photo name {problem}: {holder} cannot hold it",
+                f"the image name {problem}: {holder} cannot hold it",
                 where=_quoted(name),
                 fix="Rename it, or write .jsonl.",
             )
@@ -92,9 +92,9 @@ def write_results(path: Path, results: Sequence[Localization], format: str, *, i
 
     Args:
         path: file, or folder for ``colmap`` (cameras.txt, images.txt and an empty points3D.txt).
-        results: localized photos.
-        format: one of ``FORMATS``. ``jsonl`` has a line with everything for every photo; ``tum`` and ``colmap`` have
-            the poses that are ``ok``, the other photos as comments; ``ltvl`` has the poses that are ``ok``, nothing else.
+        results: localized images.
+        format: one of ``FORMATS``. ``jsonl`` has a line with everything for every image; ``tum`` and ``colmap`` have
+            the poses that are ``ok``, the other images as comments; ``ltvl`` has the poses that are ``ok``, nothing else.
         include_rejected: whether ``tum``, ``colmap`` and ``ltvl`` also get the poses that are not trusted.
 
     Raises:
@@ -120,14 +120,14 @@ def jsonl_text(results: Sequence[Localization]) -> str:
 def tum_text(results: Sequence[Localization], *, include_rejected: bool = False) -> str:
     """A trajectory in TUM format: ``timestamp tx ty tz qx qy qz qw`` a line, ``world_from_cam``.
 
-    The timestamp is the number that is the photo's file name if all names are different numbers (lines are then sorted
-    by it), else the position in ``results`` from 0. Comments name the photo of each timestamp.
+    The timestamp is the number that is the image's file name if all names are different numbers (lines are then sorted
+    by it), else the position in ``results`` from 0. Comments name the image of each timestamp.
     """
     stamps = timestamps([result.name for result in results])
     rows = list(zip(stamps or map(str, range(len(results))), results, strict=True))
     if stamps:
         rows.sort(key=lambda row: float(row[0]))
-    meaning = "the number in the photo's name" if stamps else "the position in the list of photos"
+    meaning = "the number in the image's name" if stamps else "the position in the list of images"
     comments = [
         "timestamp tx ty tz qx qy qz qw",
         f"poses are world_from_cam{_origin(results)}; the timestamp is {meaning}",
@@ -143,9 +143,9 @@ def tum_text(results: Sequence[Localization], *, include_rejected: bool = False)
 
 
 def ltvl_text(results: Sequence[Localization], *, include_rejected: bool = False) -> str:
-    """Poses as the long-term visual localization benchmark takes them: ``photo qw qx qy qz tx ty tz``, ``cam_from_world``.
+    """Poses as the long-term visual localization benchmark takes them: ``image qw qx qy qz tx ty tz``, ``cam_from_world``.
 
-    Photos go by their file names without folders.
+    Images go by their file names without folders.
     """
     lines: list[str] = []
     for result in results:
@@ -192,7 +192,7 @@ def _is_written(result: Localization, include_rejected: bool) -> bool:
 
 
 def _summary(result: Localization, include_rejected: bool) -> str:
-    """One line about a photo; names and reasons are quoted so that no character of theirs can end the line."""
+    """One line about an image; names and reasons are quoted so that no character of theirs can end the line."""
     name = _quoted(result.name)
     if result.status == OK:
         return f"{name} ok"

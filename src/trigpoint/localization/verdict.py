@@ -1,8 +1,8 @@
 """Whether a pose can be trusted.
 
-Noise always agrees with some pose to some degree: 4,800 random points give 12 to 18 inliers at 10 px, and photos of other
-places give more, because floors are low and ceilings are high everywhere. So the number of inliers is compared with what
-random points would give, and with what wrong photos gave when the map was built.
+Noise always agrees with some pose to some degree: 4,800 random points give 12 to 18 inliers at 10 px, and images of other
+scenes give more, because floors are low and ceilings are high everywhere. So the number of inliers is compared with what
+random points would give, and with what wrong images gave when the map was built.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class VerdictOptions:
     """When a pose is trusted.
 
     Attributes:
-        false_alarms: expected number of poses from pure noise that pass, per photo.
+        false_alarms: expected number of poses from pure noise that pass, per image.
         max_rotation_std_deg: largest standard deviation of the rotation.
         max_translation_std_share: largest standard deviation of the position, as share of the distance to the inliers.
     """
@@ -70,7 +70,7 @@ def judge(
 ) -> Verdict:
     """Decide about one pose.
 
-    The confidence is a logistic function of the logarithm of the inliers: one half where wrong photos can reach, 99 % at
+    The confidence is a logistic function of the logarithm of the inliers: one half where wrong images can reach, 99 % at
     the map's ``sure_share``. How well it is calibrated is measured by ``trigpoint evaluate``.
 
     Args:
@@ -89,11 +89,11 @@ def judge(
     confidence = _confidence(result.count, needed, enough)
     counted = f"{result.count} of {points} keypoints agree"
     if result.count <= needed:
-        return Verdict(REJECTED, f"{counted}; photos of other places can reach {needed} in this map", confidence)
+        return Verdict(REJECTED, f"{counted}; images of other scenes can reach {needed} in this map", confidence)
     doubt = _imprecision(covariance, distance, options)
     if doubt:
         return Verdict(REJECTED, doubt, confidence / 2)
-    return Verdict(OK, f"{counted}; photos of other places stay below {needed} in this map", confidence)
+    return Verdict(OK, f"{counted}; images of other scenes stay below {needed} in this map", confidence)
 
 
 def _confidence(count: int, needed: int, enough: float) -> float:

@@ -1,7 +1,7 @@
 """The training samples: descriptors of augmented views with the rays along which they were seen.
 
 They are appended to plain files in the work folder and used from there through memory maps, so the buffer may be larger
-than memory, and an interrupted fill continues behind the last photo that was recorded.
+than memory, and an interrupted fill continues behind the last image that was recorded.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from torch import Tensor
 
 from trigpoint.core.artifact import write_json
 from trigpoint.core.errors import OutputError
-from trigpoint.core.image import read_photo
+from trigpoint.core.image import read_image
 from trigpoint.core.interrupt import Interrupted, StopRequest
 from trigpoint.core.progress import progress
 from trigpoint.core.randomness import numpy_generator
 from trigpoint.core.scene import Frame
-from trigpoint.features.extract import PhotoFeatures, extract_features, rays_of
+from trigpoint.features.extract import ImageFeatures, extract_features, rays_of
 from trigpoint.features.local import LocalEncoder
 from trigpoint.features.sampling import sample_features
 from trigpoint.features.views import augmented_view
@@ -60,7 +60,7 @@ class SampleBuffer:
         view: (N,) int32 index of the view in which the sample was seen.
         cam_from_world: (V, 3, 4) float32 for each view, in the normalised world frame.
         focal_px: (V, 2) float32 focal lengths of each view, px of the view.
-        photo: (V,) int32 index among all mapping photos of the photo of each view.
+        image: (V,) int32 index among all mapping images of the image of each view.
         known: (N, 3) float32 true points in the normalised world frame, NaN where unknown; None without supervision.
     """
 
@@ -69,18 +69,18 @@ class SampleBuffer:
     view: Tensor
     cam_from_world: Tensor
     focal_px: Tensor
-    photo: Tensor
+    image: Tensor
     known: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.view)
 
 
-def views_per_photo(config: BufferConfig, photos: int) -> int:
-    """Views of each photo: as configured, or as many as the wanted number of samples takes."""
+def views_per_image(config: BufferConfig, images: int) -> int:
+    """Views of each image: as configured, or as many as the wanted number of samples takes."""
     if config.samples == 0:
-        return config.views_per_photo
-    return max(1, -(-config.samples // (config.keypoints_per_view * photos)))
+        return config.views_per_image
+    return max(1, -(-config.samples // (config.keypoints_per_view * images)))
 
 
 def fill_buffer(
@@ -96,52 +96,52 @@ def fill_buffer(
     shard: Sequence[int] | None = None,
     supervision: Supervision | None = None,
     number: int = 0,
-    described: Callable[[Path], PhotoFeatures] | None = None,
+    described: Callable[[Path], ImageFeatures] | None = None,
 ) -> SampleBuffer:
     """Make the training samples, or continue an interrupted fill in ``folder``.
 
     Args:
-        frames: the mapping photos, all with poses.
+        frames: the mapping images, all with poses.
         encoder: local encoder.
         features: size of the views.
         config: number of views and samples, augmentation.
         normalization: frame in which the network works.
         seed: seed of the map.
         folder: work folder.
-        stop: checked after each photo.
+        stop: checked after each image.
         shard: indices of the frames that this process is for; None for all.
         supervision: source of known points, or None.
         number: of the buffer, where several are used one after the other: each has views of its own.
-        described: gives the local features of a photo as it is, which become its samples; None: views are made of it.
+        described: gives the local features of an image as it is, which become its samples; None: views are made of it.
 
     Raises:
-        ImageError: a photo cannot be used.
+        ImageError: an image cannot be used.
         OutputError: the samples cannot be written (TP-801).
         Interrupted: stopped on request; what is done is recorded.
     """
-    repeats = views_per_photo(config, len(frames))
+    repeats = views_per_image(config, len(frames))
     shard = range(len(frames)) if shard is None else shard
     fewest = math.ceil(config.enough / (repeats * len(frames)))
     files = _SampleFiles(folder, encoder.dim, supervision, fewest)
     done = files.resume()
     recorded = time.monotonic()
-    with files, progress("reading photos", len(shard), start=done) as advance:
-        for place in range(done, len(shard)):
-            index = shard[place]
+    with files, progress("reading images", len(shard), start=done) as advance:
+        for scene in range(done, len(shard)):
+            index = shard[scene]
             frame = frames[index]
             generators = [numpy_generator(seed, "view", index, number * repeats + view) for view in range(repeats)]
             if described is None:
-                views: Iterable[PhotoFeatures] = _augmented(frame, encoder, features, config, generators)
+                views: Iterable[ImageFeatures] = _augmented(frame, encoder, features, config, generators)
             else:
                 views = repeat(described(frame.image_path), repeats)
-            for view, (found, generator) in enumerate(zip(views, generators, strict=True), start=place * repeats):
+            for view, (found, generator) in enumerate(zip(views, generators, strict=True), start=scene * repeats):
                 chosen = sample_features(found, config.keypoints_per_view, config.sampling, generator)
                 with _writing(folder):
                     files.append(frame, chosen, view)
             advance()
-            if stop or time.monotonic() - recorded > _RECORD_INTERVAL_S or place + 1 == len(shard):
+            if stop or time.monotonic() - recorded > _RECORD_INTERVAL_S or scene + 1 == len(shard):
                 with _writing(folder):
-                    files.record(place + 1)
+                    files.record(scene + 1)
                 recorded = time.monotonic()
             if stop:
                 raise Interrupted
@@ -167,16 +167,16 @@ def _augmented(
     features: FeatureConfig,
     config: BufferConfig,
     generators: Sequence[np.random.Generator],
-) -> Iterator[PhotoFeatures]:
-    """The features of one random view of a photo for each generator."""
+) -> Iterator[ImageFeatures]:
+    """The features of one random view of an image for each generator."""
     largest = round(features.short_side_px * max(1.0, config.augmentation.scale_max))
-    photo = read_photo(frame.image_path, short_side_px=largest)
+    image = read_image(frame.image_path, short_side_px=largest)
     for generator in generators:
         view = augmented_view(
-            photo.width, photo.height, features.short_side_px, encoder.size_multiple, config.augmentation, generator
+            image.width, image.height, features.short_side_px, encoder.size_multiple, config.augmentation, generator
         )
         yield extract_features(
-            encoder, photo, view, config.keypoints_per_view * (_POOL if config.sampling == "score" else 1)
+            encoder, image, view, config.keypoints_per_view * (_POOL if config.sampling == "score" else 1)
         )
 
 
@@ -195,18 +195,18 @@ class _SampleFiles:
         self.rows = dict.fromkeys(self.dtypes, 0)
 
     def resume(self) -> int:
-        """Number of photos that are complete; cuts off what was written after the last record."""
-        photos = 0
+        """Number of images that are complete; cuts off what was written after the last record."""
+        images = 0
         if self.record_path.exists():
             record = json.loads(self.record_path.read_text())
             sizes = {name: record["rows"][name] * dtype.itemsize for name, dtype in self.dtypes.items()}
             # Truncating would fill up with zeros what somebody has cut or deleted.
             if all(path.exists() and path.stat().st_size >= sizes[name] for name, path in self.paths.items()):
-                photos, self.rows = record["photos"], record["rows"]
+                images, self.rows = record["images"], record["rows"]
         for name, path in self.paths.items():
             path.touch()
             os.truncate(path, self.rows[name] * self.dtypes[name].itemsize)
-        return photos
+        return images
 
     def __enter__(self) -> _SampleFiles:
         self.streams = {name: path.open("ab") for name, path in self.paths.items()}
@@ -216,7 +216,7 @@ class _SampleFiles:
         for stream in self.streams.values():
             stream.close()
 
-    def append(self, frame: Frame, found: PhotoFeatures, view: int) -> None:
+    def append(self, frame: Frame, found: ImageFeatures, view: int) -> None:
         rays = rays_of(frame.camera, found.image_px)
         usable: NDArray[np.bool_] = np.asarray(np.isfinite(rays).all(axis=1))
         known = None
@@ -245,11 +245,11 @@ class _SampleFiles:
         wanted[others[np.linspace(0, len(others) - 1, missing).round().astype(int)]] = True
         return wanted
 
-    def record(self, photos: int) -> None:
+    def record(self, images: int) -> None:
         for stream in self.streams.values():
             stream.flush()
             os.fsync(stream.fileno())
-        write_json(self.record_path, {"photos": photos, "rows": self.rows})
+        write_json(self.record_path, {"images": images, "rows": self.rows})
 
     def load(self, name: str) -> NDArray:
         dtype = self.dtypes[name]
@@ -275,6 +275,6 @@ def _open_buffer(
         view=torch.from_numpy(files.load("view")),
         cam_from_world=torch.from_numpy(np.repeat(poses, repeats, axis=0)).float(),
         focal_px=torch.from_numpy(np.repeat(focals, repeats, axis=0) * scales[:, None]).float(),
-        photo=torch.tensor(list(shard), dtype=torch.int32).repeat_interleave(repeats),
+        image=torch.tensor(list(shard), dtype=torch.int32).repeat_interleave(repeats),
         known=known,
     )

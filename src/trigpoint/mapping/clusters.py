@@ -33,11 +33,11 @@ def split_cameras(positions: Array, count: int, seed: int) -> NDArray[np.int64]:
     if spots < count:
         raise MappingError(
             "TP-661",
-            f"{len(positions)} photos from {spots} spots cannot be split into {count} parts",
+            f"{len(positions)} images from {spots} spots cannot be split into {count} parts",
             fix=f"Use a smaller ensemble: --set ensemble={spots}.",
         )
     for number in range(1, count):
-        # Photos from one and the same spot cannot be told apart.
+        # Images from one and the same spot cannot be told apart.
         sizes = [len(np.unique(positions[group == part], axis=0)) for part in range(number)]
         largest = int(np.argmax([(group == part).sum() if sizes[part] > 1 else 0 for part in range(number)]))
         members = np.flatnonzero(group == largest)

@@ -1,4 +1,4 @@
-"""Gives the mapping photos their global encodings, and the map what a query needs to get one."""
+"""Gives the mapping images their global encodings, and the map what a query needs to get one."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from trigpoint.covisibility.depth_range import DepthRange
 from trigpoint.covisibility.graph import CovisibilityGraph, NeighbourTable, build_graph
 from trigpoint.covisibility.spectral import spectral_codes
 from trigpoint.mapping.config import GlobalConfig
-from trigpoint.mapping.image_encodings import PhotoEncodings
-from trigpoint.mapping.scene_encoding import PlaceEncoding
-from trigpoint.retrieval.descriptor import describe_photos, fit_descriptor
+from trigpoint.mapping.image_encodings import ImageEncodings
+from trigpoint.mapping.scene_encoding import SceneEncoding
+from trigpoint.retrieval.descriptor import describe_images, fit_descriptor
 from trigpoint.retrieval.image_features import SizedFeatures
 from trigpoint.retrieval.index import RetrievalIndex
 
@@ -29,71 +29,71 @@ _NO_OVERLAP, _LOWEST_OVERLAP = "TP-625", 0.05
 
 def build_encodings(
     scene: Scene,
-    photos: Callable[[], Sequence[SizedFeatures]],
+    images: Callable[[], Sequence[SizedFeatures]],
     config: GlobalConfig,
     *,
     seed: int,
     folder: Path,
     depths: Callable[[], DepthRange],
     device: torch.device | str = "cpu",
-) -> tuple[PlaceEncoding, PhotoEncodings]:
-    """Make the global encodings of a place, or read them from the work folder.
+) -> tuple[SceneEncoding, ImageEncodings]:
+    """Make the global encodings of a scene, or read them from the work folder.
 
     Args:
-        scene: the mapping photos, all with poses.
-        photos: gives their local features, in the same order; only asked if the work is not done yet.
+        scene: the mapping images, all with poses.
+        images: gives their local features, in the same order; only asked if the work is not done yet.
         config: of a kind other than ``"none"``.
         seed: seed of the map.
         folder: work folder.
-        depths: gives the depths at which the photos see something; asked only if codes need them and settings do not say.
+        depths: gives the depths at which the images see something; asked only if codes need them and settings do not say.
         device: where codes are learned.
     """
     path = folder / _FILE
     if not path.exists():
-        _write(path, scene, photos(), config, seed, depths, device)
+        _write(path, scene, images(), config, seed, depths, device)
     tensors = read_artifact(path).tensors
     table = None
     if "indptr" in tensors:
         table = NeighbourTable(*(torch.from_numpy(tensors[name].copy()) for name in ("indptr", "indices")))
-    place = {name.removeprefix("place."): value for name, value in tensors.items() if name.startswith("place.")}
-    own = PhotoEncodings(
+    kept = {name.removeprefix("scene."): value for name, value in tensors.items() if name.startswith("scene.")}
+    own = ImageEncodings(
         codes=torch.from_numpy(tensors["own"].copy()),
         noise=config.noise if config.kind == "descriptor" else 0.0,
         neighbours=table,
         neighbour_share=config.neighbour_share,
     )
-    return PlaceEncoding.from_tensors(place, config), own
+    return SceneEncoding.from_tensors(kept, config), own
 
 
 def _write(
     path: Path,
     scene: Scene,
-    photos: Sequence[SizedFeatures],
+    images: Sequence[SizedFeatures],
     config: GlobalConfig,
     seed: int,
     depths: Callable[[], DepthRange],
     device: torch.device | str,
 ) -> None:
     wanted = config.dim if config.kind == "descriptor" else config.descriptor_dim
-    descriptor = fit_descriptor(config.descriptor, photos, wanted, seed)
-    vectors = describe_photos(descriptor, photos)
+    descriptor = fit_descriptor(config.descriptor, images, wanted, seed)
+    vectors = describe_images(descriptor, images)
     if config.kind == "descriptor":
         tensors = {"own": vectors.numpy()} | {
-            f"place.{key}": value for key, value in PlaceEncoding(descriptor).tensors().items()
+            f"scene.{key}": value for key, value in SceneEncoding(descriptor).tensors().items()
         }
         write_artifact(path, tensors, {})
         return
     graph = _graph(scene, config, seed, depths)
     # Rounded as the map keeps them, so that training sees what a query will get.
     codes = torch.from_numpy(_codes(graph, config, seed, device)).half()
-    place = PlaceEncoding(descriptor, RetrievalIndex(vectors.half()), codes)
+    encoding = SceneEncoding(descriptor, RetrievalIndex(vectors.half()), codes)
     table = graph.neighbour_table()
     tensors = {"own": codes.float().numpy(), "indptr": table.indptr.numpy(), "indices": table.indices.numpy()}
-    write_artifact(path, tensors | {f"place.{key}": value for key, value in place.tensors().items()}, {})
+    write_artifact(path, tensors | {f"scene.{key}": value for key, value in encoding.tensors().items()}, {})
 
 
 def _graph(scene: Scene, config: GlobalConfig, seed: int, depths: Callable[[], DepthRange]) -> CovisibilityGraph:
-    """The covisibility graph; where too few photos overlap, with a lower threshold, which is said."""
+    """The covisibility graph; where too few images overlap, with a lower threshold, which is said."""
     threshold, limits = config.min_overlap, _limits(config, depths)
     while True:
         last = threshold < _LOWEST_OVERLAP
@@ -114,8 +114,8 @@ def _graph(scene: Scene, config: GlobalConfig, seed: int, depths: Callable[[], D
         threshold /= 2
     alone = len(graph.isolated())
     if threshold < config.min_overlap or alone:
-        said = f"{graph.edges} pairs of photos overlap by {threshold:.2f} or more"
-        console().print(f"{said}, {alone} photos with none" if alone else said)
+        said = f"{graph.edges} pairs of images overlap by {threshold:.2f} or more"
+        console().print(f"{said}, {alone} images with none" if alone else said)
     return graph
 
 

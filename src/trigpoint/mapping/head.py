@@ -1,4 +1,4 @@
-"""The network that turns the encodings of a keypoint into a point of the place: ACE's, GLACE's and R-SCoRe's."""
+"""The network that turns the encodings of a keypoint into a point of the scene: ACE's, GLACE's and R-SCoRe's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Global encodings of the mapping photos, as training draws them."""
+"""Global encodings of the mapping images, as training draws them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from torch.nn import functional
 class NeighbourTable(Protocol):
     """Who sees the same things: ``covisibility.graph.NeighbourTable``."""
 
-    def draw(self, photo: Tensor, generator: torch.Generator) -> Tensor:
-        """For (B,) photos one uniformly drawn neighbour each, itself included."""
+    def draw(self, image: Tensor, generator: torch.Generator) -> Tensor:
+        """For (B,) images one uniformly drawn neighbour each, itself included."""
         ...
 
 
 @dataclass(frozen=True, eq=False)
-class PhotoEncodings:
-    """One encoding for each mapping photo, and how batches vary it.
+class ImageEncodings:
+    """One encoding for each mapping image, and how batches vary it.
 
     Attributes:
         codes: (P, D) float32.
         noise: standard deviation of the feature diffusion: codes g become (g + noise) / |g + noise| (GLACE, Eq. 5); 0: none.
-        neighbours: whose codes may stand in for a photo's own (R-SCoRe), or None.
+        neighbours: whose codes may stand in for an image's own (R-SCoRe), or None.
         neighbour_share: share of each batch whose codes are swapped.
     """
 
@@ -39,12 +39,12 @@ class PhotoEncodings:
         """Length D of a code."""
         return self.codes.shape[1]
 
-    def draw(self, photo: Tensor, generator: torch.Generator) -> Tensor:
-        """(B,) indices of photos to (B, D) codes for one batch. The swapped ones come first; batches are in random order."""
+    def draw(self, image: Tensor, generator: torch.Generator) -> Tensor:
+        """(B,) indices of images to (B, D) codes for one batch. The swapped ones come first; batches are in random order."""
         if self.neighbours is not None:
-            swapped = round(self.neighbour_share * len(photo))
-            photo = torch.cat([self.neighbours.draw(photo[:swapped], generator), photo[swapped:]])
-        codes = self.codes[photo]
+            swapped = round(self.neighbour_share * len(image))
+            image = torch.cat([self.neighbours.draw(image[:swapped], generator), image[swapped:]])
+        codes = self.codes[image]
         if self.noise == 0:
             return codes
         return functional.normalize(codes + self.noise * torch.randn(codes.shape, generator=generator), dim=1)

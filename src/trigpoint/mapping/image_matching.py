@@ -1,4 +1,4 @@
-"""Matches between mapping photos that their poses confirm."""
+"""Matches between mapping images that their poses confirm."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ from trigpoint.retrieval.matching import Matcher, MutualNearest
 from trigpoint.retrieval.rerank import load_matcher
 
 Indices = NDArray[np.int64]
-# Photos nearer to each other than this, in the unit of the normalised frame, have no epipolar lines.
+# Images nearer to each other than this, in the unit of the normalised frame, have no epipolar lines.
 _SMALLEST_BASELINE = 1e-6
 
 
-def photo_pairs(graph: CovisibilityGraph, neighbours: int) -> Indices:
-    """(Q, 2) pairs of photos to match, sorted, the smaller index first.
+def image_pairs(graph: CovisibilityGraph, neighbours: int) -> Indices:
+    """(Q, 2) pairs of images to match, sorted, the smaller index first.
 
-    The neighbours of a photo are chosen evenly from much to little overlap: those with the most overlap stand so close
+    The neighbours of an image are chosen evenly from much to little overlap: those with the most overlap stand so close
     together that their points have no certain depth.
     """
     pairs = [np.zeros((0, 2), dtype=np.int64)]
-    for photo in range(len(graph)):
-        row = slice(graph.weights.indptr[photo], graph.weights.indptr[photo + 1])
+    for image in range(len(graph)):
+        row = slice(graph.weights.indptr[image], graph.weights.indptr[image + 1])
         others: Indices = graph.weights.indices[row].astype(np.int64)
         overlap: NDArray[np.float64] = graph.weights.data[row].astype(np.float64)
         ranked = others[np.lexsort((others, -overlap))]
         even = evenly(len(ranked), neighbours)
         chosen = ranked[even]
-        pairs.append(np.sort(np.column_stack([np.full(len(chosen), photo), chosen]), axis=1))
+        pairs.append(np.sort(np.column_stack([np.full(len(chosen), image), chosen]), axis=1))
     return np.unique(np.concatenate(pairs), axis=0)
 
 
-def match_photos(
-    photos: Sequence[SizedFeatures], keypoints: PosedKeypoints, pairs: Indices, config: LandmarkConfig, stop: StopRequest
+def match_images(
+    images: Sequence[SizedFeatures], keypoints: PosedKeypoints, pairs: Indices, config: LandmarkConfig, stop: StopRequest
 ) -> Indices:
-    """(M, 2) matches, as indices among the keypoints of all photos, that lie on each other's epipolar lines.
+    """(M, 2) matches, as indices among the keypoints of all images, that lie on each other's epipolar lines.
 
     Args:
-        photos: local features.
-        keypoints: of the same photos.
-        pairs: (Q, 2) photos to match.
+        images: local features.
+        keypoints: of the same images.
+        pairs: (Q, 2) images to match.
         config: matcher and threshold.
         stop: asks to stop.
 
@@ -60,12 +60,12 @@ def match_photos(
     matcher = _matcher(config)
     centres = keypoints.centres()
     found = [np.zeros((0, 2), dtype=np.int64)]
-    with progress("matching photos", len(pairs)) as advance:
+    with progress("matching images", len(pairs)) as advance:
         for a, b in pairs.tolist():
             if stop:
                 raise Interrupted
             if np.linalg.norm(centres[a] - centres[b]) > _SMALLEST_BASELINE:
-                matched = matcher.match(photos[a], photos[b])
+                matched = matcher.match(images[a], images[b])
                 # Keypoints without a ray have a distance of NaN, which compares as false.
                 confirmed = keypoints.epipolar_errors_px(a, b, matched) < config.max_error_px
                 found.append(matched[confirmed] + (keypoints.first[a], keypoints.first[b]))

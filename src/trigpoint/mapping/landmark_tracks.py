@@ -13,7 +13,7 @@ from trigpoint.core.interrupt import StopRequest
 from trigpoint.core.scene import Scene
 from trigpoint.covisibility.depth_range import DepthRange
 from trigpoint.formats.colmap_tracks import Observations, Tracks
-from trigpoint.mapping.landmark_build import triangulate_photos, unit_length
+from trigpoint.mapping.landmark_build import triangulate_images, unit_length
 from trigpoint.mapping.landmark_config import LandmarkConfig
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.retrieval.image_features import SizedFeatures
@@ -23,11 +23,11 @@ _TRACKS = "tracks.safetensors"
 
 @dataclass(frozen=True, eq=False)
 class LandmarkTracks:
-    """Landmarks in world, and which photo sees which.
+    """Landmarks in world, and which image sees which.
 
     Attributes:
         tracks: points and their observations.
-        keypoints: number of keypoints in all photos, seeing a landmark or not.
+        keypoints: number of keypoints in all images, seeing a landmark or not.
     """
 
     tracks: Tracks
@@ -36,13 +36,13 @@ class LandmarkTracks:
     @property
     def share(self) -> float:
         """Share of the keypoints that see a landmark, 0 to 1."""
-        seen = sum(len(each.point) for each in self.tracks.photos.values())
+        seen = sum(len(each.point) for each in self.tracks.images.values())
         return seen / max(self.keypoints, 1)
 
 
 def landmark_tracks(
     scene: Scene,
-    photos: Callable[[], Sequence[SizedFeatures]],
+    images: Callable[[], Sequence[SizedFeatures]],
     config: LandmarkConfig,
     normalization: Normalization,
     *,
@@ -51,14 +51,14 @@ def landmark_tracks(
     folder: Path,
     stop: StopRequest,
 ) -> LandmarkTracks:
-    """Triangulate keypoints of the mapping photos, or read what an earlier call has left in the work folder.
+    """Triangulate keypoints of the mapping images, or read what an earlier call has left in the work folder.
 
     Args:
-        scene: the mapping photos, all with poses.
-        photos: gives their local features, in the same order.
+        scene: the mapping images, all with poses.
+        images: gives their local features, in the same order.
         config: settings.
-        normalization: of the place.
-        depths: gives the depths at which the photos see something.
+        normalization: of the scene.
+        depths: gives the depths at which the images see something.
         seed: seed of the map.
         folder: work folder.
         stop: asks to stop.
@@ -68,22 +68,22 @@ def landmark_tracks(
     """
     path = folder / _TRACKS
     if not path.exists():
-        features = unit_length(photos())
-        found = triangulate_photos(
+        features = unit_length(images())
+        found = triangulate_images(
             scene, features, config, normalization, depths=depths, seed=seed, folder=folder, stop=stop
         )
-        sightings, first = found.sightings, np.cumsum([0, *(len(each) for each, _ in features)])
-        # By photo, and by landmark within each.
-        order = np.argsort(sightings.photo, kind="stable")
-        photo, keypoint = sightings.photo[order], sightings.keypoint[order]
+        observations, first = found.observations, np.cumsum([0, *(len(each) for each, _ in features)])
+        # By image, and by landmark within each.
+        order = np.argsort(observations.image, kind="stable")
+        image, keypoint = observations.image[order], observations.keypoint[order]
         image_px = np.zeros((len(order), 2))
         for index, (each, _) in enumerate(features):
-            mine = slice(*np.searchsorted(photo, (index, index + 1)))
+            mine = slice(*np.searchsorted(image, (index, index + 1)))
             image_px[mine] = each.image_px[keypoint[mine] - first[index]]
         tensors = {
             "points": normalization.to_world(found.points),
-            "first": np.searchsorted(photo, np.arange(len(features) + 1)),
-            "point": sightings.track[order],
+            "first": np.searchsorted(image, np.arange(len(features) + 1)),
+            "point": observations.track[order],
             "image_px": image_px,
         }
         write_artifact(path, tensors, {"keypoints": int(first[-1])})

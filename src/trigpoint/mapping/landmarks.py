@@ -1,6 +1,6 @@
 """Triangulated keypoints with their descriptors: what a hierarchical map holds in place of networks.
 
-A query finds mapping photos that look like it, and its keypoints are matched with the landmarks that these photos see.
+A query finds mapping images that look like it, and its keypoints are matched with the landmarks that these images see.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from trigpoint.features.extract import PhotoFeatures
+from trigpoint.features.extract import ImageFeatures
 from trigpoint.mapping.landmark_config import LandmarkConfig
 from trigpoint.retrieval.descriptor import GlobalDescriptor, restore_descriptor
 from trigpoint.retrieval.index import RetrievalIndex, restore_index
@@ -25,18 +25,18 @@ _STEPS = 127
 
 @dataclass(frozen=True, eq=False)
 class Landmarks:
-    """M points that P mapping photos see O times.
+    """M points that P mapping images see O times.
 
     Attributes:
-        descriptor: finds mapping photos.
-        index: descriptors of the P mapping photos.
+        descriptor: finds mapping images.
+        index: descriptors of the P mapping images.
         points: (M, 3) float32 in the normalised frame.
-        first: (P + 1,) int32: photo p has the sightings ``first[p]`` up to ``first[p + 1]``.
-        seen: (O,) int32 landmark of each sighting.
-        descriptors: (O, C) int8 directions of the sightings' descriptors, or (M, C) of the landmarks'.
+        first: (P + 1,) int32: image p has the observations ``first[p]`` up to ``first[p + 1]``.
+        seen: (O,) int32 landmark of each observation.
+        descriptors: (O, C) int8 directions of the observations' descriptors, or (M, C) of the landmarks'.
         min_cosine: smallest cosine of a match.
-        retrieved: photos that a query is matched with.
-        left_out: a mapping photo that is not retrieved, or -1.
+        retrieved: images that a query is matched with.
+        left_out: a mapping image that is not retrieved, or -1.
     """
 
     descriptor: GlobalDescriptor
@@ -49,37 +49,37 @@ class Landmarks:
     retrieved: int
     left_out: int = -1
 
-    def photos(self, found: PhotoFeatures, size: tuple[int, int]) -> Tensor:
-        """(K,) indices of the mapping photos that look most like a query, the likeliest first.
+    def images(self, found: ImageFeatures, size: tuple[int, int]) -> Tensor:
+        """(K,) indices of the mapping images that look most like a query, the likeliest first.
 
         Args:
             found: local features of the query.
-            size: width and height of the upright photo, px.
+            size: width and height of the upright image, px.
         """
-        # As the mapping photos were described.
+        # As the mapping images were described.
         found = replace(found, descriptors=functional.normalize(found.descriptors, dim=1))
-        photos, _ = self.index.search(self.descriptor.describe(found, size), self.retrieved + (self.left_out >= 0))
-        return photos[photos != self.left_out][: self.retrieved]
+        images, _ = self.index.search(self.descriptor.describe(found, size), self.retrieved + (self.left_out >= 0))
+        return images[images != self.left_out][: self.retrieved]
 
-    def without(self, photo: int) -> Landmarks:
-        """The same with one mapping photo that is never retrieved, to see what a photo like it would get."""
-        return replace(self, left_out=photo)
+    def without(self, image: int) -> Landmarks:
+        """The same with one mapping image that is never retrieved, to see what an image like it would get."""
+        return replace(self, left_out=image)
 
     @torch.inference_mode()
-    def match(self, descriptors: Tensor, photos: Tensor) -> NDArray[np.float64]:
-        """Match keypoints with the landmarks that some photos see.
+    def match(self, descriptors: Tensor, images: Tensor) -> NDArray[np.float64]:
+        """Match keypoints with the landmarks that some images see.
 
         A keypoint and a landmark match if each is the other's nearest by cosine, and they are alike enough.
 
         Args:
             descriptors: (N, C) local descriptors.
-            photos: (K,) indices of mapping photos.
+            images: (K,) indices of mapping images.
 
         Returns:
             (N, 3) points in the normalised frame; NaN for keypoints without a match. No landmark occurs twice.
         """
         result = np.full((len(descriptors), 3), np.nan)
-        rows = torch.cat([torch.arange(int(self.first[photo]), int(self.first[photo + 1])) for photo in photos.tolist()])
+        rows = torch.cat([torch.arange(int(self.first[image]), int(self.first[image + 1])) for image in images.tolist()])
         if not len(rows) or not len(descriptors):
             return result
         landmark = self.seen[rows].long()
@@ -88,7 +88,7 @@ class Landmarks:
         local = functional.normalize(self.descriptors[rows].float(), dim=1)
         cosine = functional.normalize(descriptors, dim=1) @ local.T
         best, nearest = cosine.max(dim=1)
-        # Of the keypoints that each sighting likes best, the one that the landmark as a whole likes best.
+        # Of the keypoints that each observation likes best, the one that the landmark as a whole likes best.
         highest, liked = cosine.max(dim=0)
         back = _best_of_landmark(landmark, highest, liked, len(self.points))
         chosen = landmark[nearest]
@@ -137,10 +137,10 @@ def directions(descriptors: Tensor) -> Tensor:
 
 
 def _best_of_landmark(landmark: Tensor, highest: Tensor, liked: Tensor, count: int) -> Tensor:
-    """(count,) keypoint that each landmark is most alike to, from its sightings; -1 for landmarks without."""
+    """(count,) keypoint that each landmark is most alike to, from its observations; -1 for landmarks without."""
     best = torch.full((count,), -2.0).scatter_reduce(0, landmark, highest, "amax")
     winner = highest == best[landmark]
-    # Of equally alike sightings the one whose keypoint comes first.
+    # Of equally alike observations the one whose keypoint comes first.
     keypoint = torch.full((count,), torch.iinfo(torch.int64).max).scatter_reduce(0, landmark[winner], liked[winner], "amin")
     return torch.where(best > -2, keypoint, -1)
 
@@ -150,7 +150,7 @@ def _check(
     first: NDArray[Any],
     seen: NDArray[Any],
     descriptors: NDArray[Any],
-    photos: int,
+    images: int,
     dim: int,
     kept: str,
 ) -> None:
@@ -161,14 +161,14 @@ def _check(
     rows = len(seen) if kept == "each" else len(points)
     if (
         points.shape != (len(points), 3)
-        or first.shape != (photos + 1,)
+        or first.shape != (images + 1,)
         or descriptors.shape != (rows, dim)
         or seen.ndim != 1
     ):
         raise ValueError(
-            f"{len(points)} landmarks, {len(seen)} sightings and {len(descriptors)} descriptors in {photos} photos"
+            f"{len(points)} landmarks, {len(seen)} observations and {len(descriptors)} descriptors in {images} images"
         )
     if not np.isfinite(points).all() or first[0] != 0 or first[-1] != len(seen) or (np.diff(first) < 0).any():
         raise ValueError("landmarks out of range")
     if len(seen) and not 0 <= seen.min() <= seen.max() < len(points):
-        raise ValueError("sightings of landmarks that are not there")
+        raise ValueError("observations of landmarks that are not there")

@@ -35,7 +35,7 @@ class Normalization:
         Args:
             centres: of the cameras.
             metric: whether one unit of the world is a metre.
-            near: depth from which the photos see something, in the unit of the world, if that is known.
+            near: depth from which the images see something, in the unit of the world, if that is known.
         """
         origin = centres.mean(axis=0)
         spread = float(np.sqrt(((centres - origin) ** 2).sum(axis=1).mean()))

@@ -1,4 +1,4 @@
-"""Keypoints of posed photos as rays, the matches between them, and the tracks that the matches form."""
+"""Keypoints of posed images as rays, the matches between them, and the tracks that the matches form."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from trigpoint.core.scene import Frame
-from trigpoint.features.extract import PhotoFeatures, rays_of
+from trigpoint.features.extract import ImageFeatures, rays_of
 from trigpoint.mapping.normalization import Normalization
 
 Array = NDArray[np.float64]
@@ -21,22 +21,22 @@ _BLOCK = 50_000
 
 @dataclass(frozen=True, eq=False)
 class PosedKeypoints:
-    """The keypoints of P photos, one photo after the other.
+    """The keypoints of P images, one image after the other.
 
     Attributes:
-        first: (P + 1,) keypoints of photo p are ``first[p]`` up to ``first[p + 1]``.
+        first: (P + 1,) keypoints of image p are ``first[p]`` up to ``first[p + 1]``.
         rays: (K, 2) directions x/z, y/z in the camera; NaN where the camera model has none.
-        focal_px: (P, 2) focal lengths in px of the view, so that errors mean the same for every photo size.
-        cam_from_place: (P, 3, 4) from the normalised frame to the cameras, in its unit.
+        focal_px: (P, 2) focal lengths in px of the view, so that errors mean the same for every image size.
+        cam_from_scene: (P, 3, 4) from the normalised frame to the cameras, in its unit.
     """
 
     first: Indices
     rays: Array
     focal_px: Array
-    cam_from_place: Array
+    cam_from_scene: Array
 
     @staticmethod
-    def of(frames: Sequence[Frame], features: Sequence[PhotoFeatures], normalization: Normalization) -> PosedKeypoints:
+    def of(frames: Sequence[Frame], features: Sequence[ImageFeatures], normalization: Normalization) -> PosedKeypoints:
         """From frames with poses and their local features, in the same order."""
         first = np.cumsum([0, *(len(found) for found in features)])
         pairs = list(zip(frames, features, strict=True))
@@ -46,51 +46,51 @@ class PosedKeypoints:
         return PosedKeypoints(first, rays, focal, cameras)
 
     @property
-    def photo(self) -> Indices:
-        """(K,) photo of each keypoint."""
+    def image(self) -> Indices:
+        """(K,) image of each keypoint."""
         return np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
 
     def centres(self) -> Array:
         """(P, 3) camera centres in the normalised frame."""
-        return -np.einsum("pji,pj->pi", self.cam_from_place[:, :, :3], self.cam_from_place[:, :, 3])
+        return -np.einsum("pji,pj->pi", self.cam_from_scene[:, :, :3], self.cam_from_scene[:, :, 3])
 
     def epipolar_errors_px(self, a: int, b: int, pairs: Indices) -> Array:
-        """(M,) distances of matches between photos ``a`` and ``b`` to their epipolar lines, px, the larger of both photos.
+        """(M,) distances of matches between images ``a`` and ``b`` to their epipolar lines, px, the larger of both images.
 
         Args:
-            a: index of a photo.
-            b: index of a photo taken from another spot.
-            pairs: (M, 2) keypoints, counted within each photo.
+            a: index of an image.
+            b: index of an image taken from another spot.
+            pairs: (M, 2) keypoints, counted within each image.
         """
-        rotation = self.cam_from_place[b, :, :3] @ self.cam_from_place[a, :, :3].T
-        shift = self.cam_from_place[b, :, 3] - rotation @ self.cam_from_place[a, :, 3]
+        rotation = self.cam_from_scene[b, :, :3] @ self.cam_from_scene[a, :, :3].T
+        shift = self.cam_from_scene[b, :, 3] - rotation @ self.cam_from_scene[a, :, 3]
         x, y, z = shift / max(float(np.linalg.norm(shift)), 1e-12)
         essential = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]]) @ rotation
         in_a, in_b = (
-            np.column_stack([self.rays[self.first[photo] + pairs[:, side]], np.ones(len(pairs))])
-            for side, photo in enumerate((a, b))
+            np.column_stack([self.rays[self.first[image] + pairs[:, side]], np.ones(len(pairs))])
+            for side, image in enumerate((a, b))
         )
         lines_b, lines_a = in_a @ essential.T, in_b @ essential
         off = np.abs((lines_b * in_b).sum(axis=1))
         lengths = [
-            np.linalg.norm(lines[:, :2] / self.focal_px[photo], axis=1) for lines, photo in ((lines_a, a), (lines_b, b))
+            np.linalg.norm(lines[:, :2] / self.focal_px[image], axis=1) for lines, image in ((lines_a, a), (lines_b, b))
         ]
         return off / np.maximum(np.minimum(*lengths), 1e-12)
 
 
 @dataclass(frozen=True, eq=False)
-class Sightings:
+class Observations:
     """Which keypoints belong to which track, sorted by track and then by keypoint.
 
     Attributes:
         track: (O,) numbers of tracks without gaps, ascending.
         keypoint: (O,) index among all keypoints.
-        photo: (O,) photo of that keypoint.
+        image: (O,) image of that keypoint.
     """
 
     track: Indices
     keypoint: Indices
-    photo: Indices
+    image: Indices
 
     def __len__(self) -> int:
         return len(self.track)
@@ -105,40 +105,40 @@ class Sightings:
         """(T,) where each track begins."""
         return np.flatnonzero(np.diff(self.track, prepend=-1))
 
-    def select(self, kept: NDArray[np.bool_]) -> Sightings:
-        """The sightings that are kept, with tracks numbered anew."""
-        return Sightings(np.unique(self.track[kept], return_inverse=True)[1], self.keypoint[kept], self.photo[kept])
+    def select(self, kept: NDArray[np.bool_]) -> Observations:
+        """The observations that are kept, with tracks numbered anew."""
+        return Observations(np.unique(self.track[kept], return_inverse=True)[1], self.keypoint[kept], self.image[kept])
 
 
-def join_tracks(matches: Indices, photo: Indices) -> Sightings:
-    """Join matched keypoints to tracks with at most one keypoint in each photo.
+def join_tracks(matches: Indices, image: Indices) -> Observations:
+    """Join matched keypoints to tracks with at most one keypoint in each image.
 
     A single wrong match would mix two things, so matches are joined in the order of how many third keypoints match both
-    sides, and a match that would put two keypoints of one photo into a track is left out.
+    sides, and a match that would put two keypoints of one image into a track is left out.
 
     Args:
-        matches: (M, 2) pairs of keypoints, counted over all photos.
-        photo: (K,) photo of each keypoint.
+        matches: (M, 2) pairs of keypoints, counted over all images.
+        image: (K,) image of each keypoint.
     """
-    order = np.argsort(-_support(matches, len(photo)), kind="stable")
-    parent, photo_of = list(range(len(photo))), photo.tolist()
-    photos: dict[int, set[int]] = {}
+    order = np.argsort(-_support(matches, len(image)), kind="stable")
+    parent, image_of = list(range(len(image))), image.tolist()
+    images: dict[int, set[int]] = {}
     for one, other in matches[order].tolist():
         small, large = _root(parent, one), _root(parent, other)
         if small == large:
             continue
-        in_small, in_large = (photos.get(root) or {photo_of[root]} for root in (small, large))
+        in_small, in_large = (images.get(root) or {image_of[root]} for root in (small, large))
         if len(in_small) > len(in_large):
             small, large, in_small, in_large = large, small, in_large, in_small
         if in_small.isdisjoint(in_large):
             parent[small] = large
             in_large |= in_small
-            photos[large] = in_large
-            photos.pop(small, None)
+            images[large] = in_large
+            images.pop(small, None)
     root = np.array([_root(parent, keypoint) for keypoint in range(len(parent))], dtype=np.int64)
     keypoint = np.flatnonzero(np.bincount(root, minlength=len(root))[root] > 1)
     keypoint = keypoint[np.argsort(root[keypoint], kind="stable")]
-    return Sightings(np.unique(root[keypoint], return_inverse=True)[1], keypoint, photo[keypoint])
+    return Observations(np.unique(root[keypoint], return_inverse=True)[1], keypoint, image[keypoint])
 
 
 def _support(matches: Indices, count: int) -> Indices:
@@ -148,7 +148,7 @@ def _support(matches: Indices, count: int) -> Indices:
     both = (joined + joined.T).tocsr()
     order = np.argsort(matches[:, 0], kind="stable")
     for start in range(0, count, _BLOCK):
-        # In blocks of rows: the whole product does not fit into memory for thousands of photos.
+        # In blocks of rows: the whole product does not fit into memory for thousands of images.
         mine = order[slice(*np.searchsorted(matches[order, 0], (start, start + _BLOCK)))]
         if len(mine):
             product = (both[start : start + _BLOCK] @ both).tocsr()

@@ -1,6 +1,6 @@
 """Several processes that train one network together: ``torchrun --nproc-per-node N -m trigpoint map ...``.
 
-Every process fills the buffer from its share of the photos, draws its own batches, and the gradients are averaged, so a
+Every process fills the buffer from its share of the images, draws its own batches, and the gradients are averaged, so a
 step sees N times the configured batch. Alone, nothing here does anything.
 """
 
@@ -19,7 +19,7 @@ from trigpoint.core.interrupt import Interrupted
 
 T = TypeVar("T")
 
-# The others wait while the first process describes and matches the photos of a large place.
+# The others wait while the first process describes and matches the images of a large scene.
 _PATIENCE = timedelta(hours=24)
 
 

@@ -10,7 +10,14 @@ from typing import Any
 from trigpoint.core.config import from_json, to_json
 from trigpoint.core.errors import ConfigError, did_you_mean
 from trigpoint.features.views import AugmentationConfig
-from trigpoint.mapping.config import BufferConfig, CalibrationConfig, FeatureConfig, GlobalConfig, MappingConfig, hurried
+from trigpoint.mapping.config import (
+    BufferConfig,
+    CalibrationConfig,
+    FeatureConfig,
+    GlobalConfig,
+    MappingConfig,
+    fast_variant,
+)
 from trigpoint.mapping.landmark_config import LandmarkConfig
 from trigpoint.mapping.training_config import HeadConfig, LossConfig, OptimizerConfig, TermConfig
 
@@ -53,7 +60,7 @@ _COMPACT = MappingConfig(
     preset="ace-compact",
     features=FeatureConfig(query_keypoints=1500),
     buffer=BufferConfig(
-        views_per_photo=4,
+        views_per_image=4,
         keypoints_per_view=1000,
         augmentation=AugmentationConfig(scale_min=0.75, scale_max=4 / 3),
     ),
@@ -95,9 +102,9 @@ _ALL = (
     replace(
         _COMPACT,
         preset="glace-compact",
-        # A network that is told which photo it looks at learns photos by heart, and never leaves the cameras where depth
+        # A network that is told which image it looks at learns images by heart, and never leaves the cameras where depth
         # adjustment makes near points cheap. VLAD's descriptors of one room are all but orthogonal: fewer of their numbers,
-        # and more noise. One centre: with more, and several places in one map, all points of a place can end far away.
+        # and more noise. One centre: with more, and several scenes in one map, all points of a scene can end far away.
         global_encoding=GlobalConfig(kind="descriptor", dim=32, noise=0.2),
         loss=replace(_COMPACT.loss, final=replace(_COMPACT.loss.final, tau_start_px=100.0, depth_sigma=0.0)),
     ),
@@ -118,7 +125,7 @@ _ALL = (
     replace(
         _COMPACT,
         preset="trig",
-        photos_per_network=300,
+        images_per_network=300,
         buffer=replace(_COMPACT.buffer, enough=150_000),
         loss=replace(_COMPACT.loss, supervision="landmarks"),
         optimizer=replace(_COMPACT.optimizer, steps=1000),
@@ -131,7 +138,7 @@ _ALL = (
             direction_weight=True,
             min_overlap=0.4,
             min_neighbours=15.0,
-            min_photos=200,
+            min_images=200,
         ),
     ),
 )
@@ -145,14 +152,14 @@ def preset_config(name: str, overrides: Sequence[str] = (), *, fast: bool = Fals
     Args:
         name: key in ``PRESETS``.
         overrides: ``"section.setting=value"`` each, such as ``"optimizer.steps=500"``.
-        fast: make a less accurate map in less time: see ``hurried``. The overrides come after that.
+        fast: make a less accurate map in less time: see ``fast_variant``. The overrides come after that.
 
     Raises:
         ConfigError: unknown preset (TP-713) or setting (TP-701), wrong value (TP-702), not of this form (TP-714).
     """
     if name not in PRESETS:
         raise ConfigError("TP-713", f"unknown preset '{name}'", fix=did_you_mean(name, PRESETS))
-    document = to_json(hurried(PRESETS[name]) if fast else PRESETS[name])
+    document = to_json(fast_variant(PRESETS[name]) if fast else PRESETS[name])
     for override in overrides:
         path, separator, text = override.partition("=")
         if not separator or not path:
@@ -173,9 +180,9 @@ def _value(text: str) -> Any:
 def _assign(document: dict[str, Any], path: Sequence[str], value: Any, override: str) -> None:
     for depth, key in enumerate(path):
         if key not in document:
-            place = ".".join(path[:depth]) or "a preset"
+            scene = ".".join(path[:depth]) or "a preset"
             raise ConfigError(
-                "TP-701", f"unknown setting '{key}' of {place}", where=override, fix=did_you_mean(key, document)
+                "TP-701", f"unknown setting '{key}' of {scene}", where=override, fix=did_you_mean(key, document)
             )
         if depth + 1 == len(path):
             document[key] = value

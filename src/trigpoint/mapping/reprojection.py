@@ -17,7 +17,7 @@ class Targets:
 
     Attributes:
         rays: (B, 2) observed directions x/z, y/z in the camera frame, distortion removed.
-        cam_from_world: (B, 3, 4) poses of the photos, in the normalised world frame.
+        cam_from_world: (B, 3, 4) poses of the images, in the normalised world frame.
         focal_px: (B, 2) focal lengths fx, fy in px of the view in which the keypoint was seen.
     """
 

@@ -1,4 +1,4 @@
-"""The map: one safetensors file that holds everything of a place that a query needs, and no photos."""
+"""The map: one safetensors file that holds everything of a scene that a query needs, and no images."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from trigpoint.core.artifact import encode_artifact, header_bytes, read_artifact, sha256_of, write_bytes
 from trigpoint.core.config import from_json, to_json
 from trigpoint.core.errors import MapFileError, TrigpointError
-from trigpoint.features.extract import PhotoFeatures
+from trigpoint.features.extract import ImageFeatures
 from trigpoint.features.pca import Pca
 from trigpoint.mapping.acceptance import Calibration
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.head import Head
 from trigpoint.mapping.landmarks import Landmarks
 from trigpoint.mapping.normalization import Normalization
-from trigpoint.mapping.scene_encoding import PlaceEncoding
+from trigpoint.mapping.scene_encoding import SceneEncoding
 
 FORMAT = "trigpoint-map"
 FORMAT_VERSION = 4
@@ -31,17 +31,17 @@ _FULL_PRECISION = ("output.weight", "output.bias", "choice.weight", "choice.bias
 
 @dataclass(frozen=True, eq=False)
 class Hypothesis:
-    """One way to read a query: with which network and global encoding, or with the landmarks of which photos.
+    """One way to read a query: with which network and global encoding, or with the landmarks of which images.
 
     Attributes:
         head: index in ``SceneMap.heads``.
         code: (D,) float32 global encoding, or None for networks without.
-        photos: (K,) mapping photos to match with, in a map of landmarks.
+        images: (K,) mapping images to match with, in a map of landmarks.
     """
 
     head: int
     code: torch.Tensor | None = None
-    photos: torch.Tensor | None = None
+    images: torch.Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class SceneMap:
         dim: length of a local descriptor.
         weights_sha256: identity of the encoder's weights.
         metric: whether one unit is one metre.
-        built_from: what it was made from: photos, split, seed, digest.
+        built_from: what it was made from: images, split, seed, digest.
         training: history of the training.
         encoding: what gives a query its global encoding, or None.
         pca: reduction of the encoder's descriptors to ``dim``, or None.
@@ -73,7 +73,7 @@ class SceneMap:
     metric: bool
     built_from: dict[str, Any]
     training: list[dict[str, Any]]
-    encoding: PlaceEncoding | None = None
+    encoding: SceneEncoding | None = None
     pca: Pca | None = None
     landmarks: Landmarks | None = None
     calibration: Calibration = Calibration(noise_share=0.0, typical_share=1.0)  # noqa: RUF009 (frozen)
@@ -84,15 +84,15 @@ class SceneMap:
         """``"m"`` or ``"units"``."""
         return "m" if self.metric else "units"
 
-    def hypotheses(self, found: PhotoFeatures, size: tuple[int, int]) -> list[Hypothesis]:
+    def hypotheses(self, found: ImageFeatures, size: tuple[int, int]) -> list[Hypothesis]:
         """What to try for a query, the likeliest first.
 
         Args:
             found: its local features.
-            size: width and height of the upright photo, px.
+            size: width and height of the upright image, px.
         """
         if self.landmarks is not None:
-            return [Hypothesis(0, photos=self.landmarks.photos(found, size))]
+            return [Hypothesis(0, images=self.landmarks.images(found, size))]
         heads = range(len(self.heads))
         if self.encoding is None:
             return [Hypothesis(head) for head in heads]
@@ -102,11 +102,11 @@ class SceneMap:
     def blank_hypothesis(self) -> Hypothesis:
         """A hypothesis without meaning, to run the map once."""
         if self.landmarks is not None:
-            return Hypothesis(0, photos=torch.zeros(1, dtype=torch.int64))
+            return Hypothesis(0, images=torch.zeros(1, dtype=torch.int64))
         return Hypothesis(0, None if self.encoding is None else torch.zeros(self.config.global_encoding.dim))
 
-    def without_photo(self, index: int) -> SceneMap:
-        """The map as a query meets it that is not this mapping photo. Networks cannot forget one and stay as they are."""
+    def without_image(self, index: int) -> SceneMap:
+        """The map as a query meets it that is not this mapping image. Networks cannot forget one and stay as they are."""
         return self if self.landmarks is None else replace(self, landmarks=self.landmarks.without(index))
 
     def points(self, descriptors: torch.Tensor, hypotheses: Sequence[Hypothesis]) -> NDArray[np.float64]:
@@ -128,8 +128,8 @@ class SceneMap:
         return result
 
     def _matched(self, descriptors: torch.Tensor, hypothesis: Hypothesis, landmarks: Landmarks) -> NDArray[np.float64]:
-        assert hypothesis.photos is not None  # made by hypotheses()
-        return self.normalization.to_world(landmarks.match(descriptors, hypothesis.photos))
+        assert hypothesis.images is not None  # made by hypotheses()
+        return self.normalization.to_world(landmarks.match(descriptors, hypothesis.images))
 
 
 def _inputs(descriptors: torch.Tensor, code: torch.Tensor | None) -> torch.Tensor:
@@ -231,10 +231,10 @@ def _heads(tensors: Mapping[str, NDArray[Any]], dim: int, config: MappingConfig)
     return tuple(result)
 
 
-def _encoding(tensors: Mapping[str, NDArray[Any]], config: MappingConfig) -> PlaceEncoding | None:
+def _encoding(tensors: Mapping[str, NDArray[Any]], config: MappingConfig) -> SceneEncoding | None:
     if config.global_encoding.kind == "none":
         return None
-    return PlaceEncoding.from_tensors(_part(tensors, "encoding."), config.global_encoding)
+    return SceneEncoding.from_tensors(_part(tensors, "encoding."), config.global_encoding)
 
 
 def _landmarks(tensors: Mapping[str, NDArray[Any]], config: MappingConfig, dim: int) -> Landmarks:

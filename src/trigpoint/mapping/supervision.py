@@ -17,10 +17,10 @@ from trigpoint.mapping.landmark_tracks import LandmarkTracks
 
 Array = NDArray[np.float64]
 
-# A keypoint is taken for the triangulated one within this share of the photo's longer side.
+# A keypoint is taken for the triangulated one within this share of the image's longer side.
 _SAME_KEYPOINT = 0.002
 _NOTHING = (0, 65535)
-# With fewer triangulated keypoints a photo, poses, cameras or photos have something that only a robust loss can live with.
+# With fewer triangulated keypoints an image, poses, cameras or images have something that only a robust loss can live with.
 _FEWEST_LANDMARKS = 0.05
 
 
@@ -28,7 +28,7 @@ class Supervision(Protocol):
     """Where known points come from."""
 
     def points(self, frame: Frame, image_px: Array) -> Array:
-        """(N, 3) points in world seen at (N, 2) places of the photo, px; NaN where unknown."""
+        """(N, 3) points in world seen at (N, 2) scenes of the image, px; NaN where unknown."""
         ...
 
 
@@ -36,7 +36,7 @@ class DepthImages:
     """Points from the depth images of a scene."""
 
     def points(self, frame: Frame, image_px: Array) -> Array:
-        """As ``Supervision.points``. Depth images of another size than the photo must show the same field of view."""
+        """As ``Supervision.points``. Depth images of another size than the image must show the same field of view."""
         result = np.full((len(image_px), 3), np.nan)
         if frame.depth_path is None:
             return result
@@ -64,7 +64,7 @@ class TriangulatedPoints:
     def points(self, frame: Frame, image_px: Array) -> Array:
         """As ``Supervision.points``."""
         result = np.full((len(image_px), 3), np.nan)
-        seen = self.tracks.photos[frame.name]
+        seen = self.tracks.images[frame.name]
         if len(seen.point) and len(image_px):
             radius = _SAME_KEYPOINT * max(frame.camera.width, frame.camera.height)
             distance, nearest = map(np.asarray, KDTree(seen.image_px).query(image_px, distance_upper_bound=radius))
@@ -74,16 +74,16 @@ class TriangulatedPoints:
 
 
 def landmark_supervision(landmarks: LandmarkTracks) -> TriangulatedPoints | None:
-    """The triangulated keypoints of a place as supervision; None if there are too few of them to learn from."""
+    """The triangulated keypoints of a scene as supervision; None if there are too few of them to learn from."""
     return TriangulatedPoints(landmarks.tracks) if landmarks.share > _FEWEST_LANDMARKS else None
 
 
 def supervision_of(kind: str, scene: Scene) -> Supervision:
-    """The source of known points that comes with a place.
+    """The source of known points that comes with a scene.
 
     Args:
         kind: ``"depth"`` or ``"points"``, as in ``LossConfig.supervision``.
-        scene: the place.
+        scene: the scene.
 
     Raises:
         MappingError: the scene has nothing of the kind (TP-663).
@@ -95,7 +95,7 @@ def supervision_of(kind: str, scene: Scene) -> Supervision:
         return TriangulatedPoints(tracks)
     raise MappingError(
         "TP-663",
-        "this place has no depth images" if kind == "depth" else "this place has no triangulated points",
+        "this scene has no depth images" if kind == "depth" else "this scene has no triangulated points",
         where=scene.root,
         fix="Map without them: --set loss.supervision=none.",
     )

@@ -18,7 +18,7 @@ from trigpoint.core.randomness import torch_generator
 from trigpoint.mapping.buffer import SampleBuffer
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.head import Head, make_head
-from trigpoint.mapping.image_encodings import PhotoEncodings
+from trigpoint.mapping.image_encodings import ImageEncodings
 from trigpoint.mapping.losses import total_loss
 from trigpoint.mapping.optimizer import Optimizer
 from trigpoint.mapping.parallel import ALONE, Workers
@@ -59,14 +59,14 @@ class TrainingSet:
 
     Attributes:
         buffer: samples.
-        encodings: global encodings of the photos, or None.
+        encodings: global encodings of the images, or None.
         centres: (k, 3) cluster centres of the cameras in the normalised world frame, or None for one at the origin.
-        samples: (M,) int64 indices into the buffer: the part of the place that this network is for; None for all.
+        samples: (M,) int64 indices into the buffer: the part of the scene that this network is for; None for all.
         name: names the random numbers, the checkpoint and the progress of this network.
     """
 
     buffer: SampleBuffer
-    encodings: PhotoEncodings | None = None
+    encodings: ImageEncodings | None = None
     centres: Tensor | None = None
     samples: Tensor | None = None
     name: str = "training"
@@ -87,8 +87,8 @@ class TrainingSet:
         local = self.buffer.descriptors[index].float()
         if self.encodings is None:
             return local, index
-        photo = self.buffer.photo[self.buffer.view[index].long()].long()
-        return torch.cat([self.encodings.draw(photo, generator), local], dim=1), index
+        image = self.buffer.image[self.buffer.view[index].long()].long()
+        return torch.cat([self.encodings.draw(image, generator), local], dim=1), index
 
 
 def train_head(

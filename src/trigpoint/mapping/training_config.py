@@ -102,7 +102,7 @@ class LossConfig:
             share of the training (R-SCoRe's coordinate tie); 0: no tie.
         tie_tolerance: free movement.
         supervision: where points of samples are known from, whose distance to the output counts beside the reprojection
-            error: ``"depth"`` images or the ``"points"`` of a structure-from-motion model, where the place has them, or
+            error: ``"depth"`` images or the ``"points"`` of a structure-from-motion model, where the scene has them, or
             ``"landmarks"``: keypoints that are triangulated from the known poses when the map is made.
         known_weight: weight of that distance.
         depth_min: closest valid depth.

@@ -1,4 +1,4 @@
-"""Points from keypoints that several posed photos share, all tracks at once (Hartley and Zisserman, 2004, chapter 12).
+"""Points from keypoints that several posed images share, all tracks at once (Hartley and Zisserman, 2004, chapter 12).
 
 The point nearest to all rays of a track starts a robust least squares fit of the reprojection errors, whose scale shrinks
 from tens of pixels to the threshold. Keypoints that do not fit are dropped, and the fit is repeated with the rest.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trigpoint.mapping.observations import PosedKeypoints, Sightings
+from trigpoint.mapping.observations import Observations, PosedKeypoints
 
 Array = NDArray[np.float64]
 
@@ -27,54 +27,54 @@ class Triangulated:
 
     Attributes:
         points: (M, 3) float64 in the normalised frame.
-        sightings: keypoints that see them; track m is point m.
+        observations: keypoints that see them; track m is point m.
     """
 
     points: Array
-    sightings: Sightings
+    observations: Observations
 
 
 def triangulate(
-    keypoints: PosedKeypoints, sightings: Sightings, *, min_photos: int, max_error_px: float, min_angle_deg: float
+    keypoints: PosedKeypoints, observations: Observations, *, min_images: int, max_error_px: float, min_angle_deg: float
 ) -> Triangulated:
     """Triangulate tracks and keep those that fit.
 
     Args:
-        keypoints: of all photos.
-        sightings: tracks with at most one keypoint in a photo, all with finite rays.
-        min_photos: photos that must see a point.
+        keypoints: of all images.
+        observations: tracks with at most one keypoint in an image, all with finite rays.
+        min_images: images that must see a point.
         max_error_px: largest reprojection error, px of the view.
         min_angle_deg: smallest of the largest angle between two rays to a point.
     """
-    sightings = _seen_by(sightings, np.ones(len(sightings), dtype=bool), min_photos)
-    points = _nearest_to_rays(keypoints, sightings)
+    observations = _seen_by(observations, np.ones(len(observations), dtype=bool), min_images)
+    points = _nearest_to_rays(keypoints, observations)
     for scale_px in _SCALES_PX:
-        points = _step(keypoints, sightings, points, max(scale_px, max_error_px))
+        points = _step(keypoints, observations, points, max(scale_px, max_error_px))
     for _ in range(2):
-        kept = _reprojection_errors_px(keypoints, sightings, points) < max_error_px
-        before, sightings = sightings, _seen_by(sightings, kept, min_photos)
-        points = points[_survivors(before, kept, min_photos)]
+        kept = _reprojection_errors_px(keypoints, observations, points) < max_error_px
+        before, observations = observations, _seen_by(observations, kept, min_images)
+        points = points[_survivors(before, kept, min_images)]
         for _ in range(_FINAL_STEPS):
-            points = _step(keypoints, sightings, points, np.inf)
-    fits = np.ones(sightings.tracks, dtype=bool)
-    errors = _reprojection_errors_px(keypoints, sightings, points)
-    np.logical_and.at(fits, sightings.track, errors < max_error_px)
-    fits &= _largest_angles_deg(keypoints, sightings, points) >= min_angle_deg
-    return Triangulated(points[fits], sightings.select(fits[sightings.track]))
+            points = _step(keypoints, observations, points, np.inf)
+    fits = np.ones(observations.tracks, dtype=bool)
+    errors = _reprojection_errors_px(keypoints, observations, points)
+    np.logical_and.at(fits, observations.track, errors < max_error_px)
+    fits &= _largest_angles_deg(keypoints, observations, points) >= min_angle_deg
+    return Triangulated(points[fits], observations.select(fits[observations.track]))
 
 
-def _survivors(sightings: Sightings, kept: NDArray[np.bool_], min_photos: int) -> NDArray[np.bool_]:
-    """(T,) whether enough sightings of a track are kept."""
-    return np.bincount(sightings.track[kept], minlength=sightings.tracks) >= min_photos
+def _survivors(observations: Observations, kept: NDArray[np.bool_], min_images: int) -> NDArray[np.bool_]:
+    """(T,) whether enough observations of a track are kept."""
+    return np.bincount(observations.track[kept], minlength=observations.tracks) >= min_images
 
 
-def _seen_by(sightings: Sightings, kept: NDArray[np.bool_], min_photos: int) -> Sightings:
-    return sightings.select(kept & _survivors(sightings, kept, min_photos)[sightings.track])
+def _seen_by(observations: Observations, kept: NDArray[np.bool_], min_images: int) -> Observations:
+    return observations.select(kept & _survivors(observations, kept, min_images)[observations.track])
 
 
-def _sums(sightings: Sightings, values: Array) -> Array:
-    """Sums over the sightings of each track."""
-    return np.add.reduceat(values, sightings.starts, axis=0) if len(values) else values[:0]
+def _sums(observations: Observations, values: Array) -> Array:
+    """Sums over the observations of each track."""
+    return np.add.reduceat(values, observations.starts, axis=0) if len(values) else values[:0]
 
 
 def _solve(matrices: Array, right: Array) -> Array:
@@ -83,64 +83,64 @@ def _solve(matrices: Array, right: Array) -> Array:
     return np.linalg.solve(matrices + diagonal[:, None, None] * np.eye(3), right[:, :, None])[:, :, 0]
 
 
-def _directions(keypoints: PosedKeypoints, sightings: Sightings) -> Array:
+def _directions(keypoints: PosedKeypoints, observations: Observations) -> Array:
     """(O, 3) unit rays in the normalised frame."""
-    rays = np.column_stack([keypoints.rays[sightings.keypoint], np.ones(len(sightings))])
-    turned = np.einsum("oji,oj->oi", keypoints.cam_from_place[sightings.photo, :, :3], rays)
+    rays = np.column_stack([keypoints.rays[observations.keypoint], np.ones(len(observations))])
+    turned = np.einsum("oji,oj->oi", keypoints.cam_from_scene[observations.image, :, :3], rays)
     return turned / np.linalg.norm(turned, axis=1, keepdims=True)
 
 
-def _nearest_to_rays(keypoints: PosedKeypoints, sightings: Sightings) -> Array:
+def _nearest_to_rays(keypoints: PosedKeypoints, observations: Observations) -> Array:
     """(T, 3) points with the least sum of squared distances to the rays of each track."""
-    directions = _directions(keypoints, sightings)
+    directions = _directions(keypoints, observations)
     across = np.eye(3) - directions[:, :, None] * directions[:, None, :]
-    centres = keypoints.centres()[sightings.photo]
-    return _solve(_sums(sightings, across), _sums(sightings, np.einsum("oij,oj->oi", across, centres)))
+    centres = keypoints.centres()[observations.image]
+    return _solve(_sums(observations, across), _sums(observations, np.einsum("oij,oj->oi", across, centres)))
 
 
-def _in_cameras(keypoints: PosedKeypoints, sightings: Sightings, points: Array) -> Array:
-    cameras = keypoints.cam_from_place[sightings.photo]
-    return np.einsum("oij,oj->oi", cameras[:, :, :3], points[sightings.track]) + cameras[:, :, 3]
+def _in_cameras(keypoints: PosedKeypoints, observations: Observations, points: Array) -> Array:
+    cameras = keypoints.cam_from_scene[observations.image]
+    return np.einsum("oij,oj->oi", cameras[:, :, :3], points[observations.track]) + cameras[:, :, 3]
 
 
-def _residuals_px(keypoints: PosedKeypoints, sightings: Sightings, in_cam: Array) -> tuple[Array, Array]:
+def _residuals_px(keypoints: PosedKeypoints, observations: Observations, in_cam: Array) -> tuple[Array, Array]:
     """(O, 2) reprojection errors, px, and (O,) depths; the depth of points behind a camera is 0, and their error too."""
     depth = np.where(in_cam[:, 2] > 1e-9, in_cam[:, 2], 0.0)
     seen = in_cam[:, :2] / np.where(depth > 0, depth, 1.0)[:, None]
-    errors = keypoints.focal_px[sightings.photo] * (seen - keypoints.rays[sightings.keypoint])
+    errors = keypoints.focal_px[observations.image] * (seen - keypoints.rays[observations.keypoint])
     return np.where(depth[:, None] > 0, errors, 0.0), depth
 
 
-def _reprojection_errors_px(keypoints: PosedKeypoints, sightings: Sightings, points: Array) -> Array:
+def _reprojection_errors_px(keypoints: PosedKeypoints, observations: Observations, points: Array) -> Array:
     """(O,) lengths of the errors; infinite behind a camera."""
-    errors, depth = _residuals_px(keypoints, sightings, _in_cameras(keypoints, sightings, points))
+    errors, depth = _residuals_px(keypoints, observations, _in_cameras(keypoints, observations, points))
     return np.where(depth > 0, np.linalg.norm(errors, axis=1), np.inf)
 
 
-def _step(keypoints: PosedKeypoints, sightings: Sightings, points: Array, scale_px: float) -> Array:
+def _step(keypoints: PosedKeypoints, observations: Observations, points: Array, scale_px: float) -> Array:
     """One Gauss-Newton step with the weights of a Cauchy loss of this scale."""
-    in_cam = _in_cameras(keypoints, sightings, points)
-    errors, depth = _residuals_px(keypoints, sightings, in_cam)
+    in_cam = _in_cameras(keypoints, observations, points)
+    errors, depth = _residuals_px(keypoints, observations, in_cam)
     weight = (depth > 0) / (1 + np.square(errors).sum(axis=1) / scale_px**2)
     safe = np.where(depth > 0, depth, 1.0)
-    focal = keypoints.focal_px[sightings.photo] / safe[:, None]
-    by_cam = np.zeros((len(sightings), 2, 3))
+    focal = keypoints.focal_px[observations.image] / safe[:, None]
+    by_cam = np.zeros((len(observations), 2, 3))
     by_cam[:, 0, 0], by_cam[:, 1, 1] = focal.T
     by_cam[:, :, 2] = -focal * in_cam[:, :2] / safe[:, None]
-    jacobian = by_cam @ keypoints.cam_from_place[sightings.photo, :, :3]
+    jacobian = by_cam @ keypoints.cam_from_scene[observations.image, :, :3]
     weighted = jacobian * weight[:, None, None]
-    information = _sums(sightings, np.einsum("oki,okj->oij", weighted, jacobian))
-    return points - _solve(information, _sums(sightings, np.einsum("oki,ok->oi", weighted, errors)))
+    information = _sums(observations, np.einsum("oki,okj->oij", weighted, jacobian))
+    return points - _solve(information, _sums(observations, np.einsum("oki,ok->oi", weighted, errors)))
 
 
-def _largest_angles_deg(keypoints: PosedKeypoints, sightings: Sightings, points: Array) -> Array:
+def _largest_angles_deg(keypoints: PosedKeypoints, observations: Observations, points: Array) -> Array:
     """(T,) largest angle between two lines of sight of each track."""
-    sight = points[sightings.track] - keypoints.centres()[sightings.photo]
+    sight = points[observations.track] - keypoints.centres()[observations.image]
     sight /= np.maximum(np.linalg.norm(sight, axis=1, keepdims=True), 1e-12)
-    smallest = np.ones(sightings.tracks)
-    lengths = np.bincount(sightings.track, minlength=1)
+    smallest = np.ones(observations.tracks)
+    lengths = np.bincount(observations.track, minlength=1)
     for apart in range(1, int(lengths.max(initial=1))):
-        same = sightings.track[apart:] == sightings.track[:-apart]
+        same = observations.track[apart:] == observations.track[:-apart]
         cosine = (sight[apart:][same] * sight[:-apart][same]).sum(axis=1)
-        np.minimum.at(smallest, sightings.track[apart:][same], cosine)
+        np.minimum.at(smallest, observations.track[apart:][same], cosine)
     return np.rad2deg(np.arccos(smallest.clip(-1, 1)))

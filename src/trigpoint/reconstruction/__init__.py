@@ -1,4 +1,4 @@
-"""Structure from motion: photos or a video without poses become a place that ``map`` reads."""
+"""Structure from motion: images or a video without poses become a scene that ``map`` reads."""
 
 from trigpoint.reconstruction.build import reconstruct
 from trigpoint.reconstruction.options import ReconstructionOptions

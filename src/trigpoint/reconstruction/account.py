@@ -1,4 +1,4 @@
-"""Why photos could not be placed, in words that a photographer understands."""
+"""Why images could not be placed, in words that a photographer understands."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 MIN_KEYPOINTS = 100
-# COLMAP's threshold for a pair of photos that show the same thing.
+# COLMAP's threshold for a pair of images that show the same thing.
 MIN_MATCHES = 15
 
 BLANK, ALONE, APART, UNSURE = "little detail", "no overlap", "another group", "no certain position"
 _ADVICE = {
-    BLANK: "blurred, dark or plain photos: take them again with more light or something to see",
-    ALONE: "they show too little of what other photos show: take photos in between",
-    APART: "they overlap among each other, not with the place: take photos that lead from one to the other",
-    UNSURE: "repeated patterns, reflections, moving things or too little overlap: take more photos around there",
+    BLANK: "blurred, dark or plain images: take them again with more light or something to see",
+    ALONE: "they show too little of what other images show: take images in between",
+    APART: "they overlap among each other, not with the scene: take images that lead from one to the other",
+    UNSURE: "repeated patterns, reflections, moving things or too little overlap: take more images around there",
 }
 
 
 @dataclass(frozen=True)
 class Unplaced:
-    """A photo without a pose.
+    """An image without a pose.
 
     Attributes:
-        name: the photo.
+        name: the image.
         reason: ``"little detail"``, ``"no overlap"``, ``"another group"`` or ``"no certain position"``.
         detail: what was found, with numbers.
     """
@@ -41,10 +41,10 @@ def account_for(
     keypoints: Mapping[int, int],
     pairs: Mapping[tuple[int, int], int],
 ) -> list[Unplaced]:
-    """The reason for every photo that was not placed.
+    """The reason for every image that was not placed.
 
     Args:
-        names: name of each photo; image ids are positions from 1.
+        names: name of each image; image ids are positions from 1.
         placed: image ids with a pose.
         weak: image ids placed first and taken out again, with the number of points shared with the others.
         keypoints: number of keypoints by image id.
@@ -76,12 +76,12 @@ def connected_groups(count: int, pairs: Mapping[tuple[int, int], int]) -> dict[i
 
 
 def largest_group(count: int, pairs: Mapping[tuple[int, int], int]) -> int:
-    """Number of photos in the largest connected group: the most that can be placed."""
+    """Number of images in the largest connected group: the most that can be placed."""
     return max(Counter(connected_groups(count, pairs).values()).values(), default=0)
 
 
 def summary(unplaced: Sequence[Unplaced]) -> list[str]:
-    """One line for each reason: how many photos, and what helps."""
+    """One line for each reason: how many images, and what helps."""
     counts = Counter(item.reason for item in unplaced)
     return [f"{counts[reason]} x {reason} ({advice})" for reason, advice in _ADVICE.items() if counts[reason]]
 
@@ -101,16 +101,16 @@ def _explain(
         return Unplaced(name, BLANK, f"only {found} keypoints were found, {MIN_KEYPOINTS} or more are usual")
     if not matches:
         best = max((count for pair, count in pairs.items() if number in pair), default=0)
-        text = f"no other photo shows the same things for certain (at best {best} of {found} keypoints agree, "
+        text = f"no other image shows the same things for certain (at best {best} of {found} keypoints agree, "
         return Unplaced(name, ALONE, f"{text}{MIN_MATCHES} are needed)")
     others = sorted(matches, key=lambda other: -matches[other])
     if placed and groups[number] not in {groups[other] for other in placed}:
-        text = f"it overlaps only with {len(others)} photos that are not connected to the place either "
+        text = f"it overlaps only with {len(others)} images that are not connected to the scene either "
         return Unplaced(name, APART, f"{text}(best: {names[others[0] - 1]}, {matches[others[0]]} keypoints agree)")
     near = [other for other in others if other in placed]
-    text = f"it overlaps with {len(near)} placed photos"
+    text = f"it overlaps with {len(near)} placed images"
     if near:
         text += f" (best: {names[near[0] - 1]}, {matches[near[0]]} keypoints agree)"
     if number in weak:
-        return Unplaced(name, UNSURE, f"{text}, but shares only {weak[number]} points with the finished place")
+        return Unplaced(name, UNSURE, f"{text}, but shares only {weak[number]} points with the finished scene")
     return Unplaced(name, UNSURE, f"{text}, but no position explains them")

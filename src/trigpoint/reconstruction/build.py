@@ -1,4 +1,4 @@
-"""The whole reconstruction on one screen: photos -> features -> pairs -> poses -> scale -> place."""
+"""The whole reconstruction on one screen: images -> features -> pairs -> poses -> scale -> scene."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from trigpoint.reconstruction.account import Unplaced, account_for, largest_grou
 from trigpoint.reconstruction.database import create_database, keypoint_counts, verified_pairs
 from trigpoint.reconstruction.features import extract_features
 from trigpoint.reconstruction.images import (
-    SourcePhoto,
+    SourceImage,
     check_count,
     check_invalid,
+    image_paths,
     invalid_problems,
-    photo_paths,
     read_headers,
 )
 from trigpoint.reconstruction.mapper import run_mapper
 from trigpoint.reconstruction.matching import match_pairs
 from trigpoint.reconstruction.options import ReconstructionOptions
-from trigpoint.reconstruction.output import REFERRED, write_place
+from trigpoint.reconstruction.output import REFERRED, write_scene
 from trigpoint.reconstruction.pairs import choose_pairs
 from trigpoint.reconstruction.placement import Placement, load_placement
 from trigpoint.reconstruction.report import ReconstructionReport
@@ -37,34 +37,34 @@ from trigpoint.reconstruction.scale import MetricScale, scale_from_distance, sca
 from trigpoint.reconstruction.silence import errors_only
 from trigpoint.reconstruction.video import choose_frames, is_video
 
-# The incremental mapper is tried too when the global one places fewer of the connected photos than this.
+# The incremental mapper is tried too when the global one places fewer of the connected images than this.
 _ENOUGH = 0.9
 
 
 def reconstruct(
-    photos: str | Path,
+    images: str | Path,
     output: str | Path,
     *,
     options: ReconstructionOptions | None = None,
     fresh: bool = False,
 ) -> ReconstructionReport:
-    """Find the poses of photos, or of sharp frames of a video, and write a place that the other verbs read.
+    """Find the poses of images, or of sharp frames of a video, and write a scene that the other verbs read.
 
     Interrupted, the same call continues from ``OUTPUT.work``.
 
     Args:
-        photos: folder with photos, or a video file.
+        images: folder with images, or a video file.
         output: folder to write; must not exist, or be empty.
         options: None: ``ReconstructionOptions()``.
         fresh: discard the work of an interrupted run.
 
     Raises:
         SceneError: TP-251 to TP-259, see docs/errors.md.
-        ImageError: a photo that cannot be decoded, unless they are to be skipped (TP-1xx).
-        OutputError: the place cannot be written (TP-801).
+        ImageError: an image that cannot be decoded, unless they are to be skipped (TP-1xx).
+        OutputError: the scene cannot be written (TP-801).
         Interrupted: stopped by Ctrl-C or SIGTERM; finished work is kept.
     """
-    source, target = Path(photos), Path(output)
+    source, target = Path(images), Path(output)
     chosen = options or ReconstructionOptions()
     _check(source, target, chosen)
     busy = SceneError(
@@ -82,7 +82,7 @@ def _check(source: Path, target: Path, options: ReconstructionOptions) -> None:
             "TP-259", "frames are only chosen from a video", where=source, fix="Leave --frames and --every out."
         )
     if source.is_file() and not is_video(source):
-        raise SceneError("TP-251", "this is neither a folder nor a video file", where=source, fix="Name a folder of photos.")
+        raise SceneError("TP-251", "this is neither a folder nor a video file", where=source, fix="Name a folder of images.")
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise SceneError(
             "TP-258", "there is something at the output already", where=target, fix="Remove it, or name another output."
@@ -103,22 +103,22 @@ class _Run:
     damaged: set[str] = field(default_factory=set)
 
     def run(self) -> ReconstructionReport:
-        with self._timed("photos"):
-            photos, resumed = self._photos()
+        with self._timed("images"):
+            images, resumed = self._images()
         database = self.work / "database.db"
         if not database.exists():
-            create_database(database, photos, self.options.camera)
+            create_database(database, images, self.options.camera)
         with self._timed("detail"):
-            self._features(database, photos)
+            self._features(database, images)
         with self._timed("comparing"):
-            pairs = choose_pairs(database, photos, self.options.pairs, self.options.seed)
+            pairs = choose_pairs(database, images, self.options.pairs, self.options.seed)
             match_pairs(database, pairs, self.options, self.stop)
         with self._timed("placing"):
-            placement = self._place(database, photos)
-        scale = self._scale(placement, photos)
+            placement = self._scene(database, images)
+        scale = self._scale(placement, images)
         if scale is not None:
             placement.transform(scale.similarity)
-        return self._finish(database, photos, placement, scale, resumed)
+        return self._finish(database, images, placement, scale, resumed)
 
     @contextmanager
     def _timed(self, stage: str) -> Iterator[None]:
@@ -126,7 +126,7 @@ class _Run:
         yield
         self.seconds[stage] = time.monotonic() - began
 
-    def _photos(self) -> tuple[list[SourcePhoto], bool]:
+    def _images(self) -> tuple[list[SourceImage], bool]:
         options = self.options
         if is_video(self.source):
             status = self.source.stat()
@@ -135,85 +135,85 @@ class _Run:
             resumed = continues(self.work, job | self._settings(), self.fresh)
             chosen = choose_frames(self.source, self.work / "frames", options.frames, options.every, self.stop)
             self.notes.append(chosen.text)
-            photos, _ = read_headers(self.work / "frames", chosen.files)
-            check_count(len(photos), self.source)
-            return photos, resumed
-        paths = photo_paths(self.source)
-        photos, invalid = read_headers(self.source, paths)
+            images, _ = read_headers(self.work / "frames", chosen.files)
+            check_count(len(images), self.source)
+            return images, resumed
+        paths = image_paths(self.source)
+        images, invalid = read_headers(self.source, paths)
         check_invalid(invalid, len(paths), options.skip_invalid)
         self.problems += invalid_problems(invalid)
-        check_count(len(photos), self.source)
-        job = {"photos": [photo.fingerprint() for photo in photos], **self._settings()}
-        return photos, continues(self.work, job, self.fresh)
+        check_count(len(images), self.source)
+        job = {"images": [image.fingerprint() for image in images], **self._settings()}
+        return images, continues(self.work, job, self.fresh)
 
     def _settings(self) -> dict[str, Any]:
-        """What features and matches depend on, beside the photos. The rest may change from run to run."""
+        """What features and matches depend on, beside the images. The rest may change from run to run."""
         import pycolmap
 
         return {"camera": self.options.camera, "seed": self.options.seed, "pycolmap": pycolmap.__version__}
 
-    def _features(self, database: Path, photos: list[SourcePhoto]) -> None:
-        invalid = extract_features(database, photos, self.options.thread_count, self.stop)
-        check_invalid(invalid, len(photos), self.options.skip_invalid)
+    def _features(self, database: Path, images: list[SourceImage]) -> None:
+        invalid = extract_features(database, images, self.options.thread_count, self.stop)
+        check_invalid(invalid, len(images), self.options.skip_invalid)
         self.problems += invalid_problems(invalid)
         self.damaged |= {name for name, _ in invalid}
-        check_count(len(photos) - len(invalid), self.source)
+        check_count(len(images) - len(invalid), self.source)
 
-    def _place(self, database: Path, photos: list[SourcePhoto]) -> Placement:
+    def _scene(self, database: Path, images: list[SourceImage]) -> Placement:
         options, pairs = self.options, verified_pairs(database)
-        possible = largest_group(len(photos), pairs)
+        possible = largest_group(len(images), pairs)
         first = "incremental" if options.mapper == "incremental" else "global"
-        best = self._attempt(first, photos) if possible >= 3 else None
+        best = self._attempt(first, images) if possible >= 3 else None
         if options.mapper == "auto" and possible >= 3 and (best is None or len(best.placed) < _ENOUGH * possible):
             placed = 0 if best is None else len(best.placed)
-            console().print(f"The global mapper placed {placed} of {possible} connected photos; trying the incremental one")
-            second = self._attempt("incremental", photos)
+            console().print(f"The global mapper placed {placed} of {possible} connected images; trying the incremental one")
+            second = self._attempt("incremental", images)
             if second is not None and len(second.placed) > placed:
                 best = second
         if best is None:
-            raise self._nothing_placed(account_for([p.name for p in photos], (), {}, keypoint_counts(database), pairs))
+            raise self._nothing_placed(account_for([p.name for p in images], (), {}, keypoint_counts(database), pairs))
         if best.others:
             counts = ", ".join(map(str, best.others))
-            self.notes.append(f"there are {len(best.others)} more groups of photos, not connected with the place ({counts})")
+            self.notes.append(f"there are {len(best.others)} more groups of images, not connected with the scene ({counts})")
         return best
 
-    def _attempt(self, mapper: str, photos: list[SourcePhoto]) -> Placement | None:
+    def _attempt(self, mapper: str, images: list[SourceImage]) -> Placement | None:
         shutil.rmtree(self.work / mapper, ignore_errors=True)
-        folders = run_mapper(mapper, self.work, len(photos), self.options, self.stop)
-        return load_placement(mapper, folders, photos)
+        folders = run_mapper(mapper, self.work, len(images), self.options, self.stop)
+        return load_placement(mapper, folders, images)
 
     def _nothing_placed(self, unplaced: list[Unplaced]) -> SceneError:
         reasons = "; ".join(summary(unplaced))
         first = f"{unplaced[0].name}: {unplaced[0].detail}"
-        what = f"none of the {len(unplaced)} photos could be placed: {reasons}. For example {first}"
-        fix = "Take 20 photos or more, walking around, each sharing half of what it shows with the next."
+        what = f"none of the {len(unplaced)} images could be placed: {reasons}. For example {first}"
+        fix = "Take 20 images or more, walking around, each sharing half of what it shows with the next."
         return SceneError("TP-255", what, where=self.source, fix=fix)
 
-    def _scale(self, placement: Placement, photos: list[SourcePhoto]) -> MetricScale | None:
+    def _scale(self, placement: Placement, images: list[SourceImage]) -> MetricScale | None:
         centres = placement.centres()
         if self.options.scale_distance is not None:
             first, second, metres = self.options.scale_distance
-            return scale_from_distance(centres, [photo.name for photo in photos], first, second, metres)
-        gps = {photo.name: photo.gps for photo in photos if photo.gps is not None and photo.name in centres}
+            return scale_from_distance(centres, [image.name for image in images], first, second, metres)
+        gps = {image.name: image.gps for image in images if image.gps is not None and image.name in centres}
         if self.options.gps:
             import numpy as np
 
             points = np.array([centres[name] for name in gps]).reshape(-1, 3)
             return scale_from_gps(points, list(gps.values()), self.options.seed)
         if gps:
-            self.notes.append(f"{len(gps)} placed photos know their GPS position: --gps makes the place metric")
+            self.notes.append(f"{len(gps)} placed images know their GPS position: --gps makes the scene metric")
         return None
 
     def _finish(
-        self, database: Path, photos: list[SourcePhoto], placement: Placement, scale: MetricScale | None, resumed: bool
+        self, database: Path, images: list[SourceImage], placement: Placement, scale: MetricScale | None, resumed: bool
     ) -> ReconstructionReport:
-        names, model = [photo.name for photo in photos], placement.model
-        whole = [photo for photo in photos if photo.name not in self.damaged]
+        names, model = [image.name for image in images], placement.model
+        whole = [image for image in images if image.name not in self.damaged]
         unplaced = account_for(names, placement.placed, placement.weak, keypoint_counts(database), verified_pairs(database))
         pictures = self._write(placement, whole, scale)
         return ReconstructionReport(
             output=self.output,
-            photos=len(whole),
+            images=len(whole),
             placed=tuple(names[number - 1] for number in sorted(placement.placed)),
             unplaced=tuple(item for item in unplaced if item.name not in self.damaged),
             left_out=tuple(self.problems),
@@ -230,10 +230,10 @@ class _Run:
             resumed=resumed,
         )
 
-    def _write(self, placement: Placement, photos: list[SourcePhoto], scale: MetricScale | None) -> str:
+    def _write(self, placement: Placement, images: list[SourceImage], scale: MetricScale | None) -> str:
         record: dict[str, Any] = {"metric": scale is not None, "scale": scale.record if scale else {}}
-        record |= {"photos": len(photos), "placed": len(placement.placed), "mapper": placement.mapper}
-        pictures = write_place(self.output, self.work, placement.model, photos, record)
+        record |= {"images": len(images), "placed": len(placement.placed), "mapper": placement.mapper}
+        pictures = write_scene(self.output, self.work, placement.model, images, record)
         if pictures == REFERRED:
-            self.notes.append(f"the place refers to the photos in {self.source}: keep them there")
+            self.notes.append(f"the scene refers to the images in {self.source}: keep them there")
         return pictures

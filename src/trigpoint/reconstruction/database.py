@@ -1,4 +1,4 @@
-"""The COLMAP database of a reconstruction: cameras, photos, features and verified matches."""
+"""The COLMAP database of a reconstruction: cameras, images, features and verified matches."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from trigpoint.reconstruction.images import SourcePhoto
+from trigpoint.reconstruction.images import SourceImage
 
 CAMERA_MODEL = "SIMPLE_RADIAL"
 # COLMAP's own guess where EXIF says nothing: 1.2 longer sides.
@@ -14,15 +14,15 @@ _GUESSED_FOCAL_PER_SIDE = 1.2
 _CREDIBLE_PER_SIDE = (0.2, 20.0)
 
 
-def create_database(path: Path, photos: Sequence[SourcePhoto], camera: str) -> None:
-    """Write a database with cameras and photos but no features; appears whole or not at all.
+def create_database(path: Path, sources: Sequence[SourceImage], camera: str) -> None:
+    """Write a database with cameras and images but no features; appears whole or not at all.
 
-    Image ids follow the order of the photos, from 1, and so do the names, because COLMAP's list of pairs cannot hold names
-    with spaces; ``placement.load_placement`` puts the names of the photos back.
+    Image ids follow the order of the images, from 1, and so do the names, because COLMAP's list of pairs cannot hold names
+    with spaces; ``placement.load_placement`` puts the names of the images back.
 
     Args:
         path: file to write.
-        photos: sorted by name.
+        sources: sorted by name.
         camera: ``ReconstructionOptions.camera``.
     """
     import pycolmap
@@ -31,10 +31,10 @@ def create_database(path: Path, photos: Sequence[SourcePhoto], camera: str) -> N
     temporary.unlink(missing_ok=True)
     cameras: dict[tuple[Any, ...], tuple[int, int]] = {}
     with pycolmap.Database.open(temporary) as database:
-        for index, photo in enumerate(photos, start=1):
-            key = _camera_key(photo, camera)
+        for index, source in enumerate(sources, start=1):
+            key = _camera_key(source, camera)
             if key not in cameras:
-                cameras[key] = _write_camera(database, photo)
+                cameras[key] = _write_camera(database, source)
             camera_id, rig_id = cameras[key]
             image = pycolmap.Image(name=str(index), camera_id=camera_id, image_id=index)
             database.write_image(image, use_image_id=True)
@@ -45,19 +45,19 @@ def create_database(path: Path, photos: Sequence[SourcePhoto], camera: str) -> N
     temporary.replace(path)
 
 
-def _camera_key(photo: SourcePhoto, camera: str) -> tuple[Any, ...]:
-    size = (photo.width, photo.height)
-    return {"auto": (*size, photo.device), "shared": size, "per-photo": (photo.name,)}[camera]
+def _camera_key(image: SourceImage, camera: str) -> tuple[Any, ...]:
+    size = (image.width, image.height)
+    return {"auto": (*size, image.device), "shared": size, "per-image": (image.name,)}[camera]
 
 
-def _write_camera(database: Any, photo: SourcePhoto) -> tuple[int, int]:
+def _write_camera(database: Any, image: SourceImage) -> tuple[int, int]:
     """(camera id, rig id) of a new camera in a rig of its own."""
     import pycolmap
 
-    side = max(photo.width, photo.height)
-    known = _exif_focal_px(photo)
+    side = max(image.width, image.height)
+    known = _exif_focal_px(image)
     focal = known or _GUESSED_FOCAL_PER_SIDE * side
-    camera = pycolmap.Camera.create_from_model_name(0, CAMERA_MODEL, focal, photo.width, photo.height)
+    camera = pycolmap.Camera.create_from_model_name(0, CAMERA_MODEL, focal, image.width, image.height)
     camera.has_prior_focal_length = known is not None
     camera.camera_id = database.write_camera(camera)
     rig = pycolmap.Rig()
@@ -65,24 +65,24 @@ def _write_camera(database: Any, photo: SourcePhoto) -> tuple[int, int]:
     return camera.camera_id, database.write_rig(rig)
 
 
-def _exif_focal_px(photo: SourcePhoto) -> float | None:
+def _exif_focal_px(image: SourceImage) -> float | None:
     """The focal length, px, that COLMAP derives from EXIF and its table of sensors."""
     import pycolmap
 
-    if not photo.device:
+    if not image.device:
         return None
     try:
-        camera = pycolmap.infer_camera_from_image(photo.path)
+        camera = pycolmap.infer_camera_from_image(image.path)
     except (ValueError, RuntimeError):
         return None
-    side = max(photo.width, photo.height)
+    side = max(image.width, image.height)
     focal = float(camera.mean_focal_length()) if camera.has_prior_focal_length else 0.0
     credible = _CREDIBLE_PER_SIDE[0] * side < focal < _CREDIBLE_PER_SIDE[1] * side
-    return focal if credible and {camera.width, camera.height} == {photo.width, photo.height} else None
+    return focal if credible and {camera.width, camera.height} == {image.width, image.height} else None
 
 
 def keypoint_counts(path: Path) -> dict[int, int]:
-    """Number of keypoints of each photo, by its image id."""
+    """Number of keypoints of each image, by its image id."""
     import pycolmap
 
     with pycolmap.Database.open(path) as database:

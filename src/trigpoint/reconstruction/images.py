@@ -1,4 +1,4 @@
-"""The photos of a reconstruction: found in a folder, decoded once to see whether they are whole, with what EXIF knows."""
+"""The images of a reconstruction: found in a folder, decoded once to see whether they are whole, with what EXIF knows."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from trigpoint.core.errors import ImageError, SceneError
 from trigpoint.core.image import IMAGE_SUFFIXES, image_size
 from trigpoint.core.scene import Problem
 
-MIN_PHOTOS = 3
+MIN_IMAGES = 3
 _MAKE, _MODEL, _EXIF_IFD, _GPS_IFD = 0x010F, 0x0110, 0x8769, 0x8825
 _FOCAL_MM, _FOCAL_35MM = 0x920A, 0xA405
 _LATITUDE_REF, _LATITUDE, _LONGITUDE_REF, _LONGITUDE, _ALTITUDE_REF, _ALTITUDE = 1, 2, 3, 4, 5, 6
 
 
 @dataclass(frozen=True)
-class SourcePhoto:
-    """One photo to place.
+class SourceImage:
+    """One image to place.
 
     Attributes:
-        name: path below the folder of photos, with ``/``.
+        name: path below the folder of images, with ``/``.
         path: the image file.
         width: upright width, px.
         height: upright height, px.
@@ -46,25 +46,25 @@ class SourcePhoto:
         return [self.name, status.st_size, status.st_mtime_ns]
 
 
-def photo_paths(folder: Path) -> list[Path]:
+def image_paths(folder: Path) -> list[Path]:
     """All image files below a folder, sorted by their names.
 
     Raises:
-        SceneError: no such folder, or no photos in it (TP-251).
+        SceneError: no such folder, or no images in it (TP-251).
     """
     files = [
         item for item in folder.rglob("*") if item.suffix.lower() in IMAGE_SUFFIXES and item.is_file() and not _hidden(item)
     ]
     if not files:
         raise SceneError(
-            "TP-251", "there are no photos here", where=folder, fix="Name a folder with photos, or a video file."
+            "TP-251", "there are no images here", where=folder, fix="Name a folder with images, or a video file."
         )
     return sorted(files, key=lambda item: item.relative_to(folder).as_posix())
 
 
-def read_headers(folder: Path, paths: Iterable[Path]) -> tuple[list[SourcePhoto], list[tuple[str, ImageError]]]:
-    """Photos whose headers make sense, and (name, error) of the others."""
-    photos: list[SourcePhoto] = []
+def read_headers(folder: Path, paths: Iterable[Path]) -> tuple[list[SourceImage], list[tuple[str, ImageError]]]:
+    """Images whose headers make sense, and (name, error) of the others."""
+    images: list[SourceImage] = []
     invalid: list[tuple[str, ImageError]] = []
     for path in paths:
         name = path.relative_to(folder).as_posix()
@@ -74,12 +74,12 @@ def read_headers(folder: Path, paths: Iterable[Path]) -> tuple[list[SourcePhoto]
             invalid.append((name, error))
             continue
         device, gps = _exif(path)
-        photos.append(SourcePhoto(name, path, width, height, device, gps))
-    return photos, invalid
+        images.append(SourceImage(name, path, width, height, device, gps))
+    return images, invalid
 
 
 def check_invalid(invalid: list[tuple[str, ImageError]], total: int, skip_invalid: bool) -> None:
-    """Raise the first photo's error, with the number of such photos, unless they are to be left out.
+    """Raise the first image's error, with the number of such images, unless they are to be left out.
 
     Raises:
         ImageError: TP-1xx.
@@ -89,33 +89,33 @@ def check_invalid(invalid: list[tuple[str, ImageError]], total: int, skip_invali
     error = invalid[0][1]
     what = error.what
     if len(invalid) > 1:
-        what = f"{len(invalid)} of {total} photos cannot be used; the first: {what}"
+        what = f"{len(invalid)} of {total} images cannot be used; the first: {what}"
     fix = f"{error.fix} Or give --skip-invalid to leave {'it' if len(invalid) == 1 else 'them'} out.".strip()
     raise ImageError(error.code, what, where=error.where, fix=fix)
 
 
 def invalid_problems(invalid: list[tuple[str, ImageError]]) -> list[Problem]:
-    """A warning for each photo that is left out because it cannot be decoded."""
+    """A warning for each image that is left out because it cannot be decoded."""
     return [Problem("warning", f"{name} is left out: {error.code} {error.what}.") for name, error in invalid]
 
 
-def check_count(photos: int, place: Path) -> None:
-    """Refuse too few photos.
+def check_count(images: int, scene: Path) -> None:
+    """Refuse too few images.
 
     Raises:
         SceneError: TP-252.
     """
-    if photos < MIN_PHOTOS:
+    if images < MIN_IMAGES:
         raise SceneError(
             "TP-252",
-            f"only {photos} usable photo{'s' if photos != 1 else ''}, at least {MIN_PHOTOS} are needed",
-            where=place,
-            fix="Take 20 photos or more, walking around, each sharing half of what it shows with the next.",
+            f"only {images} usable image{'s' if images != 1 else ''}, at least {MIN_IMAGES} are needed",
+            where=scene,
+            fix="Take 20 images or more, walking around, each sharing half of what it shows with the next.",
         )
 
 
 def _hidden(path: Path) -> bool:
-    # macOS leaves "._photo.jpg" beside photos; they are not photos.
+    # macOS leaves "._image.jpg" beside images; they are not images.
     return path.name.startswith(".")
 
 

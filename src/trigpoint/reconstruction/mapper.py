@@ -25,13 +25,13 @@ _STEPS = (
 )
 
 
-def run_mapper(mapper: str, work: Path, photos: int, options: ReconstructionOptions, stop: StopRequest) -> list[Path]:
+def run_mapper(mapper: str, work: Path, images: int, options: ReconstructionOptions, stop: StopRequest) -> list[Path]:
     """Run the global or incremental mapper on ``work/database.db``.
 
     Args:
         mapper: ``"global"`` or ``"incremental"``.
         work: work folder; the models are written below ``MAPPER`` in it, and what COLMAP says to ``MAPPER.log``.
-        photos: number of photos in the database.
+        images: number of images in the database.
         options: seed and threads.
         stop: asked ten times a second.
 
@@ -58,7 +58,7 @@ def run_mapper(mapper: str, work: Path, photos: int, options: ReconstructionOpti
             start_new_session=True,
         )
         try:
-            _follow(process, log, mapper, photos, stop)
+            _follow(process, log, mapper, images, stop)
         finally:
             if process.poll() is None:
                 process.kill()
@@ -68,10 +68,10 @@ def run_mapper(mapper: str, work: Path, photos: int, options: ReconstructionOpti
     return sorted(item for item in output.iterdir() if item.name.isdecimal())
 
 
-def _follow(process: subprocess.Popen[bytes], log: Path, mapper: str, photos: int, stop: StopRequest) -> None:
-    """Show how far the process is, from its log: photos of the incremental mapper, steps of the global one."""
+def _follow(process: subprocess.Popen[bytes], log: Path, mapper: str, images: int, stop: StopRequest) -> None:
+    """Show how far the process is, from its log: images of the incremental mapper, steps of the global one."""
     began, done = time.monotonic(), 0
-    title, total = f"Placing photos, {mapper} mapper", len(_STEPS) if mapper == "global" else photos
+    title, total = f"Placing images, {mapper} mapper", len(_STEPS) if mapper == "global" else images
     with progress(title, total) as advance:
         while process.poll() is None:
             if stop:
@@ -86,7 +86,7 @@ def _follow(process: subprocess.Popen[bytes], log: Path, mapper: str, photos: in
 
 
 def _placed(log: Path) -> int:
-    """The number of placed photos that the last line of its kind tells."""
+    """The number of placed images that the last line of its kind tells."""
     return max((int(line.split()[1]) for line in _tail(log) if line.startswith("placed ")), default=0)
 
 
@@ -116,5 +116,5 @@ def _crashed(mapper: str, code: int, log: Path) -> SceneError:
         "TP-255",
         f"COLMAP's {mapper} mapper stopped with an error ({reason})",
         where=log,
-        fix="Try the other mapper with --mapper, and if memory ran out, fewer photos.",
+        fix="Try the other mapper with --mapper, and if memory ran out, fewer images.",
     )

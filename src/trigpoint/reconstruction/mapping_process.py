@@ -1,7 +1,7 @@
 """The process that runs one of COLMAP's mappers; ``mapper.run_mapper`` starts it.
 
 ``python -m trigpoint.reconstruction.mapping_process MAPPER DATABASE OUTPUT SEED THREADS`` writes numbered models into
-OUTPUT, COLMAP's log to standard error, and a line ``placed N`` to standard output with each photo of the incremental mapper.
+OUTPUT, COLMAP's log to standard error, and a line ``placed N`` to standard output with each image of the incremental mapper.
 """
 
 from __future__ import annotations

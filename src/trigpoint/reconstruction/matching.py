@@ -1,4 +1,4 @@
-"""Compares pairs of photos: matches their descriptors and keeps those that agree with one geometry."""
+"""Compares pairs of images: matches their descriptors and keeps those that agree with one geometry."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FIRST_STEP, _LARGEST_STEP = 5, 500
 def match_pairs(
     database_path: Path, pairs: Sequence[tuple[int, int]], options: ReconstructionOptions, stop: StopRequest
 ) -> None:
-    """Match pairs of photos, by image id, and verify them; pairs that are in the database already are not done again.
+    """Match pairs of images, by image id, and verify them; pairs that are in the database already are not done again.
 
     Raises:
         Interrupted: on request; finished pairs stay in the database.
@@ -33,7 +33,7 @@ def match_pairs(
     pairing = pycolmap.ImportedPairingOptions()
     pairing.match_list_path = database_path.with_name("pairs.txt")
     todo = _not_done(database_path, pairs)
-    with progress("Comparing photos", len(pairs), start=len(pairs) - len(todo)) as advance:
+    with progress("Comparing images", len(pairs), start=len(pairs) - len(todo)) as advance:
         size = _FIRST_STEP
         while todo:
             step, todo = todo[:size], todo[size:]

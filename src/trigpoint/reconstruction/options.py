@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from trigpoint.core.errors import SceneError
 
-CAMERAS = ("auto", "shared", "per-photo")
+CAMERAS = ("auto", "shared", "per-image")
 MAPPERS = ("auto", "global", "incremental")
 PAIRS = ("auto", "exhaustive", "neighbours")
 
@@ -18,19 +18,19 @@ class ReconstructionOptions:
     """How to reconstruct.
 
     Attributes:
-        camera: ``"auto"``: photos of one size, camera and focal length (by EXIF) share their intrinsics; ``"shared"``: all
-            photos of one size do; ``"per-photo"``: none do.
-        mapper: ``"global"``, ``"incremental"``, or ``"auto"``: global first, incremental too when that places clearly
-            fewer photos than it could.
-        pairs: which photos are compared: ``"exhaustive"``: all with all; ``"neighbours"``: those next to each other in the
+        camera: ``"auto"``: images of one size, camera and focal length (by EXIF) share their intrinsics; ``"shared"``: all
+            images of one size do; ``"per-image"``: none do.
+        mapper: ``"global"``, ``"incremental"``, or ``"auto"``: global first, incremental too when that scenes clearly
+            fewer images than it could.
+        pairs: which images are compared: ``"exhaustive"``: all with all; ``"neighbours"``: those next to each other in the
             order of their names, those that look alike and those that are near by GPS; ``"auto"`` decides by their number.
         frames: number of frames to choose from a video.
         every: seconds between frames chosen from a video.
-        scale_distance: names of two photos and the distance between their cameras, m.
-        gps: take scale and orientation from the GPS positions of the photos.
+        scale_distance: names of two images and the distance between their cameras, m.
+        gps: take scale and orientation from the GPS positions of the images.
         seed: seed of every random number.
         threads: CPU threads; 0: all that the process may use.
-        skip_invalid: leave out photos that cannot be decoded instead of stopping at them.
+        skip_invalid: leave out images that cannot be decoded instead of stopping at them.
 
     Raises:
         SceneError: values that make no sense (TP-259).
@@ -54,7 +54,7 @@ class ReconstructionOptions:
         if self.frames is not None and self.every is not None:
             _refuse("frames", "given together with every", "Give one of the two.")
         if self.frames is not None and self.frames < 3:
-            _refuse("frames", str(self.frames), "Three photos or more are needed.")
+            _refuse("frames", str(self.frames), "Three images or more are needed.")
         if self.every is not None and not 0 < self.every < math.inf:
             _refuse("every", f"{self.every:g}", "Give seconds, more than 0.")
         if self.threads < 0:
@@ -68,7 +68,7 @@ class ReconstructionOptions:
         if not 0 < metres < math.inf:
             _refuse("scale-distance", f"{metres:g} m", "Give the distance in metres, more than 0.")
         if first == second:
-            _refuse("scale-distance", f"twice the photo {first}", "Name two photos.")
+            _refuse("scale-distance", f"twice the image {first}", "Name two images.")
 
     @property
     def thread_count(self) -> int:

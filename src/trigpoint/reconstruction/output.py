@@ -1,4 +1,4 @@
-"""The finished place: photos and model, put together in the work folder and renamed at the end."""
+"""The finished scene: images and model, put together in the work folder and renamed at the end."""
 
 from __future__ import annotations
 
@@ -10,44 +10,44 @@ from typing import Any
 
 from trigpoint.core.artifact import write_json
 from trigpoint.core.errors import OutputError
-from trigpoint.formats.colmap import PLACE_FILE
-from trigpoint.reconstruction.images import SourcePhoto
+from trigpoint.formats.colmap import SCENE_FILE
+from trigpoint.reconstruction.images import SourceImage
 
 LINKED, REFERRED, COPIED = "hard links", "symbolic links", "copies"
 
 
-def write_place(output: Path, work: Path, model: Any, photos: Sequence[SourcePhoto], record: dict[str, Any]) -> str:
+def write_scene(output: Path, work: Path, model: Any, images: Sequence[SourceImage], record: dict[str, Any]) -> str:
     """Write ``images``, ``sparse/0`` and ``trigpoint.json``; appears at ``output`` as a whole.
 
-    Photos are not copied where the file system allows: hard links, or across file systems symbolic links.
+    Images are not copied where the file system allows: hard links, or across file systems symbolic links.
 
     Args:
         output: folder that does not exist or is empty.
         work: folder beside it to put it together in.
         model: the ``pycolmap.Reconstruction``.
-        photos: all photos, also those without a pose.
+        images: all images, also those without a pose.
         record: what ``trigpoint.json`` says.
 
     Returns:
-        How the photos came there: ``"hard links"``, ``"symbolic links"`` or ``"copies"``.
+        How the images came there: ``"hard links"``, ``"symbolic links"`` or ``"copies"``.
 
     Raises:
         OutputError: TP-801.
     """
-    place = work / "place"
+    scene = work / "scene"
     try:
-        shutil.rmtree(place, ignore_errors=True)
-        (place / "sparse" / "0").mkdir(parents=True)
-        kinds = {_bring(photo.path, place / "images" / photo.name) for photo in photos}
-        model.write_binary(place / "sparse" / "0")
-        write_json(place / PLACE_FILE, record)
+        shutil.rmtree(scene, ignore_errors=True)
+        (scene / "sparse" / "0").mkdir(parents=True)
+        kinds = {_bring(image.path, scene / "images" / image.name) for image in images}
+        model.write_binary(scene / "sparse" / "0")
+        write_json(scene / SCENE_FILE, record)
         if output.is_dir():
             output.rmdir()
-        place.replace(output)
+        scene.replace(output)
     except OSError as error:
         raise OutputError(
             "TP-801",
-            f"the place cannot be written ({error.strerror})",
+            f"the scene cannot be written ({error.strerror})",
             where=output,
             fix="Check the folder and the free space; run again to continue.",
         ) from error

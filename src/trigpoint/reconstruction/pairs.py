@@ -1,4 +1,4 @@
-"""Which photos to compare: all with all while that is affordable, otherwise neighbours by name, by looks and by GPS."""
+"""Which images to compare: all with all while that is affordable, otherwise neighbours by name, by looks and by GPS."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trigpoint.core.randomness import derived_seed, numpy_generator
-from trigpoint.reconstruction.images import SourcePhoto
+from trigpoint.reconstruction.images import SourceImage
 from trigpoint.reconstruction.scale import metres_from_gps
 
 Pairs = set[tuple[int, int]]
@@ -21,38 +21,38 @@ EXHAUSTIVE_UP_TO = 150
 SEQUENCE_OVERLAP = 10
 LOOK_ALIKES = 20
 GPS_NEIGHBOURS = 20
-_WORDS, _SAMPLE, _PER_PHOTO = 64, 60_000, 1024
+_WORDS, _SAMPLE, _PER_IMAGE = 64, 60_000, 1024
 
 
-def choose_pairs(database_path: Path, photos: Sequence[SourcePhoto], rule: str, seed: int) -> list[tuple[int, int]]:
-    """Image ids (position in ``photos``, from 1) of the pairs of photos to compare, sorted.
+def choose_pairs(database_path: Path, images: Sequence[SourceImage], rule: str, seed: int) -> list[tuple[int, int]]:
+    """Image ids (position in ``images``, from 1) of the pairs of images to compare, sorted.
 
     Args:
-        database_path: database with the features of the photos, in their order.
-        photos: sorted by name.
+        database_path: database with the features of the images, in their order.
+        images: sorted by name.
         rule: ``ReconstructionOptions.pairs``.
         seed: seed of the visual words.
     """
-    count = len(photos)
+    count = len(images)
     if rule == "exhaustive" or (rule == "auto" and count <= EXHAUSTIVE_UP_TO):
         chosen: Pairs = set(combinations(range(count), 2))
     else:
-        chosen = sequential_pairs(count) | nearest_pairs(photo_vectors(database_path, count, seed), LOOK_ALIKES)
-        located = [index for index, photo in enumerate(photos) if photo.gps]
+        chosen = sequential_pairs(count) | nearest_pairs(image_vectors(database_path, count, seed), LOOK_ALIKES)
+        located = [index for index, image in enumerate(images) if image.gps]
         if len(located) > 1:
-            near = nearest_in_space(metres_from_gps([photos[index].gps for index in located]), GPS_NEIGHBOURS)
+            near = nearest_in_space(metres_from_gps([images[index].gps for index in located]), GPS_NEIGHBOURS)
             chosen |= {(located[first], located[second]) for first, second in near}
     return [(first + 1, second + 1) for first, second in sorted(chosen)]
 
 
 def sequential_pairs(count: int, overlap: int = SEQUENCE_OVERLAP) -> Pairs:
-    """Each photo with the next ``overlap`` ones, and with those 16, 32, 64, ... further on."""
+    """Each image with the next ``overlap`` ones, and with those 16, 32, 64, ... further on."""
     steps = [*range(1, overlap + 1), *(1 << power for power in range(4, overlap))]
     return {(first, first + step) for step in steps for first in range(count - step)}
 
 
 def nearest_pairs(vectors: Array, neighbours: int) -> Pairs:
-    """Each photo with those whose (N, D) unit vectors are nearest, as (smaller, larger) index."""
+    """Each image with those whose (N, D) unit vectors are nearest, as (smaller, larger) index."""
     similarity = vectors @ vectors.T
     np.fill_diagonal(similarity, -np.inf)
     nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :neighbours]
@@ -60,15 +60,15 @@ def nearest_pairs(vectors: Array, neighbours: int) -> Pairs:
 
 
 def nearest_in_space(positions_m: NDArray[np.float64], neighbours: int) -> Pairs:
-    """Each photo with the nearest by position, (N, 3) m, as (smaller, larger) index."""
+    """Each image with the nearest by position, (N, 3) m, as (smaller, larger) index."""
     from scipy.spatial import KDTree
 
     _, nearest = KDTree(positions_m).query(positions_m, k=min(neighbours + 1, len(positions_m)))
     return {(min(a, int(b)), max(a, int(b))) for a, row in enumerate(np.asarray(nearest)) for b in row if int(b) != a}
 
 
-def photo_vectors(database_path: Path, count: int, seed: int) -> Array:
-    """(N, 8192) float32 unit vectors that tell how alike photos look.
+def image_vectors(database_path: Path, count: int, seed: int) -> Array:
+    """(N, 8192) float32 unit vectors that tell how alike images look.
 
     VLAD (Jegou et al., CVPR 2010): residuals of the descriptors to their nearest of 64 visual words, summed for each word,
     each word normalised on its own (Arandjelovic and Zisserman, CVPR 2013).
@@ -93,7 +93,7 @@ def _descriptors(database: Any, number: int) -> Array:
     if not database.exists_descriptors(number):
         return np.zeros((0, 128), dtype=np.float32)
     data = np.asarray(database.read_descriptors(number).data)
-    return np.asarray(data[:: max(1, len(data) // _PER_PHOTO)] / 512, dtype=np.float32)
+    return np.asarray(data[:: max(1, len(data) // _PER_IMAGE)] / 512, dtype=np.float32)
 
 
 def _vlad(descriptors: Array, words: Array) -> Array:

@@ -1,4 +1,4 @@
-"""The best model that a mapper made, without photos that hang on next to nothing."""
+"""The best model that a mapper made, without images that hang on next to nothing."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from numpy.typing import NDArray
 
 from trigpoint.core.errors import GeometryError
 from trigpoint.formats.colmap_model import load_model
-from trigpoint.reconstruction.images import SourcePhoto
+from trigpoint.reconstruction.images import SourceImage
 from trigpoint.reconstruction.scale import Similarity
 
-# COLMAP's own minimum for a verified pair. The global mapper places every photo that is connected at all; one that shares
+# COLMAP's own minimum for a verified pair. The global mapper places every image that is connected at all; one that shares
 # fewer points than this with the result has a pose by chance, and so has a group.
 MIN_POINTS = 15
 
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """Placed photos.
+    """Placed images.
 
     Attributes:
         mapper: ``"global"`` or ``"incremental"``.
-        model: the ``pycolmap.Reconstruction``, with the names of the photos.
-        placed: image ids of placed photos.
-        weak: image ids of photos taken out again, with the number of points they shared with the rest.
-        others: numbers of photos of further models that are not connected with this one.
+        model: the ``pycolmap.Reconstruction``, with the names of the images.
+        placed: image ids of placed images.
+        weak: image ids of images taken out again, with the number of points they shared with the rest.
+        others: numbers of images of further models that are not connected with this one.
     """
 
     mapper: str
@@ -39,7 +39,7 @@ class Placement:
     others: tuple[int, ...]
 
     def centres(self) -> dict[str, NDArray[np.float64]]:
-        """(3,) camera centre of each placed photo, by name, sorted."""
+        """(3,) camera centre of each placed image, by name, sorted."""
         images = sorted((self.model.image(number) for number in self.placed), key=lambda image: str(image.name))
         return {str(image.name): np.asarray(image.projection_center(), dtype=np.float64) for image in images}
 
@@ -51,8 +51,8 @@ class Placement:
         self.model.transform(pycolmap.Sim3d(similarity.scale, rotation, similarity.translation))
 
 
-def load_placement(mapper: str, folders: Sequence[Path], photos: Sequence[SourcePhoto]) -> Placement | None:
-    """The model with the most placed photos; None if there is none with three.
+def load_placement(mapper: str, folders: Sequence[Path], images: Sequence[SourceImage]) -> Placement | None:
+    """The model with the most placed images; None if there is none with three.
 
     Raises:
         SceneError: a model that cannot be read, as ``load_model``.
@@ -66,15 +66,15 @@ def load_placement(mapper: str, folders: Sequence[Path], photos: Sequence[Source
     if len(placed) < 3:
         return None
     for number in list(model.images):
-        model.images[number].name = photos[number - 1].name
+        model.images[number].name = images[number - 1].name
     others = tuple(int(other.num_reg_images()) for other in models[1:])
     return Placement(mapper, model, placed, weak, others)
 
 
 def _take_out_weak(model: Any) -> dict[int, int]:
-    """Take out photos that share too few points with the rest; image ids with the number of points shared."""
+    """Take out images that share too few points with the rest; image ids with the number of points shared."""
     weak: dict[int, int] = {}
-    # Taking one photo out takes points from others.
+    # Taking one image out takes points from others.
     while True:
         found = {int(number): int(model.image(number).num_points3D) for number in model.reg_image_ids()}
         bad = {number: count for number, count in found.items() if count < MIN_POINTS or not _is_possible(model, number)}
@@ -87,7 +87,7 @@ def _take_out_weak(model: Any) -> dict[int, int]:
 
 
 def outside_the_largest_group(model: Any) -> dict[int, int]:
-    """Image ids of placed photos that no chain of photos with ``MIN_POINTS`` common points connects with most others.
+    """Image ids of placed images that no chain of images with ``MIN_POINTS`` common points connects with most others.
 
     The global mapper may put two groups into one model that hardly share points: where one stands in the other's frame, and
     how large it is, is then arbitrary.
@@ -109,7 +109,7 @@ def outside_the_largest_group(model: Any) -> dict[int, int]:
     shared = (incidence @ incidence.T).tocsr()
     _, group = connected_components(shared >= MIN_POINTS, directed=False)
     inside = group == np.bincount(group).argmax()
-    # A point counts once, however many photos of the group show it.
+    # A point counts once, however many images of the group show it.
     of_group = np.asarray(incidence[inside].sum(axis=0)).ravel() > 0
     common = incidence @ of_group.astype(np.int64)
     return {int(number): int(count) for number, count, ok in zip(numbers, common, inside, strict=True) if not ok}

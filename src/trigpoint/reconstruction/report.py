@@ -17,11 +17,11 @@ class ReconstructionReport:
     """A finished reconstruction.
 
     Attributes:
-        output: the place.
-        photos: number of photos that were looked at.
-        placed: names of photos with a pose.
+        output: the scene.
+        images: number of images that were looked at.
+        placed: names of images with a pose.
         unplaced: the others, with reasons.
-        left_out: photos and video frames that were not looked at, with reasons.
+        left_out: images and video frames that were not looked at, with reasons.
         mapper: ``"global"`` or ``"incremental"``.
         points: number of 3D points.
         reprojection_px: mean distance between points and where they were seen, px.
@@ -30,13 +30,13 @@ class ReconstructionReport:
         scale: how that is known, as for JSON; empty otherwise.
         scale_text: the same as a sentence.
         notes: what the owner may like to know.
-        pictures: how the photos came into the place.
+        pictures: how the images came into the scene.
         seconds: wall time of each stage of this run.
         resumed: whether an interrupted run was continued.
     """
 
     output: Path
-    photos: int
+    images: int
     placed: tuple[str, ...]
     unplaced: tuple[Unplaced, ...]
     left_out: tuple[Problem, ...]
@@ -57,18 +57,18 @@ class ReconstructionReport:
         total = sum(self.seconds.values())
         took = ", ".join(f"{name} {value:.0f} s" for name, value in self.seconds.items())
         lines = [
-            f"{self.output}: {len(self.placed)} of {self.photos} photos placed in {total:.0f} s ({took})",
+            f"{self.output}: {len(self.placed)} of {self.images} images placed in {total:.0f} s ({took})",
             f"{self.mapper} mapper, {self.points:,} points, reprojection error {self.reprojection_px:.2f} px, "
             f"{self.cameras} camera{'s' if self.cameras != 1 else ''}",
             f"metric: {self.scale_text}"
             if self.metric
             else "not metric: the scale is unknown, so positions will be in units, not metres "
-            "(--scale-distance PHOTO PHOTO METRES or --gps)",
+            "(--scale-distance IMAGE IMAGE METRES or --gps)",
         ]
         lines += [f"{problem.severity}: {problem.message}" for problem in self.left_out]
         lines += [f"note: {text}" for text in self.notes]
         if self.unplaced:
-            lines += [f"not placed: {len(self.unplaced)} photos", *(f"  {line}" for line in summary(self.unplaced))]
+            lines += [f"not placed: {len(self.unplaced)} images", *(f"  {line}" for line in summary(self.unplaced))]
             lines += [f"  {item.name}: {item.detail}" for item in self.unplaced[:_NAMES_SHOWN]]
             if len(self.unplaced) > _NAMES_SHOWN:
                 lines.append(f"  and {len(self.unplaced) - _NAMES_SHOWN} more, all in the file of --json")
@@ -78,7 +78,7 @@ class ReconstructionReport:
         """The same as plain values."""
         return {
             "output": str(self.output),
-            "photos": self.photos,
+            "images": self.images,
             "placed": list(self.placed),
             "unplaced": [vars(item) for item in self.unplaced],
             "left_out": [vars(problem) for problem in self.left_out],

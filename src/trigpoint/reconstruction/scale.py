@@ -1,4 +1,4 @@
-"""Makes a reconstruction metric: from one known distance, or from the GPS positions of the photos."""
+"""Makes a reconstruction metric: from one known distance, or from the GPS positions of the images."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from trigpoint.core.randomness import numpy_generator
 Array = NDArray[np.float64]
 
 _EARTH_RADIUS_M, _EARTH_FLATTENING = 6_378_137.0, 1 / 298.257223563
-MIN_GPS_PHOTOS = 4
+MIN_GPS_IMAGES = 4
 _GPS_TOLERANCE_M = 10.0
 _TRIALS = 500
-# The error of the scale is about that of the positions, relative to the extent of the place.
+# The error of the scale is about that of the positions, relative to the extent of the scene.
 _MAX_RELATIVE_ERROR = 0.25
 
 
@@ -68,39 +68,39 @@ def scale_from_distance(
     """Scale from the known distance between two cameras.
 
     Args:
-        centres: (3,) camera centre of each placed photo, by name.
-        names: all photos.
-        first: name of one photo.
-        second: name of the other photo.
+        centres: (3,) camera centre of each placed image, by name.
+        names: all images.
+        first: name of one image.
+        second: name of the other image.
         metres: distance between their cameras.
 
     Raises:
-        SceneError: a photo that is not there or was not placed, or cameras at one point (TP-256).
+        SceneError: an image that is not there or was not placed, or cameras at one point (TP-256).
     """
     for name in (first, second):
         if name not in centres:
-            what = f"the photo {name} of --scale-distance "
-            what += "could not be placed" if name in names else "is not among the photos"
-            raise SceneError("TP-256", what, where=name, fix=f"Name two placed photos. {did_you_mean_few(name, centres)}")
+            what = f"the image {name} of --scale-distance "
+            what += "could not be placed" if name in names else "is not among the images"
+            raise SceneError("TP-256", what, where=name, fix=f"Name two placed images. {did_you_mean_few(name, centres)}")
     units = float(np.linalg.norm(centres[first] - centres[second]))
     points = np.array(list(centres.values()))
     extent = float(np.linalg.norm(points.max(axis=0) - points.min(axis=0)))
     if units < 1e-3 * extent:
         raise SceneError(
             "TP-256",
-            "the two photos of --scale-distance were taken from the same spot",
+            "the two images of --scale-distance were taken from the same spot",
             where=f"{first} {second}",
-            fix="Name two photos far apart: the further, the more exact the scale.",
+            fix="Name two images far apart: the further, the more exact the scale.",
         )
     how = f"scale from {metres:g} m between {first} and {second}, {units / extent:.0%} of the extent of all cameras"
-    record = {"from": "distance", "photos": [first, second], "metres": metres, "share_of_extent": units / extent}
+    record = {"from": "distance", "images": [first, second], "metres": metres, "share_of_extent": units / extent}
     return MetricScale(Similarity(metres / units, np.eye(3), np.zeros(3)), how, record)
 
 
 def scale_from_gps(centres: Array, gps: Sequence[tuple[float, float, float | None]], seed: int) -> MetricScale:
     """Scale, orientation and origin from GPS: the world becomes east, north, up in metres.
 
-    A similarity is found by RANSAC over triples of photos, refined on all photos that agree within 10 m.
+    A similarity is found by RANSAC over triples of images, refined on all images that agree within 10 m.
 
     Args:
         centres: (N, 3) camera centres.
@@ -108,14 +108,14 @@ def scale_from_gps(centres: Array, gps: Sequence[tuple[float, float, float | Non
         seed: seed of the choice of triples.
 
     Raises:
-        SceneError: too few photos with GPS, or positions that do not agree with the photos (TP-257).
+        SceneError: too few images with GPS, or positions that do not agree with the images (TP-257).
     """
-    if len(centres) < MIN_GPS_PHOTOS:
-        raise _gps_error(f"only {len(centres)} placed photos have a GPS position, {MIN_GPS_PHOTOS} or more are needed")
+    if len(centres) < MIN_GPS_IMAGES:
+        raise _gps_error(f"only {len(centres)} placed images have a GPS position, {MIN_GPS_IMAGES} or more are needed")
     targets = metres_from_gps(gps)
     inliers = _consensus(centres, targets, seed)
-    if inliers.sum() < max(MIN_GPS_PHOTOS, 0.5 * len(centres)):
-        raise _gps_error(f"the GPS positions agree with the photos for {inliers.sum()} of {len(centres)} photos only")
+    if inliers.sum() < max(MIN_GPS_IMAGES, 0.5 * len(centres)):
+        raise _gps_error(f"the GPS positions agree with the images for {inliers.sum()} of {len(centres)} images only")
     similarity = similarity_between(centres[inliers], targets[inliers])
     residuals = np.linalg.norm(similarity.apply(centres) - targets, axis=1)
     rms = float(np.sqrt((residuals[inliers] ** 2).mean()))
@@ -123,10 +123,10 @@ def scale_from_gps(centres: Array, gps: Sequence[tuple[float, float, float | Non
     if not rms < _MAX_RELATIVE_ERROR * spread:
         raise _gps_error(f"GPS is off by {rms:.1f} m here, too much for cameras spread over {spread:.1f} m")
     used = int(inliers.sum())
-    how = f"scale and orientation from GPS of {used} of {len(centres)} photos; they differ by {rms:.1f} m (RMS)"
+    how = f"scale and orientation from GPS of {used} of {len(centres)} images; they differ by {rms:.1f} m (RMS)"
     how += f" over a spread of {spread:.0f} m, so distances may be wrong by about {rms / spread / math.sqrt(used):.1%}"
     origin = gps[0] if gps[0][2] is not None else (*gps[0][:2], 0.0)
-    record = {"from": "gps", "photos": used, "of": len(centres), "rms_m": rms, "spread_m": spread}
+    record = {"from": "gps", "images": used, "of": len(centres), "rms_m": rms, "spread_m": spread}
     record |= {"axes": "east, north, up", "origin_wgs84": list(origin)}
     return MetricScale(similarity, how, record)
 

@@ -1,4 +1,4 @@
-"""Chooses sharp, different frames of a video and writes them as photos named by their time in seconds."""
+"""Chooses sharp, different frames of a video and writes them as images named by their time in seconds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from trigpoint.formats.textfiles import read_json
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".m4v", ".webm")
 _DEFAULT_EVERY_S, _DEFAULT_MOST = 0.5, 300
 _SHARPNESS_SIDE_PX, _THUMBNAIL_PX = 480, 48
-# As in the check of photos: a fifth of the usual contrast between neighbouring pixels is blur.
+# As in the check of images: a fifth of the usual contrast between neighbouring pixels is blur.
 _BLURRY_SHARE = 0.2
 # Mean difference of gray levels, after taking off a change of exposure, below which two frames show the same.
 _SAME_LEVELS = 1.5
@@ -34,7 +34,7 @@ class ChosenFrames:
     """The frames of a video that are used.
 
     Attributes:
-        files: the photos, in the order of time.
+        files: the images, in the order of time.
         text: how they were chosen, for people.
     """
 
@@ -60,7 +60,7 @@ def choose_frames(video: Path, folder: Path, frames: int | None, every: float | 
 
     Args:
         video: the file.
-        folder: where the photos go, as ``SECONDS.jpg``; reused if an earlier run finished it.
+        folder: where the images go, as ``SECONDS.jpg``; reused if an earlier run finished it.
         frames: number of windows; None: as ``every`` says, or one each half second, at most 300.
         every: length of a window, s.
         stop: looked at after each frame.
@@ -141,7 +141,7 @@ def _opened(video: Path) -> Any:
             "TP-254",
             "the package to read videos is not installed",
             where=video,
-            fix='Install it with: pip install "trigpoint[video]". Or give a folder of photos.',
+            fix='Install it with: pip install "trigpoint[video]". Or give a folder of images.',
         ) from None
     try:
         container = av.open(str(video))

@@ -89,11 +89,11 @@ def y(share: float) -> float:
 
 
 def steps(errors: Sequence[float], total: int, axis: Axis, kind: str, *, style: str = "") -> str:
-    """How errors add up: a stair of the share of all ``total`` photos below each value.
+    """How errors add up: a stair of the share of all ``total`` images below each value.
 
     Args:
-        errors: of the photos that have one.
-        total: number of all photos.
+        errors: of the images that have one.
+        total: number of all images.
         axis: of the errors.
         kind: class of the curve.
         style: of this curve alone.

@@ -23,7 +23,7 @@ from trigpoint.report.formatting import angle, length
 
 
 def translation_curve(evaluation: Evaluation) -> str:
-    """Share of all photos below each translation error, every pose and only trusted ones."""
+    """Share of all images below each translation error, every pose and only trusted ones."""
     limits = [threshold.translation for threshold in evaluation.thresholds]
     errors = [error.translation for error in evaluation.errors() if error is not None]
     axis = translation_axis(errors, limits, evaluation.units)
@@ -31,7 +31,7 @@ def translation_curve(evaluation: Evaluation) -> str:
 
 
 def rotation_curve(evaluation: Evaluation) -> str:
-    """Share of all photos below each rotation error, every pose and only trusted ones."""
+    """Share of all images below each rotation error, every pose and only trusted ones."""
     limits = [threshold.rotation_deg for threshold in evaluation.thresholds]
     errors = [error.rotation_deg for error in evaluation.errors() if error is not None]
     axis = LogAxis(*_range(errors, limits), angle, "rotation error")

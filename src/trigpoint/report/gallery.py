@@ -1,4 +1,4 @@
-"""The best and the worst photos: each beside what the map shows from its estimated pose."""
+"""The best and the worst images: each beside what the map shows from its estimated pose."""
 
 from __future__ import annotations
 
@@ -11,43 +11,43 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from trigpoint.core.errors import ImageError
-from trigpoint.core.image import read_photo
+from trigpoint.core.image import read_image
 from trigpoint.evaluation.evaluate import Evaluation, FrameResult
 from trigpoint.localization.agreement import Agreement
 from trigpoint.report.formatting import angle, duration, length
-from trigpoint.report.pictures import Place, png_uri
+from trigpoint.report.pictures import SceneDrawing, png_uri
 from trigpoint.report.tables import ranked
-from trigpoint.report.views import draw_points, photo_view
+from trigpoint.report.views import draw_points, image_view
 
 SHOWN_WORST, SHOWN_BEST = 6, 3
 _SHORT_SIDE_PX = 360
 _AGREES, _DISAGREES = (30, 230, 120), (255, 90, 70)
 
 
-def gallery_html(place: Place, images: Mapping[str, Path], agreements: Mapping[str, Agreement]) -> str:
-    """Two rows of figures, the worst photos first.
+def gallery_html(scene: SceneDrawing, images: Mapping[str, Path], agreements: Mapping[str, Agreement]) -> str:
+    """Two rows of figures, the worst images first.
 
     Args:
-        place: queries and map points.
-        images: image file of each photo name; a photo without one is shown as such.
-        agreements: keypoints to draw, by photo name.
+        scene: queries and map points.
+        images: image file of each image name; an image without one is shown as such.
+        agreements: keypoints to draw, by image name.
     """
-    worst, best = shown(place.evaluation)
+    worst, best = shown(scene.evaluation)
     note = _LEGEND if any(result.name in agreements for result in (*worst, *best)) else ""
-    parts = ["<section><h2>Worst photos</h2>", note, _row(worst, place, images, agreements), "</section>"]
+    parts = ["<section><h2>Worst images</h2>", note, _row(worst, scene, images, agreements), "</section>"]
     if best:
-        parts += ["<section><h2>Best photos</h2>", _row(best, place, images, agreements), "</section>"]
+        parts += ["<section><h2>Best images</h2>", _row(best, scene, images, agreements), "</section>"]
     return "\n".join(part for part in parts if part)
 
 
 _LEGEND = (
-    '<p class="soft">Left the photo, right the map from the estimated pose. Large green dots: keypoints that agree with the'
+    '<p class="soft">Left the image, right the map from the estimated pose. Large green dots: keypoints that agree with the'
     " pose; small red ones: those that do not.</p>"
 )
 
 
 def shown(evaluation: Evaluation) -> tuple[list[FrameResult], list[FrameResult]]:
-    """The worst photos, worst first, and the best, best first, of those that remain."""
+    """The worst images, worst first, and the best, best first, of those that remain."""
     order = ranked(evaluation)
     worst = order[::-1][:SHOWN_WORST]
     return worst, order[: min(SHOWN_BEST, len(order) - len(worst))]
@@ -60,21 +60,23 @@ def badge(result: FrameResult, evaluation: Evaluation) -> str:
     return text + (' <span class="badge wrong">wrong</span>' if believed else "")
 
 
-def _row(results: list[FrameResult], place: Place, images: Mapping[str, Path], agreements: Mapping[str, Agreement]) -> str:
+def _row(
+    results: list[FrameResult], scene: SceneDrawing, images: Mapping[str, Path], agreements: Mapping[str, Agreement]
+) -> str:
     figures = [
-        f'<figure><div class="pair">{_photo(result, images, agreements)}{_rendering(result, place)}</div>'
-        f"<figcaption>{_caption(result, place.evaluation)}</figcaption></figure>"
+        f'<figure><div class="pair">{_image(result, images, agreements)}{_rendering(result, scene)}</div>'
+        f"<figcaption>{_caption(result, scene.evaluation)}</figcaption></figure>"
         for result in results
     ]
     return '<div class="gallery">\n' + "\n".join(figures) + "\n</div>"
 
 
-def _photo(result: FrameResult, images: Mapping[str, Path], agreements: Mapping[str, Agreement]) -> str:
+def _image(result: FrameResult, images: Mapping[str, Path], agreements: Mapping[str, Agreement]) -> str:
     path = images.get(result.name)
     if path is None:
         return '<div class="empty">no image file</div>'
     try:
-        rgb = read_photo(path, short_side_px=_SHORT_SIDE_PX, color=True).rgb
+        rgb = read_image(path, short_side_px=_SHORT_SIDE_PX, color=True).rgb
     except ImageError as error:
         return f'<div class="empty">{escape(error.what)}</div>'
     stream = BytesIO()
@@ -96,15 +98,15 @@ def _draw_keypoints(picture: Image.Image, found: Agreement) -> None:
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
 
 
-def _rendering(result: FrameResult, place: Place) -> str:
+def _rendering(result: FrameResult, scene: SceneDrawing) -> str:
     answer = result.localization
     if answer.cam_from_world is None:
         return '<div class="empty">no pose</div>'
-    if answer.camera is None or len(place.all_points) == 0:
+    if answer.camera is None or len(scene.all_points) == 0:
         return '<div class="empty">no map points</div>'
     shrink = _SHORT_SIDE_PX / min(answer.camera.width, answer.camera.height)
-    view = photo_view(answer.cam_from_world, answer.camera, max(1, round(answer.camera.width * shrink)))
-    image = draw_points(view, place.all_points, place.all_rgb, radius_px=1.4)
+    view = image_view(answer.cam_from_world, answer.camera, max(1, round(answer.camera.width * shrink)))
+    image = draw_points(view, scene.all_points, scene.all_rgb, radius_px=1.4)
     return f'<img alt="The map from the estimated pose of {escape(result.name)}" src="{png_uri(image)}">'
 
 

@@ -1,4 +1,4 @@
-"""The report of the evaluation of a map, with its points, its pictures and the keypoints of the photos shown."""
+"""The report of the evaluation of a map, with its points, its pictures and the keypoints of the images shown."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def report_evaluation(run: MapEvaluation, folder: Path, *, title: str) -> Path:
         "map id": scene_map.map_id,
         "preset": scene_map.config.preset,
         "local features": scene_map.config.features.encoder,
-        "mapping photos": scene_map.built_from["photos"],
+        "mapping images": scene_map.built_from["images"],
         "seed": scene_map.built_from["seed"],
     }
     images = {frame.name: frame.image_path for frame in run.scene.frames}
@@ -42,10 +42,10 @@ def report_evaluation(run: MapEvaluation, folder: Path, *, title: str) -> Path:
 
 
 def _agreements(run: MapEvaluation, images: Mapping[str, Path]) -> dict[str, Agreement]:
-    """The keypoints of the photos in the gallery."""
+    """The keypoints of the images in the gallery."""
     found: dict[str, Agreement] = {}
     for result in (result for results in shown(run.evaluation) for result in results):
-        # A photo that cannot be read has no pose either.
+        # An image that cannot be read has no pose either.
         agreement = keypoint_agreement(run.localizer, images[result.name], result.localization)
         if agreement is not None:
             found[result.name] = agreement

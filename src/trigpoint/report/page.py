@@ -24,29 +24,29 @@ from trigpoint.report.page_parts import (
     section_html,
     table_html,
 )
-from trigpoint.report.pictures import Place, oblique_picture, outside, top_picture
+from trigpoint.report.pictures import SceneDrawing, oblique_picture, outside, top_picture
 
 MAX_ROWS = 3000
 
 
 def page_html(
     title: str,
-    place: Place,
+    scene: SceneDrawing,
     facts: Facts,
     images: Mapping[str, Path],
     agreements: Mapping[str, Agreement],
     sections: Sequence[Section],
 ) -> str:
     """The whole page."""
-    evaluation = place.evaluation
+    evaluation = scene.evaluation
     body = [
         f"<h1>{escape(title)}</h1>",
         f'<p class="soft">{escape(_subtitle(evaluation))}</p>',
         _tiles(evaluation),
         _recall(evaluation),
-        _pictures(place),
+        _pictures(scene),
         _charts(evaluation),
-        gallery_html(place, images, agreements),
+        gallery_html(scene, images, agreements),
         *(section_html(section) for section in sections),
         *(facts_html(heading, values) for heading, values in facts.named()),
         _frames(evaluation),
@@ -56,7 +56,7 @@ def page_html(
 
 
 def _subtitle(evaluation: Evaluation) -> str:
-    parts = [f"{evaluation.scene_name}, {len(evaluation.results)} photos"]
+    parts = [f"{evaluation.scene_name}, {len(evaluation.results)} images"]
     parts += [f"map {evaluation.map_id}"] if evaluation.map_id else []
     parts += [] if evaluation.units == "m" else ["scale unknown: lengths are in units of the scene, not in metres"]
     return " · ".join(parts)
@@ -67,7 +67,7 @@ def _tiles(evaluation: Evaluation) -> str:
     translation, rotation = evaluation.medians()
     stack = "".join(f'<i class="{name}" style="flex:{count}"></i>' for name, count in counts.items() if count)
     tiles = [
-        _tile("Median error", length(translation, units), f"and {angle(rotation)}; infinite for a photo without a pose"),
+        _tile("Median error", length(translation, units), f"and {angle(rotation)}; infinite for an image without a pose"),
         _tile(
             "Answers",
             f"{counts[OK]} of {total} ok",
@@ -78,11 +78,11 @@ def _tiles(evaluation: Evaluation) -> str:
             f"{evaluation.wrong_ok()} of {counts[OK]}",
             f"beyond {threshold(evaluation.blunder, units)}",
         ),
-        _tile("Time for a photo", duration(evaluation.median_ms()), "median, reading the file included"),
+        _tile("Time for an image", duration(evaluation.median_ms()), "median, reading the file included"),
     ]
     if evaluation.thresholds:
         name = f"Within {threshold(evaluation.thresholds[0], units)}"
-        tiles.insert(0, _tile(name, percent(evaluation.recall()[0]), "of all photos, every pose counted"))
+        tiles.insert(0, _tile(name, percent(evaluation.recall()[0]), "of all images, every pose counted"))
     return '<div class="tiles">\n' + "\n".join(tiles) + "\n</div>"
 
 
@@ -104,23 +104,23 @@ def _recall(evaluation: Evaluation) -> str:
     if not rows:
         return ""
     table = table_html(["error below", "every pose", "95 % interval", "ok answers only"], rows)
-    return f'<section><h2>Share of all photos localized</h2><div class="card scroll">{table}</div></section>'
+    return f'<section><h2>Share of all images localized</h2><div class="card scroll">{table}</div></section>'
 
 
 def _bar(share: float, kind: str) -> str:
     return f'{percent(share)}<span class="bar {kind}"><i style="width:{100 * share:.1f}%"></i></span>'
 
 
-def _pictures(place: Place) -> str:
-    lost = outside(place)
+def _pictures(scene: SceneDrawing) -> str:
+    lost = outside(scene)
     note = f" {lost} estimated positions lie outside of the picture." if lost else ""
-    hidden = " What hides the cameras from above is left out." if place.hidden else ""
-    mapped = [("map photos", "mapping")] if place.mapping_poses else []
+    hidden = " What hides the cameras from above is left out." if scene.hidden else ""
+    mapped = [("map images", "mapping")] if scene.mapping_poses else []
     legend = legend_html(*mapped, ("true positions", "true"), ("ok", "ok"), ("rejected", "rejected"), ("error", "failed"))
     caption = f"{legend}Red lines join true and estimated positions.{hidden}{note}"
-    parts = ["<section><h2>The place</h2>", figure_html(top_picture(place), caption)]
-    if len(place.points):
-        parts.append(figure_html(oblique_picture(place), "The same at an angle."))
+    parts = ["<section><h2>The scene</h2>", figure_html(top_picture(scene), caption)]
+    if len(scene.points):
+        parts.append(figure_html(oblique_picture(scene), "The same at an angle."))
     return "\n".join(parts) + "</section>"
 
 
@@ -129,8 +129,8 @@ def _charts(evaluation: Evaluation) -> str:
     verdicts = legend_html(("ok", "ok"), ("rejected", "rejected"))
     reliability = Reliability.of(evaluation)
     figures = [
-        figure_html(translation_curve(evaluation), f"{every}Share of all photos below an error."),
-        figure_html(rotation_curve(evaluation), f"{every}Share of all photos below an error."),
+        figure_html(translation_curve(evaluation), f"{every}Share of all images below an error."),
+        figure_html(rotation_curve(evaluation), f"{every}Share of all images below an error."),
         figure_html(
             confidence_chart(evaluation),
             f"{verdicts}Confidence of each pose: good ones belong to the top left, wrong ones to the bottom right."
@@ -143,7 +143,7 @@ def _charts(evaluation: Evaluation) -> str:
 
 def _reliability_caption(reliability: Reliability, units: str) -> str:
     if not reliability.answers:
-        return "No photo has a pose: the confidence cannot be judged."
+        return "No image has a pose: the confidence cannot be judged."
     return (
         f"Expected calibration error <b>{reliability.ece:.3f}</b> over {reliability.answers} answers. Bars: share of answers"
         f" within {escape(threshold(reliability.correct_within, units))}, with their number; an honest confidence puts the"
@@ -166,11 +166,11 @@ def _frames(evaluation: Evaluation) -> str:
                 duration(result.total_ms),
             ]
         )
-    header = ["photo", "answer", "translation error", "rotation error", "inliers", "confidence", "time"]
+    header = ["image", "answer", "translation error", "rotation error", "inliers", "confidence", "time"]
     table = table_html(header, rows, text_columns=(0, 1))
     rest = len(evaluation.results) - len(rows)
-    more = f'<p class="soft">{rest} more photos are in report.json.</p>' if rest else ""
-    return f'<section><h2>Every photo</h2><div class="card scroll">{table}</div>{more}</section>'
+    more = f'<p class="soft">{rest} more images are in report.json.</p>' if rest else ""
+    return f'<section><h2>Every image</h2><div class="card scroll">{table}</div>{more}</section>'
 
 
 def _reading(evaluation: Evaluation) -> str:
@@ -178,10 +178,10 @@ def _reading(evaluation: Evaluation) -> str:
     return (
         "<section><h2>How to read this</h2>"
         "<p>The translation error is the distance between the estimated and the true camera centre, the rotation error the"
-        " angle between the two orientations. A photo is within a threshold if both errors are smaller (not equal).</p>"
-        "<p>Every share is one of all photos; those without a pose are failures. “Every pose” also counts poses that were"
+        " angle between the two orientations. An image is within a threshold if both errors are smaller (not equal).</p>"
+        "<p>Every share is one of all images; those without a pose are failures. “Every pose” also counts poses that were"
         " rejected; “ok answers only” treats them as failures, which is what an application gets that trusts the verdict."
         f" “Wrong” is a pose further off than {escape(blunder)}.</p>"
-        "<p>The 95 % interval (Wilson) takes photos as independent. Photos of one walk are not: the true one is wider.</p>"
+        "<p>The 95 % interval (Wilson) takes images as independent. Images of one walk are not: the true one is wider.</p>"
         "</section>"
     )

@@ -1,4 +1,4 @@
-"""The place seen from above and at an angle: map points, cameras of the map, true and estimated query cameras."""
+"""The scene seen from above and at an angle: map points, cameras of the map, true and estimated query cameras."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ MAX_POINTS = 300_000
 _MAX_BODIES = 400
 _FAR_PX = 4000.0
 _BODY_CORNERS = ((0, 0), (1, 0), (1, 1), (0, 1))
-# Used where a localized photo has no camera.
+# Used where a localized image has no camera.
 _SOME_CAMERA = Camera.pinhole(4, 3, 4)
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class SceneDrawing:
     """What the pictures show.
 
     Attributes:
         evaluation: the queries.
-        mapping_poses: ``cam_from_world`` of the photos that the map was made of.
+        mapping_poses: ``cam_from_world`` of the images that the map was made of.
         all_points: (N, 3) map points in world; may be empty.
         all_rgb: (N, 3) their colours.
-        drawn: (N,) which of them the pictures of the whole place show.
+        drawn: (N,) which of them the pictures of the whole scene show.
         hidden: whether a ceiling is among those that are left out.
     """
 
@@ -51,7 +51,7 @@ class Place:
     hidden: bool
 
     @staticmethod
-    def of(evaluation: Evaluation, mapping_poses: Sequence[Pose], points: tuple[Array, Colours] | None) -> Place:
+    def of(evaluation: Evaluation, mapping_poses: Sequence[Pose], points: tuple[Array, Colours] | None) -> SceneDrawing:
         """With the points that help: no outliers, no ceiling over the cameras, not more than ``MAX_POINTS``."""
         xyz, rgb = (np.zeros((0, 3)), np.zeros((0, 3), np.uint8)) if points is None else points
         xyz, rgb = np.asarray(xyz, dtype=np.float64), np.asarray(rgb, dtype=np.uint8)
@@ -60,15 +60,15 @@ class Place:
         if len(xyz) > MAX_POINTS:
             chosen = np.sort(numpy_generator(0, "report", "points").choice(len(xyz), MAX_POINTS, replace=False))
             xyz, rgb = xyz[chosen], rgb[chosen]
-        place = Place(evaluation, mapping_poses, xyz, rgb, np.ones(len(xyz), dtype=np.bool_), False)
+        scene = SceneDrawing(evaluation, mapping_poses, xyz, rgb, np.ones(len(xyz), dtype=np.bool_), False)
         if len(xyz) == 0:
-            return place
-        ceiling = ceiling_points(xyz, place.centres(), place.up())
-        return replace(place, drawn=points_near(xyz, place.centres()) & ~ceiling, hidden=bool(ceiling.any()))
+            return scene
+        ceiling = ceiling_points(xyz, scene.centres(), scene.up())
+        return replace(scene, drawn=points_near(xyz, scene.centres()) & ~ceiling, hidden=bool(ceiling.any()))
 
     @property
     def points(self) -> Array:
-        """(N, 3) points that the pictures of the whole place show."""
+        """(N, 3) points that the pictures of the whole scene show."""
         return self.all_points[self.drawn]
 
     @property
@@ -93,21 +93,21 @@ class Place:
         return np.concatenate([self.points, self.centres()])
 
 
-def top_picture(place: Place) -> str:
-    """The place from above as one SVG element."""
-    view = top_view(place.up(), place.shown(), WIDTH_PX, max_height=760)
-    return _picture(place, view, "Seen from above", [_scale_bar(view, place.evaluation.units)])
+def top_picture(scene: SceneDrawing) -> str:
+    """The scene from above as one SVG element."""
+    view = top_view(scene.up(), scene.shown(), WIDTH_PX, max_height=760)
+    return _picture(scene, view, "Seen from above", [_scale_bar(view, scene.evaluation.units)])
 
 
-def oblique_picture(place: Place) -> str:
-    """The place at an angle as one SVG element."""
-    return _picture(place, oblique_view(place.up(), place.shown(), WIDTH_PX, 620), "Seen at an angle", [])
+def oblique_picture(scene: SceneDrawing) -> str:
+    """The scene at an angle as one SVG element."""
+    return _picture(scene, oblique_view(scene.up(), scene.shown(), WIDTH_PX, 620), "Seen at an angle", [])
 
 
-def outside(place: Place) -> int:
+def outside(scene: SceneDrawing) -> int:
     """Number of estimated positions outside of the picture from above."""
-    view = top_view(place.up(), place.shown(), WIDTH_PX, max_height=760)
-    found = [result.localization.cam_from_world for result in place.evaluation.results]
+    view = top_view(scene.up(), scene.shown(), WIDTH_PX, max_height=760)
+    found = [result.localization.cam_from_world for result in scene.evaluation.results]
     centres = np.array([pose.centre() for pose in found if pose is not None]).reshape(-1, 3)
     px, _ = view.project(centres)
     return int(np.sum(~np.all((px > 0) & (px < (view.width, view.height)), axis=1)))
@@ -120,28 +120,28 @@ def png_uri(image: Colours) -> str:
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
 
 
-def _picture(place: Place, view: View, label: str, extra: Iterable[str]) -> str:
-    body = 0.035 * float(np.ptp(place.centres(), axis=0).max() or 1.0)
+def _picture(scene: SceneDrawing, view: View, label: str, extra: Iterable[str]) -> str:
+    body = 0.035 * float(np.ptp(scene.centres(), axis=0).max() or 1.0)
     parts: list[str] = []
-    if len(place.points):
-        points = draw_points(view, place.points, place.rgb, radius_px=1.5)
+    if len(scene.points):
+        points = draw_points(view, scene.points, scene.rgb, radius_px=1.5)
         parts.append(f'<image class="points" href="{png_uri(points)}" width="{view.width}" height="{view.height}"/>')
-    mapping = [pose.centre() for pose in place.mapping_poses]
+    mapping = [pose.centre() for pose in scene.mapping_poses]
     parts += [_dots("halo", view, mapping), _dots("mapping", view, mapping)]
-    results = place.evaluation.results
+    results = scene.evaluation.results
     parts += [_error_line(view, result) for result in results]
     if len(results) > _MAX_BODIES:
-        parts.append(_dots("true", view, [pose.centre() for pose in place.true_poses()]))
+        parts.append(_dots("true", view, [pose.centre() for pose in scene.true_poses()]))
     else:
         cameras = [result.localization.camera or _SOME_CAMERA for result in results]
         parts += [
             _body("true", f"{result.name}: true position", view, each, result.true_pose, body)
             for result, each in zip(results, cameras, strict=True)
         ]
-    parts += [_estimate(view, result, place.evaluation.units, body, len(results) > _MAX_BODIES) for result in results]
+    parts += [_estimate(view, result, scene.evaluation.units, body, len(results) > _MAX_BODIES) for result in results]
     content = "\n".join(part for part in [*parts, *extra] if part)
     size = f'viewBox="0 0 {view.width} {view.height}"'
-    return f'<svg class="place" {size} role="img" aria-label="{label}">\n{content}\n</svg>'
+    return f'<svg class="scene" {size} role="img" aria-label="{label}">\n{content}\n</svg>'
 
 
 def _dots(kind: str, view: View, centres: Sequence[Array]) -> str:

@@ -22,7 +22,7 @@ def points_png(xyz: Array, rgb: Colours, poses: Sequence[Pose]) -> bytes:
     Args:
         xyz: (N, 3) in world, at least one point.
         rgb: (N, 3).
-        poses: ``cam_from_world`` of the mapping photos, which tell where up is.
+        poses: ``cam_from_world`` of the mapping images, which tell where up is.
     """
     up, centres = up_direction(poses), np.array([pose.centre() for pose in poses])
     kept = points_near(xyz, centres) & ~ceiling_points(xyz, centres, up)

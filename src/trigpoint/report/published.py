@@ -26,7 +26,7 @@ class Comparison:
     scene: str
 
     @staticmethod
-    def prepare(name: str | None, map_path: Path, place: Path, submission: Path | None) -> Comparison | None:
+    def prepare(name: str | None, map_path: Path, scene: Path, submission: Path | None) -> Comparison | None:
         """What ``--protocol`` asks for, before anything is computed; None without it.
 
         Raises:
@@ -41,11 +41,11 @@ class Comparison:
             raise SceneError(
                 "TP-264",
                 f"the true poses of {protocol.title} are kept by the organisers",
-                where=place,
+                where=scene,
                 fix="Give --submission FILE and hand the file in at visuallocalization.net.",
             )
         require_metres(protocol, load_map(map_path).metric, map_path)
-        return Comparison(protocol, protocol.scene_of(place))
+        return Comparison(protocol, protocol.scene_of(scene))
 
     def thresholds(self, more: Sequence[str]) -> tuple[str, ...]:
         """The protocol's thresholds and the user's, as ``--threshold`` takes them."""
@@ -65,7 +65,7 @@ class Comparison:
 def submit_and_compare(
     comparison: Comparison | None,
     map_path: Path,
-    place: Path,
+    scene: Path,
     output: Path,
     *,
     device: str = "cpu",
@@ -73,13 +73,13 @@ def submit_and_compare(
     skip_invalid: bool = False,
 ) -> tuple[str, dict[str, Any]]:
     """Write the file for the benchmark; (what to say, document for JSON). Raises as ``submit``."""
-    results = submit(map_path, place, output, device=device, format=format, skip_invalid=skip_invalid)
+    results = submit(map_path, scene, output, device=device, format=format, skip_invalid=skip_invalid)
     written = sum(result.cam_from_world is not None for result in results)
-    text = f"{output}: {written} poses of {len(results)} photos. {summary_line(results)}"
+    text = f"{output}: {written} poses of {len(results)} images. {summary_line(results)}"
     document = {
         "submission": str(output),
         "poses": written,
-        "photos": len(results),
+        "images": len(results),
         "results": [result.to_json() for result in results],
         "comparison": None if comparison is None else comparison.to_json(None),
     }

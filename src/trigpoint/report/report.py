@@ -19,7 +19,7 @@ from trigpoint.localization.agreement import Agreement
 from trigpoint.report.formatting import angle, length, percent, threshold
 from trigpoint.report.page import page_html
 from trigpoint.report.page_parts import Facts, Section
-from trigpoint.report.pictures import Place
+from trigpoint.report.pictures import SceneDrawing
 from trigpoint.report.tables import ranked, summary_rows
 
 WORST_LISTED = 10
@@ -41,14 +41,14 @@ def write_report(
 
     Args:
         folder: made if it does not exist; files of an earlier report are replaced.
-        evaluation: at least one photo.
+        evaluation: at least one image.
         title: heading of the page.
-        scene: the photos of the place; those that are not test photos are drawn as cameras of the map.
+        scene: the images of the scene; those that are not test images are drawn as cameras of the map.
         facts: what to say about the map, its settings and the machine.
         points: (N, 3) map points in world and their (N, 3) uint8 colours, or None.
-        images: image file of each evaluated photo, by name, for the gallery.
-        agreements: keypoints to draw into photos of the gallery, by name.
-        extra_sections: additions, shown before the table of photos.
+        images: image file of each evaluated image, by name, for the gallery.
+        agreements: keypoints to draw into images of the gallery, by name.
+        extra_sections: additions, shown before the table of images.
 
     Returns:
         The path of the HTML page.
@@ -57,11 +57,11 @@ def write_report(
         OutputError: TP-801.
     """
     shown = None if points is None else (np.asarray(points[0], dtype=np.float64), points[1])
-    place = Place.of(evaluation, _mapping_poses(scene, evaluation), shown)
+    view = SceneDrawing.of(evaluation, _mapping_poses(scene, evaluation), shown)
     page = folder / "report.html"
     write_json(folder / "report.json", _document(title, evaluation, facts, extra_sections))
     write_text(folder / "report.md", _markdown(title, evaluation, facts, extra_sections))
-    write_text(page, page_html(title, place, facts, images, agreements or {}, extra_sections))
+    write_text(page, page_html(title, view, facts, images, agreements or {}, extra_sections))
     return page
 
 
@@ -103,7 +103,7 @@ def _markdown(title: str, evaluation: Evaluation, facts: Facts, sections: Sequen
     parts = [
         f"# {_plain(title)}",
         markdown_table(("Evaluation of", evaluation.scene_name), summary_rows(evaluation)),
-        "## Share of all photos localized",
+        "## Share of all images localized",
         markdown_table(
             ("error below", "every pose", "ok answers only"),
             [(threshold(limit, units), percent(every), percent(ok)) for limit, every, ok in shares],
@@ -112,8 +112,8 @@ def _markdown(title: str, evaluation: Evaluation, facts: Facts, sections: Sequen
         f"Expected calibration error {_number(reliability.ece)} over {reliability.answers} answers;"
         f" correct are those within {threshold(reliability.correct_within, units)}.",
         markdown_table(("confidence", "answers", "mean confidence", "correct"), _bins(reliability)),
-        "## Worst photos",
-        markdown_table(("photo", "answer", "translation error", "rotation error", "reason"), worst),
+        "## Worst images",
+        markdown_table(("image", "answer", "translation error", "rotation error", "reason"), worst),
     ]
     for section in sections:
         parts += [f"## {_plain(section.title)}", *map(_plain, section.paragraphs())]

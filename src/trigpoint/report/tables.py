@@ -19,7 +19,7 @@ WORST_SHOWN = 8
 
 
 def ranked(evaluation: Evaluation) -> list[FrameResult]:
-    """The photos from best to worst: by the error in multiples of the first threshold, those without a pose last."""
+    """The images from best to worst: by the error in multiples of the first threshold, those without a pose last."""
     limit = evaluation.thresholds[0] if evaluation.thresholds else evaluation.blunder
 
     def badness(result: FrameResult) -> float:
@@ -36,23 +36,23 @@ def summary_rows(evaluation: Evaluation) -> list[tuple[str, str]]:
     translation, rotation = evaluation.medians()
     translation_ok, rotation_ok = evaluation.medians_ok()
     return [
-        ("photos", ", ".join([str(len(evaluation.results)), *(f"{count} {status}" for status, count in counts.items())])),
-        ("median error, all photos", f"{length(translation, units)}, {angle(rotation)}"),
+        ("images", ", ".join([str(len(evaluation.results)), *(f"{count} {status}" for status, count in counts.items())])),
+        ("median error, all images", f"{length(translation, units)}, {angle(rotation)}"),
         ("median error, ok answers", f"{length(translation_ok, units)}, {angle(rotation_ok)}"),
         (
             f"called ok but wrong by more than {threshold(evaluation.blunder, units)}",
             f"{evaluation.wrong_ok()} of {counts[OK]}",
         ),
-        ("time for a photo (median)", duration(evaluation.median_ms())),
+        ("time for an image (median)", duration(evaluation.median_ms())),
     ]
 
 
 def tables(evaluation: Evaluation) -> list[Table]:
-    """The summary, the recall, and the worst photos."""
+    """The summary, the recall, and the worst images."""
     summary = Table(title=Text(f"Evaluation of {evaluation.scene_name}"), show_header=False)
     for label, value in summary_rows(evaluation):
         summary.add_row(Text(label), Text(value))
-    shares = Table(title="Share of all photos within")
+    shares = Table(title="Share of all images within")
     for header in ("threshold", "every pose", "ok answers"):
         shares.add_column(header, justify="right")
     rows = zip(evaluation.thresholds, evaluation.recall(), evaluation.recall(only_ok=True), strict=True)
@@ -97,12 +97,12 @@ def print_protocol(protocol: Protocol, scene: str, ours: Published | None, conso
             console.print(Text(text), soft_wrap=True)
 
 
-def print_places(evaluations: Mapping[str, Evaluation], console: Console) -> None:
-    """Print one line for each place of a joint scene."""
+def print_scenes(evaluations: Mapping[str, Evaluation], console: Console) -> None:
+    """Print one line for each scene of a joint scene."""
     first = next(iter(evaluations.values()))
-    table = Table(title="Place by place")
-    table.add_column("place")
-    for header in ("photos", "median, all photos", *(threshold(limit, first.units) for limit in first.thresholds)):
+    table = Table(title="Scene by scene")
+    table.add_column("scene")
+    for header in ("images", "median, all images", *(threshold(limit, first.units) for limit in first.thresholds)):
         table.add_column(header, justify="right")
     for name, each in evaluations.items():
         translation, rotation = each.medians()
@@ -112,8 +112,8 @@ def print_places(evaluations: Mapping[str, Evaluation], console: Console) -> Non
 
 
 def _frames_table(results: Sequence[FrameResult], evaluation: Evaluation) -> Table:
-    table = Table(title="Worst photos")
-    table.add_column("photo")
+    table = Table(title="Worst images")
+    table.add_column("image")
     table.add_column("answer")
     for header in ("error", "inliers", "confidence"):
         table.add_column(header, justify="right")

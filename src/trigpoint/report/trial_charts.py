@@ -21,7 +21,7 @@ _STYLE = (
 
 
 def size_chart(summaries: Sequence[Summary]) -> str:
-    """Share of photos within the first threshold over the size of the map, a dot for each map."""
+    """Share of images within the first threshold over the size of the map, a dot for each map."""
     limit = _first_threshold(summaries)
     found = [
         (index, trial.preset, trial.seed, trial.map_bytes / 1e6, trial.evaluation.recall()[0])
@@ -38,12 +38,12 @@ def size_chart(summaries: Sequence[Summary]) -> str:
     )
     # At the bottom, where hardly any map is.
     at = f'x="{WIDTH - 22}" y="{HEIGHT - BOTTOM - 8}" text-anchor="end"'
-    label = f"<text {at}>photos within {html.escape(limit)}</text>" if limit else ""
+    label = f"<text {at}>images within {html.escape(limit)}</text>" if limit else ""
     return chart(axis, "Accuracy over map size", label + dots, _share)
 
 
 def recall_chart(summaries: Sequence[Summary]) -> str:
-    """Share of the photos of all seeds below each translation error, a curve for each preset."""
+    """Share of the images of all seeds below each translation error, a curve for each preset."""
     evaluations = [[trial.evaluation for trial in each.trials if trial.evaluation is not None] for each in summaries]
     everything = [evaluation for group in evaluations for evaluation in group]
     limits = [limit.translation for limit in everything[0].thresholds] if everything else []

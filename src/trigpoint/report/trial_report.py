@@ -47,7 +47,7 @@ def table_rows(summaries: Sequence[Summary], *, thresholds: int | None = None) -
     limits = () if first is None else first.thresholds[:thresholds]
     within = [f"within {threshold(limit, units)}" for limit in limits]
     # What it costs before the further thresholds, which may need scrolling.
-    header = ["preset", *within[:1], "median error", "map", "mapping", "photo", *within[1:]]
+    header = ["preset", *within[:1], "median error", "map", "mapping", "image", *within[1:]]
     return header, [_cells(each, len(limits), units) for each in summaries]
 
 
@@ -68,7 +68,7 @@ def _cells(summary: Summary, limits: int, units: str) -> list[str]:
         error if summary.translation is not None else "-",
         _spread(summary.map_bytes, lambda value: f"{value / 1e6:.2f} MB"),
         _spread(summary.mapping_seconds, lambda value: duration(1000 * value)) if known else unknown,
-        _spread(summary.photo_ms, duration),
+        _spread(summary.image_ms, duration),
         *within[1:],
     ]
 
@@ -114,8 +114,8 @@ def write_comparison(
 
 
 _READING = (
-    "Medians over the seeds, the smallest and largest value in brackets. Shares are of all photos, every pose counted; the"
-    " median error is infinite (-) where most photos have no pose. Mapping times are unknown for maps that were interrupted"
+    "Medians over the seeds, the smallest and largest value in brackets. Shares are of all images, every pose counted; the"
+    " median error is infinite (-) where most images have no pose. Mapping times are unknown for maps that were interrupted"
     " or made elsewhere."
 )
 
@@ -150,7 +150,7 @@ def _charts(summaries: Sequence[Summary]) -> list[tuple[str, str]]:
     legend = swatches(summaries)
     return [
         (size_chart(summaries), f"{legend}A dot for each map: the best stand at the top left."),
-        (recall_chart(summaries), f"{legend}Share of the photos of all seeds below an error, every pose counted."),
+        (recall_chart(summaries), f"{legend}Share of the images of all seeds below an error, every pose counted."),
     ]
 
 
@@ -158,4 +158,4 @@ def _subtitle(evaluated: Sequence[Evaluation]) -> str:
     if not evaluated:
         return "Nothing could be evaluated."
     scale = "" if evaluated[0].units == "m" else ", scale unknown: lengths are in units of the scene, not in metres"
-    return f"{len(evaluated[0].results)} photos, {len(evaluated)} maps{scale}"
+    return f"{len(evaluated[0].results)} images, {len(evaluated)} maps{scale}"

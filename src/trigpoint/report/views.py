@@ -55,7 +55,7 @@ class View:
 def up_direction(poses: Sequence[Pose]) -> Array:
     """The (3,) unit vector that photographers held up: the mean of the cameras' up directions.
 
-    Photos turned in all directions have no such mean; then it is the direction in which the cameras spread least.
+    Images turned in all directions have no such mean; then it is the direction in which the cameras spread least.
     """
     mean = np.mean([-pose.rotation[1] for pose in poses], axis=0)
     length = float(np.linalg.norm(mean))
@@ -70,7 +70,7 @@ def ground_axes(up: Array, centres: Array) -> tuple[Array, Array]:
     """Two (3,) horizontal unit vectors: along the longest spread of the (N, 3) positions, and to the left of it."""
     right = _principal_axes(centres - np.outer(centres @ up, up))[2]
     if abs(right @ up) > 0.9:
-        # All at one place: any horizontal direction will do.
+        # All at one point: any horizontal direction will do.
         right = np.eye(3)[np.argmin(np.abs(up))]
     right = right - (right @ up) * up
     right = right / np.linalg.norm(right)
@@ -122,8 +122,8 @@ def oblique_view(up: Array, shown: Array, width: int, height: int) -> View:
     return View(width, height, pose, (float(focal), float(focal)), (width / 2, height / 2), perspective=True)
 
 
-def photo_view(pose: Pose, camera: Camera, width: int) -> View:
-    """What a photo should show from a pose, without its distortion, width px wide."""
+def image_view(pose: Pose, camera: Camera, width: int) -> View:
+    """What an image should show from a pose, without its distortion, width px wide."""
     shrink = width / camera.width
     fx, fy, cx, cy = (value * shrink for value in camera.pinhole_params())
     return View(width, max(1, round(camera.height * shrink)), pose, (fx, fy), (cx, cy), perspective=True)

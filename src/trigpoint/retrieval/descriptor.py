@@ -1,7 +1,7 @@
 """What a global descriptor is, and the table of those there are.
 
-A global descriptor turns the local features of a photo into one vector; photos of the same place get similar vectors. It is
-fitted to the mapping photos of a place, and the tensors it needs beside its code travel in the map.
+A global descriptor turns the local features of an image into one vector; images of the same scene get similar vectors. It is
+fitted to the mapping images of a scene, and the tensors it needs beside its code travel in the map.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trigpoint.core.errors import MappingError, did_you_mean
-from trigpoint.features.extract import PhotoFeatures
+from trigpoint.features.extract import ImageFeatures
 from trigpoint.retrieval.image_features import SizedFeatures
 
 # Before the name of a file that holds a trained aggregator.
@@ -25,7 +25,7 @@ AGGREGATOR = "supergf:"
 
 
 class GlobalDescriptor(Protocol):
-    """A function from the local features of a photo to one vector.
+    """A function from the local features of an image to one vector.
 
     Attributes:
         name: key in ``DESCRIPTORS``.
@@ -35,17 +35,17 @@ class GlobalDescriptor(Protocol):
     name: str
     dim: int
 
-    def describe(self, features: PhotoFeatures, size: tuple[int, int]) -> Tensor:
-        """The descriptor of a photo: (dim,) float32 of unit length; zeros for a photo without keypoints.
+    def describe(self, features: ImageFeatures, size: tuple[int, int]) -> Tensor:
+        """The descriptor of an image: (dim,) float32 of unit length; zeros for an image without keypoints.
 
         Args:
-            features: local features of the photo.
-            size: (width, height) of the upright photo, px.
+            features: local features of the image.
+            size: (width, height) of the upright image, px.
         """
         ...
 
     def state(self) -> dict[str, NDArray]:
-        """Tensors specific to a place that its map must carry, by name; ``{}`` for none."""
+        """Tensors specific to a scene that its map must carry, by name; ``{}`` for none."""
         ...
 
 
@@ -54,7 +54,7 @@ class DescriptorKind:
     """How one kind of global descriptor comes to be.
 
     Attributes:
-        fit: (photos, dim, seed) to a descriptor fitted to the mapping photos of a place. ``dim`` is the wanted length, 0 for
+        fit: (images, dim, seed) to a descriptor fitted to the mapping images of a scene. ``dim`` is the wanted length, 0 for
             the natural one; kinds whose length follows from the local features take no other.
         restore: (state, dim) to the same descriptor again; ``dim`` is that of the fitted one.
     """
@@ -94,12 +94,12 @@ def descriptor_kind(name: str) -> DescriptorKind:
     return DESCRIPTORS[name]
 
 
-def fit_descriptor(name: str, photos: Sequence[SizedFeatures], dim: int = 0, seed: int = 0) -> GlobalDescriptor:
-    """Fit a descriptor to the mapping photos of a place. Deterministic.
+def fit_descriptor(name: str, images: Sequence[SizedFeatures], dim: int = 0, seed: int = 0) -> GlobalDescriptor:
+    """Fit a descriptor to the mapping images of a scene. Deterministic.
 
     Args:
         name: key in ``DESCRIPTORS``, or ``supergf:FILE``.
-        photos: local features and sizes of the mapping photos.
+        images: local features and sizes of the mapping images.
         dim: wanted length; 0: the natural one of the kind.
         seed: seed of the map.
 
@@ -109,13 +109,13 @@ def fit_descriptor(name: str, photos: Sequence[SizedFeatures], dim: int = 0, see
         MapFileError: the file of an aggregator is missing or damaged (TP-401 to TP-403).
     """
     kind = descriptor_kind(name)
-    if not any(len(features) for features, _ in photos):
+    if not any(len(features) for features, _ in images):
         raise MappingError(
             "TP-632",
-            f"there is nothing to fit the descriptor '{name}' to: no keypoint in {len(photos)} photos",
-            fix="Are the photos black, blank or out of focus?",
+            f"there is nothing to fit the descriptor '{name}' to: no keypoint in {len(images)} images",
+            fix="Are the images black, blank or out of focus?",
         )
-    return kind.fit(photos, dim, seed)
+    return kind.fit(images, dim, seed)
 
 
 def restore_descriptor(name: str, dim: int, state: Mapping[str, NDArray]) -> GlobalDescriptor:
@@ -127,8 +127,8 @@ def restore_descriptor(name: str, dim: int, state: Mapping[str, NDArray]) -> Glo
     return descriptor_kind(name).restore(state, dim)
 
 
-def describe_photos(descriptor: GlobalDescriptor, photos: Sequence[SizedFeatures]) -> Tensor:
-    """(N, dim) float32 descriptors of photos."""
-    if not photos:
+def describe_images(descriptor: GlobalDescriptor, images: Sequence[SizedFeatures]) -> Tensor:
+    """(N, dim) float32 descriptors of images."""
+    if not images:
         return torch.zeros((0, descriptor.dim))
-    return torch.stack([descriptor.describe(features, size) for features, size in photos])
+    return torch.stack([descriptor.describe(features, size) for features, size in images])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trigpoint.core.progress import progress
-from trigpoint.retrieval.descriptor import GlobalDescriptor, describe_photos
+from trigpoint.retrieval.descriptor import GlobalDescriptor, describe_images
 from trigpoint.retrieval.image_features import SizedFeatures
 from trigpoint.retrieval.index import RetrievalIndex, restore_index
 from trigpoint.retrieval.matching import Matcher
@@ -24,13 +24,13 @@ RANKS = (1, 5, 10)
 
 @dataclass(frozen=True)
 class RetrievalScore:
-    """How well and at what cost one descriptor finds the gallery photos of a place.
+    """How well and at what cost one descriptor finds the gallery images of a scene.
 
     Attributes:
         descriptor: name of the descriptor.
         dim: its length.
-        bytes_per_photo: what a map keeps of each gallery photo.
-        place_bytes: what a map keeps beside that, whatever the number of photos.
+        bytes_per_image: what a map keeps of each gallery image.
+        scene_bytes: what a map keeps beside that, whatever the number of images.
         recall: share of queries with a right answer among the first 1, 5 and 10, by rank.
         recall_reranked: the same after re-ranking, or None without.
         describe_ms: time from the local features of a query to its descriptor, median.
@@ -40,8 +40,8 @@ class RetrievalScore:
 
     descriptor: str
     dim: int
-    bytes_per_photo: int
-    place_bytes: int
+    bytes_per_image: int
+    scene_bytes: int
     recall: dict[int, float]
     recall_reranked: dict[int, float] | None
     describe_ms: float
@@ -141,7 +141,7 @@ def evaluate_descriptor(
     positives: NDArray[np.bool_],
     reranker: Reranker | None = None,
 ) -> RetrievalScore:
-    """Recall and cost of a descriptor on Q queries and G gallery photos.
+    """Recall and cost of a descriptor on Q queries and G gallery images.
 
     Args:
         descriptor: fitted descriptor.
@@ -150,15 +150,15 @@ def evaluate_descriptor(
         positives: (Q, G) bool.
         reranker: second stage, or None for a single pass.
     """
-    vectors, describe_ms = timed([lambda photo=photo: descriptor.describe(*photo) for photo in queries])
+    vectors, describe_ms = timed([lambda image=image: descriptor.describe(*image) for image in queries])
     recall, reranked, search_ms = evaluate_vectors(
-        vectors, describe_photos(descriptor, gallery), positives, reranker, f"searching ({descriptor.name})"
+        vectors, describe_images(descriptor, gallery), positives, reranker, f"searching ({descriptor.name})"
     )
     return RetrievalScore(
         descriptor=descriptor.name,
         dim=descriptor.dim,
-        bytes_per_photo=descriptor.dim,
-        place_bytes=sum(values.nbytes for values in descriptor.state().values()),
+        bytes_per_image=descriptor.dim,
+        scene_bytes=sum(values.nbytes for values in descriptor.state().values()),
         recall=recall,
         recall_reranked=reranked,
         describe_ms=describe_ms,

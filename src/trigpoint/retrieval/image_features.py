@@ -1,4 +1,4 @@
-"""Local features of many photos, the input of every global descriptor, with an optional cache on disk."""
+"""Local features of many images, the input of every global descriptor, with an optional cache on disk."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from numpy.typing import NDArray
 
 from trigpoint.core.artifact import Artifact, read_artifact, sha256_of, write_artifact
 from trigpoint.core.errors import MapFileError, MappingError
-from trigpoint.core.image import image_size, read_photo
+from trigpoint.core.image import image_size, read_image
 from trigpoint.core.interrupt import Interrupted, StopRequest
 from trigpoint.core.progress import progress
-from trigpoint.features.extract import PhotoFeatures, extract_features
+from trigpoint.features.extract import ImageFeatures, extract_features
 from trigpoint.features.local import LocalEncoder
 from trigpoint.features.views import plain_view
 
-# The local features of a photo with the (width, height) of the upright photo, px.
-SizedFeatures = tuple[PhotoFeatures, tuple[int, int]]
+# The local features of an image with the (width, height) of the upright image, px.
+SizedFeatures = tuple[ImageFeatures, tuple[int, int]]
 
 
 @dataclass(frozen=True)
 class ViewPolicy:
-    """How photos are looked at.
+    """How images are looked at.
 
     Attributes:
         short_side_px: shorter side of the view.
-        max_keypoints: keypoints of a photo at most.
+        max_keypoints: keypoints of an image at most.
     """
 
     short_side_px: int = 480
     max_keypoints: int = 1024
 
 
-def photo_features(
+def image_features(
     paths: Sequence[Path],
     encoder: LocalEncoder,
     policy: ViewPolicy,
     *,
     cache: Path | None = None,
-    title: str = "photos",
+    title: str = "images",
     stop: StopRequest | None = None,
 ) -> list[SizedFeatures]:
-    """Local features of photos, in their order.
+    """Local features of images, in their order.
 
     Descriptors are rounded to float16 whether or not there is a cache, so that a cache changes no result.
 
@@ -54,12 +54,12 @@ def photo_features(
         paths: image files.
         encoder: local encoder.
         policy: size of the view and number of keypoints.
-        cache: folder for the features; files there are found again by the content of the photo and by the encoder.
+        cache: folder for the features; files there are found again by the content of the image and by the encoder.
         title: title of the progress bar.
-        stop: checked after each photo.
+        stop: checked after each image.
 
     Raises:
-        ImageError: a photo cannot be used.
+        ImageError: an image cannot be used.
         MappingError: a file of the cache cannot be used (TP-638).
         OutputError: the cache cannot be written.
         Interrupted: stopped on request; what is in the cache stays there.
@@ -67,16 +67,16 @@ def photo_features(
     found: list[SizedFeatures] = []
     with progress(title, len(paths)) as advance:
         for path in paths:
-            found.append(features_of_photo(path, encoder, policy, cache))
+            found.append(features_of_image(path, encoder, policy, cache))
             advance()
             if stop:
                 raise Interrupted
     return found
 
 
-def features_of_photo(path: Path, encoder: LocalEncoder, policy: ViewPolicy, cache: Path | None = None) -> SizedFeatures:
-    """Local features of one photo; arguments and errors as for ``photo_features``."""
-    # Checked before the cache is asked, so that a missing photo is the same error with and without one.
+def features_of_image(path: Path, encoder: LocalEncoder, policy: ViewPolicy, cache: Path | None = None) -> SizedFeatures:
+    """Local features of one image; arguments and errors as for ``image_features``."""
+    # Checked before the cache is asked, so that a missing image is the same error with and without one.
     size = image_size(path)
     kept = None if cache is None else cache / f"{_key(path, encoder, policy)}.features"
     if kept is not None and kept.exists():
@@ -87,16 +87,16 @@ def features_of_photo(path: Path, encoder: LocalEncoder, policy: ViewPolicy, cac
     return features, size
 
 
-def _extract(path: Path, encoder: LocalEncoder, policy: ViewPolicy) -> PhotoFeatures:
-    photo = read_photo(path, short_side_px=policy.short_side_px)
-    view = plain_view(photo.width, photo.height, policy.short_side_px, encoder.size_multiple)
-    found = extract_features(encoder, photo, view, policy.max_keypoints)
+def _extract(path: Path, encoder: LocalEncoder, policy: ViewPolicy) -> ImageFeatures:
+    image = read_image(path, short_side_px=policy.short_side_px)
+    view = plain_view(image.width, image.height, policy.short_side_px, encoder.size_multiple)
+    found = extract_features(encoder, image, view, policy.max_keypoints)
     if len(found) > policy.max_keypoints:
         # Dense encoders return every cell: an even choice, as for localization.
         even = np.linspace(0, len(found) - 1, policy.max_keypoints).round().astype(np.int64)
         index = torch.from_numpy(even)
-        found = PhotoFeatures(found.image_px[even], found.descriptors[index], found.scores[index], found.scale)
-    return PhotoFeatures(found.image_px, found.descriptors.half().float(), found.scores, found.scale)
+        found = ImageFeatures(found.image_px[even], found.descriptors[index], found.scores[index], found.scale)
+    return ImageFeatures(found.image_px, found.descriptors.half().float(), found.scores, found.scale)
 
 
 def _key(path: Path, encoder: LocalEncoder, policy: ViewPolicy) -> str:
@@ -104,7 +104,7 @@ def _key(path: Path, encoder: LocalEncoder, policy: ViewPolicy) -> str:
     return hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
-def _arrays(features: PhotoFeatures) -> dict[str, NDArray]:
+def _arrays(features: ImageFeatures) -> dict[str, NDArray]:
     return {
         "image_px": features.image_px,
         "descriptors": features.descriptors.numpy().astype(np.float16),
@@ -112,7 +112,7 @@ def _arrays(features: PhotoFeatures) -> dict[str, NDArray]:
     }
 
 
-def _read(path: Path) -> PhotoFeatures:
+def _read(path: Path) -> ImageFeatures:
     try:
         kept = read_artifact(path)
     except MapFileError as error:
@@ -121,7 +121,7 @@ def _read(path: Path) -> PhotoFeatures:
         raise _unusable(path)
     tensors = kept.tensors
     descriptors = torch.from_numpy(tensors["descriptors"].astype(np.float32))
-    return PhotoFeatures(tensors["image_px"], descriptors, torch.from_numpy(tensors["scores"]), kept.metadata["scale"])
+    return ImageFeatures(tensors["image_px"], descriptors, torch.from_numpy(tensors["scores"]), kept.metadata["scale"])
 
 
 def _is_whole(kept: Artifact) -> bool:

@@ -1,4 +1,4 @@
-"""Exact search by cosine among the descriptors of the mapping photos."""
+"""Exact search by cosine among the descriptors of the mapping images."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _TIE = 1e-6
 
 
 class RetrievalIndex:
-    """The descriptors of a gallery of photos.
+    """The descriptors of a gallery of images.
 
     Args:
-        vectors: (N, D) float16 or float32, scaled to unit length for the search. A row of zeros (a photo without keypoints)
+        vectors: (N, D) float16 or float32, scaled to unit length for the search. A row of zeros (an image without keypoints)
             has similarity 0 to everything.
 
     Raises:
@@ -40,7 +40,7 @@ class RetrievalIndex:
         return self.vectors.shape[1]
 
     def search(self, query: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        """The most similar gallery photos, best first; of equal ones that with the smaller index.
+        """The most similar gallery images, best first; of equal ones that with the smaller index.
 
         Args:
             query: (D,) or (Q, D) descriptors.
@@ -89,7 +89,7 @@ def ranked(similarity: Tensor, k: int, *, single: bool) -> tuple[Tensor, Tensor]
 def check_vectors(vectors: Tensor) -> None:
     """Refuse what no index can be made of. Raises MappingError TP-639."""
     if vectors.ndim != 2 or 0 in vectors.shape:
-        raise unusable(f"the descriptors have the shape {tuple(vectors.shape)}, it must be photos by length")
+        raise unusable(f"the descriptors have the shape {tuple(vectors.shape)}, it must be images by length")
     if not torch.isfinite(vectors.float()).all():
         raise unusable("the descriptors contain NaN or infinity")
 

@@ -59,8 +59,8 @@ class LighterGlue:
         matches = self.network({"image0": self._input(first), "image1": self._input(second)})["matches"][0]
         return matches.cpu().numpy().astype(np.int64)
 
-    def _input(self, photo: SizedFeatures) -> dict[str, Tensor]:
-        features, size = photo
+    def _input(self, image: SizedFeatures) -> dict[str, Tensor]:
+        features, size = image
         return {
             "keypoints": torch.from_numpy(features.image_px).float()[None].to(self.device),
             "descriptors": features.descriptors[None].to(self.device),

@@ -1,4 +1,4 @@
-"""Matches between the local features of two photos."""
+"""Matches between the local features of two images."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from trigpoint.retrieval.image_features import SizedFeatures
 
 
 class Matcher(Protocol):
-    """Pairs up keypoints of two photos. ``name`` is its key in ``MATCHERS``."""
+    """Pairs up keypoints of two images. ``name`` is its key in ``MATCHERS``."""
 
     name: str
 
     def match(self, first: SizedFeatures, second: SizedFeatures) -> NDArray[np.int64]:
-        """(M, 2) pairs of an index into the first and one into the second photo's keypoints; none occurs twice."""
+        """(M, 2) pairs of an index into the first and one into the second image's keypoints; none occurs twice."""
         ...
 
 

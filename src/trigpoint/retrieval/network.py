@@ -19,15 +19,15 @@ from torch.nn import functional
 
 from trigpoint.core.config import from_json
 from trigpoint.core.errors import MappingError
-from trigpoint.core.image import read_photo
+from trigpoint.core.image import read_image
 
 
 @dataclass(frozen=True)
 class NetworkInput:
-    """What a network wants: one photo as (1, 3, height, width) float32, RGB.
+    """What a network wants: one image as (1, 3, height, width) float32, RGB.
 
     Attributes:
-        width: px; the photo is resized to it whatever its shape.
+        width: px; the image is resized to it whatever its shape.
         height: px.
         mean: subtracted from each channel, in units of full brightness.
         std: each channel is divided by it.
@@ -40,7 +40,7 @@ class NetworkInput:
 
 
 class OnnxNetwork:
-    """A network from a photo to one vector.
+    """A network from an image to one vector.
 
     Args:
         path: the ONNX file.
@@ -57,14 +57,14 @@ class OnnxNetwork:
         self._session = _session(path)
         self._input_name = self._session.get_inputs()[0].name
 
-    def describe(self, photo: Path) -> Tensor:
+    def describe(self, image: Path) -> Tensor:
         """(D,) float32 descriptor of unit length of an image file.
 
         Raises:
-            ImageError: the photo cannot be used.
+            ImageError: the image cannot be used.
             MappingError: the network refuses its input, or its first output is not one finite vector (TP-636).
         """
-        tensor = network_tensor(photo, self.input)
+        tensor = network_tensor(image, self.input)
         try:
             output = np.asarray(self._session.run(None, {self._input_name: tensor})[0], dtype=np.float32)
         except Exception as error:  # onnxruntime's own classes, which share no base with a name
@@ -74,11 +74,11 @@ class OnnxNetwork:
         return functional.normalize(torch.from_numpy(output.reshape(-1)), dim=0)
 
 
-def network_tensor(photo: Path, wanted: NetworkInput) -> NDArray[np.float32]:
-    """(1, 3, height, width) float32: the photo as the network wants it. Raises ImageError."""
+def network_tensor(image: Path, wanted: NetworkInput) -> NDArray[np.float32]:
+    """(1, 3, height, width) float32: the image as the network wants it. Raises ImageError."""
     import cv2
 
-    pixels = read_photo(photo, short_side_px=max(wanted.width, wanted.height), color=True).rgb
+    pixels = read_image(image, short_side_px=max(wanted.width, wanted.height), color=True).rgb
     resized = np.asarray(cv2.resize(np.asarray(pixels), (wanted.width, wanted.height), interpolation=cv2.INTER_AREA))
     values = (resized / 255 - np.array(wanted.mean)) / np.array(wanted.std)
     return np.ascontiguousarray(values.transpose(2, 0, 1)[None], dtype=np.float32)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from trigpoint.features.extract import PhotoFeatures
+from trigpoint.features.extract import ImageFeatures
 from trigpoint.retrieval.descriptor_state import impossible_dim, unfit
 from trigpoint.retrieval.image_features import SizedFeatures
 
@@ -24,7 +24,7 @@ class MeanDescriptor:
     def __init__(self, dim: int) -> None:
         self.dim = dim
 
-    def describe(self, features: PhotoFeatures, size: tuple[int, int]) -> Tensor:
+    def describe(self, features: ImageFeatures, size: tuple[int, int]) -> Tensor:
         """See ``GlobalDescriptor.describe``."""
         if len(features) == 0:
             return torch.zeros(self.dim)
@@ -47,7 +47,7 @@ class GemDescriptor:
     def __init__(self, dim: int) -> None:
         self.dim = dim
 
-    def describe(self, features: PhotoFeatures, size: tuple[int, int]) -> Tensor:
+    def describe(self, features: ImageFeatures, size: tuple[int, int]) -> Tensor:
         """See ``GlobalDescriptor.describe``."""
         if len(features) == 0:
             return torch.zeros(self.dim)
@@ -59,14 +59,14 @@ class GemDescriptor:
         return {}
 
 
-def fit_mean(photos: Sequence[SizedFeatures], dim: int, seed: int) -> MeanDescriptor:
+def fit_mean(images: Sequence[SizedFeatures], dim: int, seed: int) -> MeanDescriptor:
     """See ``DescriptorKind.fit``. Raises MappingError TP-632."""
-    return MeanDescriptor(_natural("mean", dim, _local_dim(photos)))
+    return MeanDescriptor(_natural("mean", dim, _local_dim(images)))
 
 
-def fit_gem(photos: Sequence[SizedFeatures], dim: int, seed: int) -> GemDescriptor:
+def fit_gem(images: Sequence[SizedFeatures], dim: int, seed: int) -> GemDescriptor:
     """See ``DescriptorKind.fit``. Raises MappingError TP-632."""
-    return GemDescriptor(_natural("gem", dim, 2 * _local_dim(photos)))
+    return GemDescriptor(_natural("gem", dim, 2 * _local_dim(images)))
 
 
 def restore_mean(state: Mapping[str, NDArray], dim: int) -> MeanDescriptor:
@@ -81,8 +81,8 @@ def restore_gem(state: Mapping[str, NDArray], dim: int) -> GemDescriptor:
     return GemDescriptor(dim)
 
 
-def _local_dim(photos: Sequence[SizedFeatures]) -> int:
-    return photos[0][0].descriptors.shape[1]
+def _local_dim(images: Sequence[SizedFeatures]) -> int:
+    return images[0][0].descriptors.shape[1]
 
 
 def _natural(name: str, dim: int, natural: int) -> int:

@@ -22,7 +22,7 @@ CODEWORDS = 256
 
 
 class QuantizedIndex:
-    """A gallery of photos, each a code of M bytes.
+    """A gallery of images, each a code of M bytes.
 
     Attributes:
         codebooks: (M, 256, D / M) float32: what each value of each byte stands for.
@@ -63,12 +63,12 @@ class QuantizedIndex:
         return {"codebooks": self.codebooks.half().numpy(), "codes": self.codes.numpy()}
 
 
-def quantize(vectors: Tensor, bytes_per_photo: int, seed: int) -> QuantizedIndex:
-    """Learn codes for a gallery. Worth it from some ten thousand photos on: the codebooks take 512 bytes times D.
+def quantize(vectors: Tensor, bytes_per_image: int, seed: int) -> QuantizedIndex:
+    """Learn codes for a gallery. Worth it from some ten thousand images on: the codebooks take 512 bytes times D.
 
     Args:
         vectors: (N, D) descriptors, N at least 256.
-        bytes_per_photo: M, a divisor of D.
+        bytes_per_image: M, a divisor of D.
         seed: seed of the map.
 
     Raises:
@@ -77,15 +77,15 @@ def quantize(vectors: Tensor, bytes_per_photo: int, seed: int) -> QuantizedIndex
     faiss = _faiss()
     check_vectors(vectors)
     count, dim = vectors.shape
-    if count < CODEWORDS or bytes_per_photo < 1 or dim % bytes_per_photo:
-        raise unusable(f"{count} descriptors of length {dim} cannot be coded with {bytes_per_photo} bytes each")
+    if count < CODEWORDS or bytes_per_image < 1 or dim % bytes_per_image:
+        raise unusable(f"{count} descriptors of length {dim} cannot be coded with {bytes_per_image} bytes each")
     unit = np.ascontiguousarray(functional.normalize(vectors.float(), dim=1).numpy())
-    quantizer = faiss.ProductQuantizer(dim, bytes_per_photo, 8)
+    quantizer = faiss.ProductQuantizer(dim, bytes_per_image, 8)
     quantizer.cp.seed = derived_seed(seed, "quantizer") % 2**31
     # As many vectors as there are codewords are enough to code exactly; faiss would print a warning.
     quantizer.cp.min_points_per_centroid = 1
     quantizer.train(unit)
-    codebooks = faiss.vector_to_array(quantizer.centroids).reshape(bytes_per_photo, CODEWORDS, dim // bytes_per_photo)
+    codebooks = faiss.vector_to_array(quantizer.centroids).reshape(bytes_per_image, CODEWORDS, dim // bytes_per_image)
     codes = quantizer.compute_codes(unit)
     # Rounded as the map keeps them, so that a restored index gives the same answers.
     return QuantizedIndex(torch.from_numpy(codebooks).half(), torch.from_numpy(codes.copy()))

@@ -41,8 +41,8 @@ def homography_inliers(first_px: NDArray[np.float64], second_px: NDArray[np.floa
     """Number of matches that agree with the best homography; 0 if there are too few. Deterministic.
 
     Args:
-        first_px: (M, 2) points, px of the view, so that the threshold means the same for every photo size.
-        second_px: (M, 2) points of the other photo, px of its view.
+        first_px: (M, 2) points, px of the view, so that the threshold means the same for every image size.
+        second_px: (M, 2) points of the other image, px of its view.
     """
     import cv2
 

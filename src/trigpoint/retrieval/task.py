@@ -1,4 +1,4 @@
-"""What retrieval is evaluated on: query photos, gallery photos, and which of the gallery are right answers."""
+"""What retrieval is evaluated on: query images, gallery images, and which of the gallery are right answers."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class RetrievalTask:
     """Queries to be found in a gallery.
 
     Attributes:
-        name: name of the place.
+        name: name of the scene.
         queries: image files; every one has at least one right answer.
         gallery: image files.
-        positives: (Q, G) bool: whether a gallery photo is a right answer to a query.
+        positives: (Q, G) bool: whether a gallery image is a right answer to a query.
         left_out: number of queries that have no right answer in the gallery and are not asked.
     """
 
@@ -44,11 +44,11 @@ def retrieval_task(
     """A task without the queries that have no right answer.
 
     Args:
-        name: name of the place.
+        name: name of the scene.
         queries: Q image files.
         gallery: G image files.
         positives: (Q, G) bool.
-        where: the place, for errors.
+        where: the scene, for errors.
 
     Raises:
         MappingError: no query with a right answer (TP-635).
@@ -57,9 +57,9 @@ def retrieval_task(
     if not asked.any():
         raise MappingError(
             "TP-635",
-            f"there is nothing to evaluate: none of {len(queries)} queries has a right answer among {len(gallery)} photos",
+            f"there is nothing to evaluate: none of {len(queries)} queries has a right answer among {len(gallery)} images",
             where=where,
-            fix="Hold out some photos that see what others see, such as --holdout every:8:0.",
+            fix="Hold out some images that see what others see, such as --holdout every:8:0.",
         )
     kept = tuple(path for path, used in zip(queries, asked, strict=True) if used)
     return RetrievalTask(name, kept, tuple(gallery), positives[asked], int((~asked).sum()))
@@ -68,18 +68,18 @@ def retrieval_task(
 def posed_task(
     name: str, queries: Sequence[Frame], gallery: Sequence[Frame], positives: NDArray[np.bool_], where: Path
 ) -> RetrievalTask:
-    """The task of a place with poses; (Q, G) ``positives`` say who sees the same. Raises as ``retrieval_task``."""
+    """The task of a scene with poses; (Q, G) ``positives`` say who sees the same. Raises as ``retrieval_task``."""
     asked, searched = ([frame.image_path for frame in frames] for frames in (queries, gallery))
     return retrieval_task(name, asked, searched, positives, where)
 
 
 def is_labelled(folder: Path) -> bool:
-    """Whether a folder holds photos with labels instead of poses: a file ``dataset.csv``."""
+    """Whether a folder holds images with labels instead of poses: a file ``dataset.csv``."""
     return (folder / LABEL_FILE).is_file()
 
 
 def labelled_task(folder: Path) -> RetrievalTask:
-    """Read photos with labels: ``dataset.csv`` with the columns image_path, label, area and split (gallery or query).
+    """Read images with labels: ``dataset.csv`` with the columns image_path, label, area and split (gallery or query).
 
     Right answers have the label and the area of the query, such as one room on one floor.
 
@@ -89,7 +89,7 @@ def labelled_task(folder: Path) -> RetrievalTask:
     rows = _rows(folder / LABEL_FILE)
     queries = [row for row in rows if row["split"] == QUERY]
     gallery = [row for row in rows if row["split"] == GALLERY]
-    positives = np.array([[_class(query) == _class(photo) for photo in gallery] for query in queries], dtype=bool)
+    positives = np.array([[_class(query) == _class(image) for image in gallery] for query in queries], dtype=bool)
     asked, searched = ([folder / row["image_path"] for row in part] for part in (queries, gallery))
     return retrieval_task(folder.resolve().name, asked, searched, positives, folder)
 
@@ -116,7 +116,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 def _not_a_table(path: Path, detail: str) -> MappingError:
     return MappingError(
         "TP-637",
-        f"this list of labelled photos cannot be used: {detail}",
+        f"this list of labelled images cannot be used: {detail}",
         where=path,
         fix=f"It needs the columns {', '.join(_COLUMNS)}.",
     )

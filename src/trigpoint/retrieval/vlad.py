@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from trigpoint.core.randomness import derived_seed, numpy_generator
-from trigpoint.features.extract import PhotoFeatures
+from trigpoint.features.extract import ImageFeatures
 from trigpoint.retrieval.descriptor_state import impossible_dim, tensor, unfit
 from trigpoint.retrieval.image_features import SizedFeatures
 
@@ -46,7 +46,7 @@ class VladDescriptor:
         self._half_norms = 0.5 * centres.square().sum(dim=1)
 
     @torch.inference_mode()
-    def describe(self, features: PhotoFeatures, size: tuple[int, int]) -> Tensor:
+    def describe(self, features: ImageFeatures, size: tuple[int, int]) -> Tensor:
         """See ``GlobalDescriptor.describe``."""
         local = features.descriptors
         nearest = (local @ self.centres.T - self._half_norms).argmax(dim=1)
@@ -67,11 +67,11 @@ class VladDescriptor:
         }
 
 
-def fit(photos: Sequence[SizedFeatures], dim: int, seed: int, *, intra: bool = False, power: float = 0.5) -> VladDescriptor:
-    """Learn vocabulary and basis from the local descriptors of a place. Deterministic.
+def fit(images: Sequence[SizedFeatures], dim: int, seed: int, *, intra: bool = False, power: float = 0.5) -> VladDescriptor:
+    """Learn vocabulary and basis from the local descriptors of a scene. Deterministic.
 
     Args:
-        photos: local features of the mapping photos.
+        images: local features of the mapping images.
         dim: length of the descriptor, a multiple of 16; 0: 1024.
         seed: seed of the map.
         intra: see ``VladDescriptor``.
@@ -82,7 +82,7 @@ def fit(photos: Sequence[SizedFeatures], dim: int, seed: int, *, intra: bool = F
     """
     from sklearn.cluster import KMeans
 
-    sample = _sample(photos, seed)
+    sample = _sample(images, seed)
     centres, reduced = _shape(dim or NATURAL_DIM, sample.shape[1])
     distinct = len(np.unique(sample[: 16 * centres], axis=0))
     if distinct < centres:
@@ -117,12 +117,12 @@ def _shape(dim: int, local_dim: int) -> tuple[int, int]:
     return centres, dim // centres
 
 
-def _sample(photos: Sequence[SizedFeatures], seed: int) -> NDArray[np.float32]:
-    """Local descriptors drawn evenly from all photos, in random order."""
+def _sample(images: Sequence[SizedFeatures], seed: int) -> NDArray[np.float32]:
+    """Local descriptors drawn evenly from all images, in random order."""
     generator = numpy_generator(seed, "vocabulary sample")
-    share = -(-_SAMPLE // len(photos))
+    share = -(-_SAMPLE // len(images))
     drawn = [
-        features.descriptors.numpy()[generator.permutation(len(features))[:share]] for features, _ in photos if len(features)
+        features.descriptors.numpy()[generator.permutation(len(features))[:share]] for features, _ in images if len(features)
     ]
     joined = np.concatenate(drawn).astype(np.float32)
     return joined[generator.permutation(len(joined))]

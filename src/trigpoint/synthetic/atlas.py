@@ -1,4 +1,4 @@
-"""All textures of a synthetic place in one image with its mip levels, and the light that falls on each of them.
+"""All textures of a synthetic scene in one image with its mip levels, and the light that falls on each of them.
 
 A texture has its place, a multiple of ``ALIGN`` texels, in the atlas; level n of the atlas is 2^n times smaller. The light
 maps have the same layout at ``1 / LIGHT_STEP`` of the size and hold what to multiply gamma-encoded colours with.

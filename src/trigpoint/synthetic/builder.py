@@ -1,4 +1,4 @@
-"""Puts a synthetic place together, piece by piece: named textures, rectangles, boxes, lamps, walks."""
+"""Puts a synthetic scene together, piece by piece: named textures, rectangles, boxes, lamps, walks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LEG_M = 0.06
 
 @dataclass
 class Builder:
-    """A place under construction.
+    """A scene under construction.
 
     Attributes:
         seed: seed of every random choice.
@@ -30,7 +30,7 @@ class Builder:
         bounds: (low, high) corners of each cell, (3,) each, m.
         walks: where people walk with a camera, one for each cell.
         lights: ``"day"`` and ``"night"``.
-        panorama: the sky, (H, W, 3) uint8, or None for a place with a ceiling.
+        panorama: the sky, (H, W, 3) uint8, or None for a scene with a ceiling.
     """
 
     seed: int
@@ -45,7 +45,7 @@ class Builder:
     cell: int = 0
 
     def random(self, *purpose: str | int) -> np.random.Generator:
-        """The generator for one purpose of this place."""
+        """The generator for one purpose of this scene."""
         return numpy_generator(self.seed, "synthetic", *purpose)
 
     def quad(

@@ -1,4 +1,4 @@
-"""Shapes of the synthetic places: textured rectangles, the boxes they make up, and distances to them.
+"""Shapes of the synthetic scenes: textured rectangles, the boxes they make up, and distances to them.
 
 World frame: metres, z up. A rectangle is seen from its front with ``edge_u`` to the right and ``edge_v`` downwards.
 """

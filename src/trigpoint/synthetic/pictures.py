@@ -1,4 +1,4 @@
-"""Things with many corners for the synthetic places: posters, paintings, photographs, bookshelves, facades, cars.
+"""Things with many corners for the synthetic scenes: posters, paintings, photographs, bookshelves, facades, cars.
 
 Every function returns (height, width, 3) uint8 RGB; ``scale`` is the resolution in pixels per metre.
 """
@@ -29,7 +29,7 @@ _FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_CO
 
 
 @lru_cache(maxsize=1)
-def sample_photos() -> tuple[Texture, ...]:
+def sample_images() -> tuple[Texture, ...]:
     """The two photographs that come with scikit-learn: a temple and a flower."""
     from sklearn.datasets import load_sample_images
 
@@ -39,7 +39,7 @@ def sample_photos() -> tuple[Texture, ...]:
 def photograph(rng: Generator, height: int, width: int, scale: float) -> Texture:
     """A part of a photograph, perhaps mirrored and with other colours, in a frame."""
     # The temple has far more structure than the flower.
-    source = sample_photos()[int(rng.uniform() < 0.25)]
+    source = sample_images()[int(rng.uniform() < 0.25)]
     rows, columns = source.shape[:2]
     part = rng.uniform(0.35, 0.8) * min(rows / height, columns / width)
     crop_rows, crop_columns = int(part * height), int(part * width)

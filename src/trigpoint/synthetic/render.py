@@ -53,7 +53,7 @@ class Surfaces:
 
 @dataclass(frozen=True, eq=False)
 class QuadArrays:
-    """The rectangles of a place as arrays: (Q, 3, 3) columns edge_u, edge_v, origin; (Q, 4, 3) corners; (Q, 4) slots."""
+    """The rectangles of a scene as arrays: (Q, 3, 3) columns edge_u, edge_v, origin; (Q, 4, 3) corners; (Q, 4) slots."""
 
     frames: Array
     corners: Array
@@ -61,7 +61,7 @@ class QuadArrays:
 
     @staticmethod
     def of(quads: Sequence[Quad], atlas: Atlas) -> QuadArrays:
-        """Collect the quads of a place."""
+        """Collect the quads of a scene."""
         frames = np.array([np.stack([quad.edge_u, quad.edge_v, quad.origin], axis=1) for quad in quads])
         corners = np.array([quad.corners() for quad in quads])
         return QuadArrays(frames, corners, atlas.slots[[quad.texture for quad in quads]].astype(np.float32))

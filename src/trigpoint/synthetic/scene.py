@@ -1,6 +1,6 @@
 """Synthetic scenes with exact poses, cameras and depth: what the demo and the end-to-end tests run on.
 
-A scene is written as photos and a nerfstudio ``transforms.json``; the same settings give the same bytes.
+A scene is written as images and a nerfstudio ``transforms.json``; the same settings give the same bytes.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from trigpoint.core.pose import Pose
 from trigpoint.core.progress import progress
 from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
 from trigpoint.synthetic.views import Viewpoint, held_out_views, mapping_views
-from trigpoint.synthetic.world import PLACES, Rendering, SyntheticPlace, build_place
+from trigpoint.synthetic.world import SCENES, Rendering, SyntheticWorld, build_world
 
-__all__ = ["Rendering", "SyntheticConfig", "SyntheticPlace", "build_place", "synthetic_camera", "write_synthetic_scene"]
+__all__ = ["Rendering", "SyntheticConfig", "SyntheticWorld", "build_world", "synthetic_camera", "write_synthetic_scene"]
 
 FOCAL_WIDTH_PX = 640
 _CAMERA_MODELS = ("PINHOLE", "OPENCV")
@@ -44,11 +44,11 @@ class SyntheticConfig:
         seed: seed of everything.
         width: image width, px.
         height: image height, px.
-        focal_px: focal length of a photo 640 px wide, px; other widths get one in proportion.
-        n_train: number of mapping photos.
-        n_test: number of test photos by day.
-        n_test_night: number of test photos by night.
-        train_night_share: share of the mapping photos taken by night, 0 to 1.
+        focal_px: focal length of an image 640 px wide, px; other widths get one in proportion.
+        n_train: number of mapping images.
+        n_test: number of test images by day.
+        n_test_night: number of test images by night.
+        train_night_share: share of the mapping images taken by night, 0 to 1.
         camera_model: ``"PINHOLE"``, or ``"OPENCV"`` for a distorted lens that is a little off centre.
         image_format: ``"jpg"`` or ``"png"``.
         write_depth: whether to write depth images, 16-bit PNG in mm, 0 where there is nothing within 65 m.
@@ -68,7 +68,7 @@ class SyntheticConfig:
     write_depth: bool = False
 
     def __post_init__(self) -> None:
-        choices = (("kind", tuple(PLACES)), ("camera_model", _CAMERA_MODELS), ("image_format", _IMAGE_FORMATS))
+        choices = (("kind", tuple(SCENES)), ("camera_model", _CAMERA_MODELS), ("image_format", _IMAGE_FORMATS))
         for name, known in choices:
             if getattr(self, name) not in known:
                 self._refuse(name, f"one of {', '.join(known)}")
@@ -85,7 +85,7 @@ class SyntheticConfig:
 
 @dataclass(frozen=True, eq=False)
 class _Shot:
-    """One photo to take: file name without suffix below ``images/``, where, in which light, for which split."""
+    """One image to take: file name without suffix below ``images/``, where, in which light, for which split."""
 
     name: str
     view: Viewpoint
@@ -98,7 +98,7 @@ class _Shot:
 
 
 def synthetic_camera(config: SyntheticConfig) -> Camera:
-    """The camera of all photos of a scene.
+    """The camera of all images of a scene.
 
     Raises:
         GeometryError: impossible focal length (TP-313).
@@ -111,7 +111,7 @@ def synthetic_camera(config: SyntheticConfig) -> Camera:
 
 
 def write_synthetic_scene(folder: Path, config: SyntheticConfig) -> Scene:
-    """Generate a place, photograph it and write the scene.
+    """Generate a scene, photograph it and write the scene.
 
     Writes ``images/walk``, ``images/test-day`` and ``images/test-night``, ``depth/`` likewise if asked for, and at last
     ``transforms.json``. Equal settings give equal bytes.
@@ -124,37 +124,37 @@ def write_synthetic_scene(folder: Path, config: SyntheticConfig) -> Scene:
         The scene, with the names, cameras, poses and splits that reading the folder gives; metric.
 
     Raises:
-        ConfigError: no viewpoints for test photos (TP-732).
+        ConfigError: no viewpoints for test images (TP-732).
         OutputError: a file cannot be written (TP-801).
     """
-    place, camera = build_place(config.kind, config.seed), synthetic_camera(config)
-    shots = _shots(place, config, camera)
+    scene, camera = build_world(config.kind, config.seed), synthetic_camera(config)
+    shots = _shots(scene, config, camera)
     frames: list[Frame] = []
     with progress(f"Rendering {config.kind}", len(shots)) as advance:
         for shot in shots:
-            frames.append(_take(folder, place, camera, shot, config))
+            frames.append(_take(folder, scene, camera, shot, config))
             advance()
     write_json(folder / "transforms.json", _transforms(folder, frames, camera))
     return Scene(folder, "nerfstudio", (), metric=True).with_frames(frames)
 
 
-def _shots(place: SyntheticPlace, config: SyntheticConfig, camera: Camera) -> list[_Shot]:
-    walk = mapping_views(place, config.n_train)
-    order = place.random("night-share").permutation(config.n_train)
+def _shots(scene: SyntheticWorld, config: SyntheticConfig, camera: Camera) -> list[_Shot]:
+    walk = mapping_views(scene, config.n_train)
+    order = scene.random("night-share").permutation(config.n_train)
     nightly = set(order[: round(config.train_night_share * config.n_train)].tolist())
     shots = [
         _Shot(f"walk/{index:04d}", view, "night" if index in nightly else "day", TRAIN) for index, view in enumerate(walk)
     ]
     for lighting, count in (("day", config.n_test), ("night", config.n_test_night)):
-        views = held_out_views(place, walk, count, camera, lighting)
+        views = held_out_views(scene, walk, count, camera, lighting)
         shots += [_Shot(f"test-{lighting}/{index:04d}", view, lighting, TEST) for index, view in enumerate(views)]
     return shots
 
 
-def _take(folder: Path, place: SyntheticPlace, camera: Camera, shot: _Shot, config: SyntheticConfig) -> Frame:
-    rendering = place.render(shot.view.pose, camera, shot.lighting, shot.name)
+def _take(folder: Path, scene: SyntheticWorld, camera: Camera, shot: _Shot, config: SyntheticConfig) -> Frame:
+    rendering = scene.render(shot.view.pose, camera, shot.lighting, shot.name)
     name = f"images/{shot.name}.{config.image_format}"
-    write_bytes(folder / name, encode_photo(rendering.rgb, config.image_format))
+    write_bytes(folder / name, encode_image(rendering.rgb, config.image_format))
     depth_path = None
     if config.write_depth:
         depth_path = folder / f"depth/{shot.name}.png"
@@ -162,7 +162,7 @@ def _take(folder: Path, place: SyntheticPlace, camera: Camera, shot: _Shot, conf
     return Frame(name, folder / name, camera, shot.view.pose, shot.split, shot.sequence, depth_path)
 
 
-def encode_photo(rgb: NDArray[np.uint8], image_format: str) -> bytes:
+def encode_image(rgb: NDArray[np.uint8], image_format: str) -> bytes:
     """A (H, W, 3) uint8 image as the bytes of a JPEG or PNG file."""
     options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if image_format == "jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 3]
     return cv2.imencode(f".{image_format}", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)[1].tobytes()

@@ -1,4 +1,4 @@
-"""Colours of the synthetic photos: perspective-correct, mip-mapped textures, light maps, and what a sensor makes of them."""
+"""Colours of the synthetic images: perspective-correct, mip-mapped textures, light maps, and what a sensor makes of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Materials of the synthetic places: paint, brick, tiles, planks, and the irregular wear that makes every spot its own.
+"""Materials of the synthetic scenes: paint, brick, tiles, planks, and the irregular wear that makes every spot its own.
 
 Every function returns (height, width, 3) uint8 RGB; ``scale`` is the resolution in pixels per metre.
 """

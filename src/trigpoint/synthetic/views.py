@@ -1,4 +1,4 @@
-"""Where the photos of a synthetic scene are taken: on the walks for mapping, beside them for testing."""
+"""Where the images of a synthetic scene are taken: on the walks for mapping, beside them for testing."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from trigpoint.core.camera import Camera
 from trigpoint.core.errors import ConfigError
 from trigpoint.core.pose import Pose
 from trigpoint.synthetic.geometry import Array
-from trigpoint.synthetic.world import SyntheticPlace
+from trigpoint.synthetic.world import SyntheticWorld
 
 MIN_CLEARANCE_M = 0.3
 MAX_OFFSET_M = 0.5
 MAX_TURN_DEG = 15.0
 _MIN_OFFSET_M = 0.1
-# A test photo is fair when this much of what it sees is seen in two mapping photos or more.
+# A test image is fair when this much of what it sees is seen in two mapping images or more.
 MIN_SHARE_SEEN = 0.6
 _ATTEMPTS = 100
 
 
 @dataclass(frozen=True, eq=False)
 class Viewpoint:
-    """A pose, ``cam_from_world``, in one cell of the place."""
+    """A pose, ``cam_from_world``, in one cell of the scene."""
 
     pose: Pose
     cell: int
 
 
-def mapping_views(place: SyntheticPlace, count: int) -> list[Viewpoint]:
+def mapping_views(scene: SyntheticWorld, count: int) -> list[Viewpoint]:
     """``count`` viewpoints, evenly spaced in time along the walks, cell after cell."""
-    cells = np.arange(count) * len(place.walks) // max(count, 1)
+    cells = np.arange(count) * len(scene.walks) // max(count, 1)
     views = []
-    for cell, walk in enumerate(place.walks):
+    for cell, walk in enumerate(scene.walks):
         share = int((cells == cell).sum())
         views += [Viewpoint(walk.pose((index + 0.5) / share), cell) for index in range(share)]
     return views
@@ -46,17 +46,17 @@ def mapping_views(place: SyntheticPlace, count: int) -> list[Viewpoint]:
 class Coverage:
     """What a set of views sees, at a low resolution."""
 
-    place: SyntheticPlace
+    scene: SyntheticWorld
     views: list[Viewpoint]
     camera: Camera
 
     @cached_property
     def _depths_m(self) -> list[NDArray[np.float32]]:
-        return [self.place.depth_m(view.pose, self.camera) for view in self.views]
+        return [self.scene.depth_m(view.pose, self.camera) for view in self.views]
 
     def share_seen(self, pose: Pose, cell: int) -> float:
         """Share of the surface points in a view, ``cam_from_world``, that two of the views of its cell or more see."""
-        points = _points(pose, self.place.depth_m(pose, self.camera), self.camera)
+        points = _points(pose, self.scene.depth_m(pose, self.camera), self.camera)
         if len(points) == 0:
             return 0.0
         seen = np.zeros(len(points), dtype=np.int64)
@@ -67,36 +67,36 @@ class Coverage:
 
 
 def held_out_views(
-    place: SyntheticPlace, mapping: list[Viewpoint], count: int, camera: Camera, purpose: str
+    scene: SyntheticWorld, mapping: list[Viewpoint], count: int, camera: Camera, purpose: str
 ) -> list[Viewpoint]:
     """``count`` viewpoints off the walks, moved by 0.1 to 0.5 m and turned by up to 15 degrees.
 
-    None is nearer than 0.3 m to a surface, and each sees mostly what the mapping photos see.
+    None is nearer than 0.3 m to a surface, and each sees mostly what the mapping images see.
 
     Raises:
-        ConfigError: no such viewpoint found, because the mapping photos are too few (TP-732).
+        ConfigError: no such viewpoint found, because the mapping images are too few (TP-732).
     """
     small = camera.resized(48, max(1, round(48 * camera.height / camera.width)))
-    coverage = Coverage(place, mapping, Camera.pinhole(small.width, small.height, *small.pinhole_params()[:2]))
-    return [_test_view(place, coverage, index, purpose) for index in range(count)]
+    coverage = Coverage(scene, mapping, Camera.pinhole(small.width, small.height, *small.pinhole_params()[:2]))
+    return [_test_view(scene, coverage, index, purpose) for index in range(count)]
 
 
-def _test_view(place: SyntheticPlace, coverage: Coverage, index: int, purpose: str) -> Viewpoint:
-    rng = place.random("test-view", purpose, index)
-    cell = index % len(place.walks)
+def _test_view(scene: SyntheticWorld, coverage: Coverage, index: int, purpose: str) -> Viewpoint:
+    rng = scene.random("test-view", purpose, index)
+    cell = index % len(scene.walks)
     for _ in range(_ATTEMPTS):
-        base = place.walks[cell].pose(rng.uniform(0.02, 0.98))
+        base = scene.walks[cell].pose(rng.uniform(0.02, 0.98))
         direction = rng.standard_normal(3) * (1, 1, 0.35)
         centre = base.centre() + rng.uniform(_MIN_OFFSET_M, MAX_OFFSET_M) * direction / np.linalg.norm(direction)
         axis = rng.standard_normal(3)
         turn = np.deg2rad(MAX_TURN_DEG * np.sqrt(rng.uniform())) * axis / np.linalg.norm(axis)
         rotation = Rotation.from_rotvec(turn).as_matrix() @ base.rotation
         pose = Pose(rotation, -rotation @ centre)
-        if place.clearance(centre) >= MIN_CLEARANCE_M and coverage.share_seen(pose, cell) >= MIN_SHARE_SEEN:
+        if scene.clearance(centre) >= MIN_CLEARANCE_M and coverage.share_seen(pose, cell) >= MIN_SHARE_SEEN:
             return Viewpoint(pose, cell)
     raise ConfigError(
         "TP-732",
-        f"no place for a test photo sees enough of the {len(coverage.views)} mapping photos",
+        f"no scene for a test image sees enough of the {len(coverage.views)} mapping images",
         fix="Raise n_train.",
     )
 

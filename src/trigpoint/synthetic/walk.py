@@ -1,4 +1,4 @@
-"""Where a person with a camera walks in a synthetic place, and where they look."""
+"""Where a person with a camera walks in a synthetic scene, and where they look."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A synthetic place that can be photographed from anywhere."""
+"""A synthetic scene that can be photographed from anywhere."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from trigpoint.synthetic.shade import develop, shade, sky
 from trigpoint.synthetic.street import build_street
 from trigpoint.synthetic.walk import Walk
 
-PLACES: dict[str, Callable[[Builder], None]] = {
+SCENES: dict[str, Callable[[Builder], None]] = {
     "room": build_room,
     "street": build_street,
     "look-alikes": build_look_alikes,
@@ -33,7 +33,7 @@ _SKY_AT_NIGHT = 0.12
 
 @dataclass(frozen=True, eq=False)
 class Rendering:
-    """A synthetic photo.
+    """A synthetic image.
 
     Attributes:
         rgb: (H, W, 3) uint8.
@@ -45,8 +45,8 @@ class Rendering:
 
 
 @dataclass(frozen=True, eq=False)
-class SyntheticPlace:
-    """A place of textured rectangles; metres, z up.
+class SyntheticWorld:
+    """A scene of textured rectangles; metres, z up.
 
     Attributes:
         seed: what it was made from.
@@ -77,7 +77,7 @@ class SyntheticPlace:
         return {}
 
     def random(self, *purpose: str | int) -> np.random.Generator:
-        """The generator for one purpose of this place."""
+        """The generator for one purpose of this scene."""
         return numpy_generator(self.seed, "synthetic", *purpose)
 
     def _light_map(self, lighting: str) -> NDArray[np.float32]:
@@ -89,13 +89,13 @@ class SyntheticPlace:
         return self._light_maps[lighting]
 
     def render(self, cam_from_world: Pose, camera: Camera, lighting: str = "day", frame_key: str | int = 0) -> Rendering:
-        """Take a photo.
+        """Take an image.
 
         Args:
             cam_from_world: pose of the camera.
             camera: any camera model.
             lighting: ``"day"`` or ``"night"``.
-            frame_key: names the photo; sensor noise and exposure depend on it and on nothing else.
+            frame_key: names the image; sensor noise and exposure depend on it and on nothing else.
 
         Raises:
             ConfigError: unknown lighting (TP-731).
@@ -107,7 +107,7 @@ class SyntheticPlace:
         if self.panorama is not None and (surfaces.quad < 0).any():
             above = sky(camera, cam_from_world.rotation.T, self.panorama, _SKY_AT_NIGHT if night else 1.0)
         colours = shade(surfaces, self._arrays, camera, self.atlas, light, above)
-        rng = self.random("photo", lighting, frame_key)
+        rng = self.random("image", lighting, frame_key)
         if night:
             rgb = develop(colours, rng, blur_px=0.85, noise=4.0, exposure=0.1)
         else:
@@ -123,17 +123,17 @@ class SyntheticPlace:
         return clearance(point, self.quads, self.boxes)
 
 
-def build_place(kind: str, seed: int) -> SyntheticPlace:
-    """Build a place: ``"room"``, ``"street"`` or ``"look-alikes"``.
+def build_world(kind: str, seed: int) -> SyntheticWorld:
+    """Build a scene: ``"room"``, ``"street"`` or ``"look-alikes"``.
 
     Raises:
         ConfigError: unknown kind (TP-731).
     """
-    if kind not in PLACES:
-        raise ConfigError("TP-731", f"unknown synthetic place '{kind}'", fix=did_you_mean(kind, PLACES))
+    if kind not in SCENES:
+        raise ConfigError("TP-731", f"unknown synthetic scene '{kind}'", fix=did_you_mean(kind, SCENES))
     builder = Builder(seed)
-    PLACES[kind](builder)
-    return SyntheticPlace(
+    SCENES[kind](builder)
+    return SyntheticWorld(
         seed,
         tuple(builder.quads),
         tuple(builder.boxes),

@@ -50,7 +50,7 @@ def address_lines(host: str, port: int, environment: Mapping[str, str]) -> list[
     url = f"http://{f'[{local}]' if ':' in local else local}:{port}"
     lines = [f"viewer: {url}"]
     if host in _EVERY_INTERFACE:
-        lines.append(f"from other machines: http://{socket.gethostname()}:{port}; whoever reaches it sees the photos")
+        lines.append(f"from other machines: http://{socket.gethostname()}:{port}; whoever reaches it sees the images")
     connection = environment.get("SSH_CONNECTION", "").split()
     if len(connection) == 4 and host not in _EVERY_INTERFACE:
         other = "" if connection[3] == "22" else f"-p {connection[3]} "

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import viser
 
 BY_ERROR, BY_VERDICT = "error", "verdict"
-NO_PHOTO = "(none)"
+NO_IMAGE = "(none)"
 _BLANK = np.full((12, 16, 3), 235, np.uint8)
 
 
@@ -33,7 +33,7 @@ class Viewer:
 
     Args:
         content: what to show.
-        finder: localizes photos that are dropped in, and finds the keypoints of those that are chosen.
+        finder: localizes images that are dropped in, and finds the keypoints of those that are chosen.
         host: interface to listen on.
         port: wanted port; the next free one is taken, any for 0.
 
@@ -69,17 +69,17 @@ class Viewer:
             self.server.stop()
 
     def select(self, index: int | None) -> None:
-        """Show one photo in the panel, its keypoints that agree in the scene; nothing for None."""
+        """Show one image in the panel, its keypoints that agree in the scene; nothing for None."""
         with self._lock:
             self.selected = index
             query = None if index is None else self.content.queries[index]
             agreement = None if query is None else readable_agreement(self.finder, query)
             with self.server.atomic():
-                self._chooser.value = NO_PHOTO if query is None else query.name
+                self._chooser.value = NO_IMAGE if query is None else query.name
                 self._picture.visible = agreement is not None
                 if agreement is not None:
                     self._picture.image = no_higher_than_wide(agreement.picture())
-                hint = "Choose a photo, or click on a camera of one."
+                hint = "Choose an image, or click on a camera of one."
                 self._numbers.content = hint_html(hint) if query is None else query_html(query, self.content.units)
                 self._goto.disabled = query is None or query.shown_pose is None
                 self.drawing.highlight(query, None if agreement is None else agreement.xyz[agreement.agrees])
@@ -92,7 +92,7 @@ class Viewer:
             self.drawing.recolour(scale)
 
     def locate(self, name: str, content: bytes) -> None:
-        """Localize a photo that was dropped in and show the answer, or why there is none."""
+        """Localize an image that was dropped in and show the answer, or why there is none."""
         with self._lock:
             self._state.content = hint_html(f"Locating {name} ...")
         query = self.finder.upload(content, name)
@@ -104,7 +104,7 @@ class Viewer:
             self.select(len(self.content.queries) - 1)
 
     def look_from(self, client: viser.ClientHandle) -> None:
-        """Put the camera of one browser where the chosen photo was found."""
+        """Put the camera of one browser where the chosen image was found."""
         query = None if self.selected is None else self.content.queries[self.selected]
         if query is None or query.shown_pose is None:
             return
@@ -119,19 +119,19 @@ class Viewer:
         return self.content.error_scale if mode == BY_ERROR else None
 
     def _names(self) -> tuple[str, ...]:
-        return (NO_PHOTO, *(query.name for query in self.content.queries))
+        return (NO_IMAGE, *(query.name for query in self.content.queries))
 
     def _build_panel(self) -> None:
         gui = self.server.gui
         gui.configure_theme(control_width="large", show_logo=False, show_share_button=False)
         gui.main_panel.dock_right()
         gui.set_panel_label(f"trigpoint: {self.content.title}")
-        with gui.add_folder("Photo"):
-            self._chooser = gui.add_dropdown("localized", self._names(), initial_value=NO_PHOTO)
+        with gui.add_folder("DecodedImage"):
+            self._chooser = gui.add_dropdown("localized", self._names(), initial_value=NO_IMAGE)
             self._picture = gui.add_image(_BLANK, visible=False)
-            self._numbers = gui.add_html(hint_html("Click on a camera, or choose a photo here."))
+            self._numbers = gui.add_html(hint_html("Click on a camera, or choose an image here."))
             self._goto = gui.add_button("Look from there", disabled=True)
-            upload = gui.add_upload_button("Locate a photo ...", mime_type="image/*")
+            upload = gui.add_upload_button("Locate an image ...", mime_type="image/*")
             self._state = gui.add_html("")
         self._build_display(gui)
         with gui.add_folder("Map", expand_by_default=not self.content.queries):
@@ -164,7 +164,7 @@ class Viewer:
 
 
 def no_higher_than_wide(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """An upright (h, w, 3) photo with white margins: as wide as the panel it would push all numbers out of sight."""
+    """An upright (h, w, 3) image with white margins: as wide as the panel it would push all numbers out of sight."""
     height, width = image.shape[:2]
     left = max(0, height - width) // 2
     right = max(0, height - width) - left

@@ -21,10 +21,10 @@ from trigpoint.evaluation.map_evaluation import split_frames
 from trigpoint.evaluation.metrics import Threshold
 from trigpoint.formats.readers import open_scene
 from trigpoint.formats.splits import apply_holdout, parse_holdout
-from trigpoint.localization.batch import photo_files
+from trigpoint.localization.batch import image_files
 from trigpoint.localization.pointcloud import PointCloud, implicit_points
 from trigpoint.mapping.scene_map import SceneMap
-from trigpoint.report.pictures import Place
+from trigpoint.report.pictures import SceneDrawing
 from trigpoint.viewer.finder import Finder
 from trigpoint.viewer.query import ErrorScale, Query
 from trigpoint.viewer.stage import Stage
@@ -33,7 +33,7 @@ Array = NDArray[np.float64]
 
 # More cameras than this cover each other and take long to localize.
 MAX_QUERIES = 300
-# About this share of a photo's keypoints has a point that fits.
+# About this share of an image's keypoints has a point that fits.
 _USUAL_SHARE = 0.5
 
 
@@ -42,16 +42,16 @@ class ContentOptions:
     """What to read and how much.
 
     Attributes:
-        place: folder that the map was made from, or None.
-        queries: folder of photos to localize, with poses or without, or None.
+        scene: folder that the map was made from, or None.
+        queries: folder of images to localize, with poses or without, or None.
         split: ``"test"``, ``"train"`` or ``"all"`` of the queries, where they have poses.
         holdout: another split than the one kept in the map.
         points: how many points to show at most.
         format: format of both folders; None finds out.
-        skip_invalid: leave out photos that cannot be used.
+        skip_invalid: leave out images that cannot be used.
     """
 
-    place: Path | None = None
+    scene: Path | None = None
     queries: Path | None = None
     split: str = "test"
     holdout: str | None = None
@@ -70,8 +70,8 @@ class Content:
         facts: about the map, label to value.
         points: coloured points in world.
         drawn: (N,) bool, which of them help; the others are ceilings over the cameras and stray points.
-        mapping: mapping photos, with poses.
-        queries: localized photos.
+        mapping: mapping images, with poses.
+        queries: localized images.
         missing: what cannot be shown, in sentences.
         stage: the frame to draw in.
         error_scale: colours of errors; None when no true pose is known.
@@ -90,18 +90,18 @@ class Content:
 
 
 def load_content(finder: Finder, map_path: Path, options: ContentOptions) -> Content:
-    """Read the photos, localize the queries, predict the points.
+    """Read the images, localize the queries, predict the points.
 
     Raises:
-        TrigpointError: as ``open_scene``, ``parse_holdout`` and ``split_frames``; a folder without photos (TP-742).
+        TrigpointError: as ``open_scene``, ``parse_holdout`` and ``split_frames``; a folder without images (TP-742).
     """
     scene_map = finder.localizer.map
     queried, queries_missing = (), []
     if options.queries is not None:
         queried, queries_missing = _queries(finder, options.queries, options)
     mapping: tuple[Frame, ...] = ()
-    if options.place is not None:
-        mapping = _open(options.place, scene_map, options, split=True).for_mapping()
+    if options.scene is not None:
+        mapping = _open(options.scene, scene_map, options, split=True).for_mapping()
     points = _points(finder, mapping or _localized_frames(queried), options.points)
     return make_content(
         map_path.name,
@@ -110,7 +110,7 @@ def load_content(finder: Finder, map_path: Path, options: ContentOptions) -> Con
         points,
         mapping,
         queried,
-        [*_missing(scene_map, options.place, mapping, points, options.queries), *queries_missing],
+        [*_missing(scene_map, options.scene, mapping, points, options.queries), *queries_missing],
         Stage.around(scene_map.normalization.origin, scene_map.normalization.scale),
     )
 
@@ -132,14 +132,14 @@ def make_content(
     true = [query.true_pose for query in queries if query.true_pose is not None]
     poses = [frame.pose() for frame in mapping] + true
     if not poses:
-        # Wild poses of rejected photos would shrink all else.
+        # Wild poses of rejected images would shrink all else.
         poses = [query.shown_pose for query in queries if query.answer.status == OK and query.shown_pose is not None]
     drawn, stage = np.ones(len(points.xyz), dtype=np.bool_), empty_stage
     if poses:
         nothing = Evaluation("", units, "", (), Threshold(math.inf, 180.0), ())
-        place = Place.of(nothing, poses, (points.xyz, points.rgb))
-        points, drawn = PointCloud(place.all_points, place.all_rgb), place.drawn
-        stage = Stage.of(poses, place.points)
+        scene = SceneDrawing.of(nothing, poses, (points.xyz, points.rgb))
+        points, drawn = PointCloud(scene.all_points, scene.all_rgb), scene.drawn
+        stage = Stage.of(poses, scene.points)
     centres = np.array([pose.centre() for pose in poses]).reshape(-1, 3)
     scale = ErrorScale.of(units == "m", centres) if true else None
     return Content(title, units, facts, points, drawn, tuple(mapping), tuple(queries), tuple(missing), stage, scale)
@@ -149,7 +149,7 @@ def _queries(finder: Finder, folder: Path, options: ContentOptions) -> tuple[tup
     frames = _query_frames(folder, finder.localizer.map, options)
     chosen, missing = [frames[index] for index in evenly(len(frames), MAX_QUERIES)], []
     if len(chosen) < len(frames):
-        missing.append(f"{len(chosen)} of the {len(frames)} photos to localize are shown, evenly chosen.")
+        missing.append(f"{len(chosen)} of the {len(frames)} images to localize are shown, evenly chosen.")
     found = []
     with progress("localizing", len(chosen)) as advance:
         for name, path, frame in chosen:
@@ -157,19 +157,19 @@ def _queries(finder: Finder, folder: Path, options: ContentOptions) -> tuple[tup
             found.append(finder.locate(path, name, camera, pose))
             advance()
     if all(query.true_pose is None for query in found):
-        missing.append("The true poses of the photos are not known: they are coloured by verdict.")
+        missing.append("The true poses of the images are not known: they are coloured by verdict.")
     return tuple(found), missing
 
 
 def _query_frames(folder: Path, scene_map: SceneMap, options: ContentOptions) -> list[tuple[str, Path, Frame | None]]:
-    """Name, file and, where there is one, frame of the photos to localize."""
+    """Name, file and, where there is one, frame of the images to localize."""
     try:
         scene = _open(folder, scene_map, options, split=options.split != "all")
     except SceneError as error:
-        # No format recognised: then it is a folder of photos, or nothing.
+        # No format recognised: then it is a folder of images, or nothing.
         if error.code != "TP-202" or not folder.is_dir() or options.format is not None:
             raise
-        return [(file.relative_to(folder).as_posix(), file, None) for file in photo_files([str(folder)])]
+        return [(file.relative_to(folder).as_posix(), file, None) for file in image_files([str(folder)])]
     frames = scene.frames if options.split == "all" else split_frames(scene, options.split)
     return [(frame.name, frame.image_path, frame) for frame in frames]
 
@@ -184,8 +184,8 @@ def _points(finder: Finder, frames: Sequence[Frame], limit: int) -> PointCloud:
     if not frames:
         return PointCloud(np.zeros((0, 3)), np.zeros((0, 3), np.uint8))
     scene_map = finder.localizer.map
-    photos = math.ceil(limit / (_USUAL_SHARE * scene_map.config.features.query_keypoints))
-    found = implicit_points(scene_map, finder.localizer.encoder, frames, max_photos=max(photos, 8))
+    images = math.ceil(limit / (_USUAL_SHARE * scene_map.config.features.query_keypoints))
+    found = implicit_points(scene_map, finder.localizer.encoder, frames, max_images=max(images, 8))
     if len(found.xyz) <= limit:
         return found
     kept = np.sort(numpy_generator(0, "viewer", "points").choice(len(found.xyz), limit, replace=False))
@@ -193,7 +193,7 @@ def _points(finder: Finder, frames: Sequence[Frame], limit: int) -> PointCloud:
 
 
 def _localized_frames(queries: Sequence[Query]) -> list[Frame]:
-    """Queries that were localized, as photos to predict points from."""
+    """Queries that were localized, as images to predict points from."""
     answers = [(query, query.answer) for query in queries if query.answer.status == OK]
     return [
         Frame(query.name, query.image_path, answer.camera, answer.cam_from_world)
@@ -203,24 +203,24 @@ def _localized_frames(queries: Sequence[Query]) -> list[Frame]:
 
 
 def _missing(
-    scene_map: SceneMap, place: Path | None, mapping: Sequence[Frame], points: PointCloud, queries: Path | None
+    scene_map: SceneMap, scene: Path | None, mapping: Sequence[Frame], points: PointCloud, queries: Path | None
 ) -> list[str]:
     built = scene_map.built_from
-    if place is not None:
-        if (place.resolve().name, len(mapping)) == (built["place"], built["photos"]):
+    if scene is not None:
+        if (scene.resolve().name, len(mapping)) == (built["scene"], built["images"]):
             return []
         return [
-            f"This place has {len(mapping)} mapping photos; the map was made from {built['photos']} photos of "
-            f"'{built['place']}'. If it is another place, the cameras do not fit the map."
+            f"This scene has {len(mapping)} mapping images; the map was made from {built['images']} images of "
+            f"'{built['scene']}'. If it is another scene, the cameras do not fit the map."
         ]
     lines = [
-        "A map holds no photos and no poses: the mapping cameras are not shown. "
-        f"Give --place with the folder of '{built['place']}' to see them."
+        "A map holds no images and no poses: the mapping cameras are not shown. "
+        f"Give --scene with the folder of '{built['scene']}' to see them."
     ]
     if len(points.xyz):
-        lines.append("The points come from the localized photos alone.")
+        lines.append("The points come from the localized images alone.")
     elif queries is None:
-        lines.append("There are no points yet: locate a photo to see those that it agrees with.")
+        lines.append("There are no points yet: locate an image to see those that it agrees with.")
     return lines
 
 
@@ -229,11 +229,11 @@ def _facts(scene_map: SceneMap, path: Path) -> dict[str, str]:
     return {
         "map": f"{scene_map.map_id}, {path.stat().st_size / 1e6:.2f} MB",
         "preset": f"{scene_map.config.preset}, {scene_map.config.features.encoder}",
-        "made from": f"{built['photos']} photos of '{built['place']}'",
+        "made from": f"{built['images']} images of '{built['scene']}'",
         "units": "metres" if scene_map.metric else "of unknown length",
     }
 
 
 def with_query(content: Content, query: Query) -> Content:
-    """The same with one more photo."""
+    """The same with one more image."""
     return replace(content, queries=(*content.queries, query))

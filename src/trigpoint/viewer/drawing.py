@@ -1,4 +1,4 @@
-"""The 3D side of the viewer: points, cameras, error lines and the chosen photo as viser scene nodes."""
+"""The 3D side of the viewer: points, cameras, error lines and the chosen image as viser scene nodes."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Drawing:
         return [(label, part) for label, exists, part in rows if exists]
 
     def add_query(self, index: int, query: Query, scale: ErrorScale | None) -> None:
-        """Draw the estimated and the true camera of a photo, as far as there are any."""
+        """Draw the estimated and the true camera of an image, as far as there are any."""
         camera, pose = query.answer.camera, query.shown_pose
         if query.true_pose is not None:
             self._frustum(f"/true/{index}", query.true_pose, camera, _TRUE, index).thickness = _THIN_LINE_PX
@@ -108,7 +108,7 @@ class Drawing:
             node.color = colour_of(query, scale)
 
     def highlight(self, query: Query | None, agreeing: NDArray[np.float64] | None) -> None:
-        """Mark one photo's camera, and the (N, 3) points in world that agree with it."""
+        """Mark one image's camera, and the (N, 3) points in world that agree with it."""
         for other, node in self._estimates:
             node.variant = "filled" if other is query else "wireframe"
             node.thickness = _LINE_PX * (2 if other is query else 1)

@@ -1,4 +1,4 @@
-"""Localizes photos for the viewer, one at a time, and shows which of their keypoints agree with the pose."""
+"""Localizes images for the viewer, one at a time, and shows which of their keypoints agree with the pose."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from PIL import Image, ImageDraw
 
 from trigpoint.core.camera import Camera
 from trigpoint.core.errors import ImageError, TrigpointError
-from trigpoint.core.image import IMAGE_SUFFIXES, image_size, read_photo
+from trigpoint.core.image import IMAGE_SUFFIXES, image_size, read_image
 from trigpoint.core.localization import FAILED, Localization
 from trigpoint.core.pose import Pose
 from trigpoint.evaluation.metrics import pose_errors
-from trigpoint.features.extract import PhotoFeatures, extract_features, rays_of
+from trigpoint.features.extract import ImageFeatures, extract_features, rays_of
 from trigpoint.features.views import plain_view
 from trigpoint.localization.intrinsics import parse_camera
 from trigpoint.localization.localizer import Localizer
@@ -33,10 +33,10 @@ MAX_UPLOAD_BYTES = 100_000_000
 
 @dataclass(frozen=True, eq=False)
 class Agreement:
-    """Which keypoints of a photo agree with its pose.
+    """Which keypoints of an image agree with its pose.
 
     Attributes:
-        rgb: (h, w, 3) uint8, the photo at reduced size.
+        rgb: (h, w, 3) uint8, the image at reduced size.
         keypoints_px: (N, 2) px of ``rgb``.
         agrees: (N,) bool.
         xyz: (N, 3) predicted points in world.
@@ -48,7 +48,7 @@ class Agreement:
     xyz: NDArray[np.float64]
 
     def picture(self) -> NDArray[np.uint8]:
-        """(h, w, 3) the photo with its keypoints: green where they agree, small and red where not."""
+        """(h, w, 3) the image with its keypoints: green where they agree, small and red where not."""
         image = Image.fromarray(self.rgb)
         draw = ImageDraw.Draw(image)
         for wanted, colour, radius in ((False, _DISAGREES, 1.0), (True, _AGREES, 2.0)):
@@ -58,23 +58,23 @@ class Agreement:
 
 
 class Finds(Protocol):
-    """What the viewer asks about photos."""
+    """What the viewer asks about images."""
 
     def upload(self, content: bytes, name: str) -> Query:
         """Localize the bytes of an image file."""
         ...
 
     def agreement(self, query: Query) -> Agreement:
-        """The keypoints of a query. Raises ImageError when its photo cannot be read."""
+        """The keypoints of a query. Raises ImageError when its image cannot be read."""
         ...
 
 
 class Finder:
-    """A localizer for several threads: one photo at a time.
+    """A localizer for several threads: one image at a time.
 
     Args:
         localizer: of the map.
-        camera: ``--camera`` text for photos whose camera is not known, or None.
+        camera: ``--camera`` text for images whose camera is not known, or None.
     """
 
     def __init__(self, localizer: Localizer, camera: str | None = None) -> None:
@@ -85,11 +85,11 @@ class Finder:
         self._uploads = 0
 
     def close(self) -> None:
-        """Remove the photos that were dropped in."""
+        """Remove the images that were dropped in."""
         self._folder.cleanup()
 
     def locate(self, path: Path, name: str, camera: Camera | None = None, true_pose: Pose | None = None) -> Query:
-        """Localize one photo. One that cannot be read is a failed answer with the error as its reason.
+        """Localize one image. One that cannot be read is a failed answer with the error as its reason.
 
         Args:
             path: image file.
@@ -117,30 +117,30 @@ class Finder:
             self._uploads += 1
             # The name was made up elsewhere: it is shown, and never used as a path.
             path = Path(self._folder.name) / f"{self._uploads:04d}{suffix if suffix in IMAGE_SUFFIXES else '.img'}"
-        label = f"{Path(name).name or 'photo'} (dropped in, {self._uploads})"
+        label = f"{Path(name).name or 'image'} (dropped in, {self._uploads})"
         if len(content) > MAX_UPLOAD_BYTES:
             reason = f"the file has {len(content) / 1e6:.0f} MB, at most {MAX_UPLOAD_BYTES / 1e6:.0f} MB can be dropped in"
             return Query(label, path, self.failed(label, reason), None, None, 0.0)
         try:
             path.write_bytes(content)
         except OSError as error:
-            return Query(label, path, self.failed(label, f"the photo cannot be kept ({error.strerror})"), None, None, 0.0)
+            return Query(label, path, self.failed(label, f"the image cannot be kept ({error.strerror})"), None, None, 0.0)
         return self.locate(path, label)
 
     def agreement(self, query: Query) -> Agreement:
         """The keypoints of a query, found again, and which of them agree with its pose; none do without a pose.
 
         Raises:
-            ImageError: the photo cannot be read.
+            ImageError: the image cannot be read.
         """
-        shown = read_photo(query.image_path, short_side_px=_PICTURE_SIDE_PX, color=True)
+        shown = read_image(query.image_path, short_side_px=_PICTURE_SIDE_PX, color=True)
         assert shown.rgb is not None  # asked for
         config, encoder = self.localizer.map.config.features, self.localizer.encoder
-        photo = read_photo(query.image_path, short_side_px=config.short_side_px)
+        image = read_image(query.image_path, short_side_px=config.short_side_px)
         with self._lock:
-            view = plain_view(photo.width, photo.height, config.short_side_px, encoder.size_multiple)
-            found = extract_features(encoder, photo, view, config.query_keypoints)
-            hypotheses = self.localizer.map.hypotheses(found, (photo.width, photo.height))
+            view = plain_view(image.width, image.height, config.short_side_px, encoder.size_multiple)
+            found = extract_features(encoder, image, view, config.query_keypoints)
+            hypotheses = self.localizer.map.hypotheses(found, (image.width, image.height))
             predicted = self.localizer.map.points(found.descriptors, hypotheses)
         agreeing = [self._agreeing(query.answer, found, xyz) for xyz in predicted]
         # The pose came from the hypothesis that most keypoints agree with.
@@ -148,7 +148,7 @@ class Finder:
         keypoints_px = found.image_px * (shown.rgb.shape[1] / shown.width)
         return Agreement(shown.rgb, keypoints_px, agreeing[best], predicted[best])
 
-    def _agreeing(self, answer: Localization, found: PhotoFeatures, xyz: NDArray[np.float64]) -> NDArray[np.bool_]:
+    def _agreeing(self, answer: Localization, found: ImageFeatures, xyz: NDArray[np.float64]) -> NDArray[np.bool_]:
         if answer.cam_from_world is None or answer.camera is None:
             return np.zeros(len(found), dtype=np.bool_)
         rays = rays_of(answer.camera, found.image_px)
@@ -159,13 +159,13 @@ class Finder:
         return errors < self.localizer.options.pnp.threshold_px
 
     def failed(self, name: str, reason: str) -> Localization:
-        """The answer about a photo that could not even be tried."""
+        """The answer about an image that could not even be tried."""
         units, map_id = self.localizer.units, self.localizer.map_id
         return Localization(name, FAILED, reason, None, None, "", 0, 0, 0.0, None, units, map_id)
 
 
 def readable_agreement(finder: Finds, query: Query) -> Agreement | None:
-    """The keypoints of a query, or None when its photo cannot be read, which its reason says."""
+    """The keypoints of a query, or None when its image cannot be read, which its reason says."""
     try:
         return finder.agreement(query)
     except ImageError:

@@ -19,7 +19,7 @@ def facts_html(facts: Mapping[str, str], missing: Sequence[str]) -> str:
 
 
 def query_html(query: Query, units: str) -> str:
-    """Status, reason and numbers of one photo."""
+    """Status, reason and numbers of one image."""
     answer = query.answer
     badge = (
         f'<b style="color:#fff;background:{_css(VERDICT_COLOURS[answer.status])};border-radius:0.7em;padding:0.1em 0.7em">'
@@ -61,7 +61,7 @@ def hint_html(text: str) -> str:
 
 
 def locating_text(query: Query) -> str:
-    """What to say in a few words about a photo that was just dropped in."""
+    """What to say in a few words about an image that was just dropped in."""
     return "Found." if query.answer.status == OK else query.answer.reason
 
 

@@ -1,4 +1,4 @@
-"""Photos that were localized for the viewer, with or without a true pose beside the answer."""
+"""Images that were localized for the viewer, with or without a true pose beside the answer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ERROR_COLOURS: tuple[Colour, ...] = ((15, 138, 95), (214, 190, 30), (226, 120, 
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """One localized photo.
+    """One localized image.
 
     Attributes:
         name: what the viewer calls it; unique.
@@ -67,7 +67,7 @@ class ErrorScale:
 
     @staticmethod
     def of(metric: bool, centres: NDArray[np.float64]) -> ErrorScale | None:
-        """The scale for a place with cameras at (N, 3); None where its size says nothing (all at one point)."""
+        """The scale for a scene with cameras at (N, 3); None where its size says nothing (all at one point)."""
         try:
             thresholds = default_thresholds(metric, centres)
         except ConfigError:
@@ -103,9 +103,9 @@ def colour_of(query: Query, scale: ErrorScale | None) -> Colour:
 
 
 def summary(queries: Sequence[Query]) -> str:
-    """How many photos have which verdict."""
+    """How many images have which verdict."""
     counts = {status: sum(query.answer.status == status for query in queries) for status in VERDICT_COLOURS}
-    return f"{len(queries)} photos: " + ", ".join(f"{count} {status}" for status, count in counts.items())
+    return f"{len(queries)} images: " + ", ".join(f"{count} {status}" for status, count in counts.items())
 
 
 def _level(value: float, good: float, wrong: float) -> float:

@@ -25,7 +25,7 @@ class ServerOptions:
         host: interface.
         port: wanted port; any for 0.
         device: torch device.
-        camera: ``--camera`` text for photos whose camera is not known, or None.
+        camera: ``--camera`` text for images whose camera is not known, or None.
     """
 
     host: str = "127.0.0.1"

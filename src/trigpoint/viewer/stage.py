@@ -1,6 +1,6 @@
-"""The frame that is drawn: z is up, the middle of the place is the origin, and every place has the same size.
+"""The frame that is drawn: z is up, the middle of the scene is the origin, and every scene has the same size.
 
-Browsers draw with 32-bit numbers between fixed depths; so places of any unit, and far from the world's origin, look alike.
+Browsers draw with 32-bit numbers between fixed depths; so scenes of any unit, and far from the world's origin, look alike.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RADIUS = 5.0
 # A mean up direction this near to an axis of the world is that axis: the poses are aligned with gravity.
 _SNAP_COSINE = 0.99
 _WINDOW_PX = (1000, 760)
-# The corners of a place are mostly empty.
+# The corners of a scene are mostly empty.
 _CORNERS = 0.82
 
 
@@ -57,7 +57,7 @@ class Stage:
 
     @staticmethod
     def around(origin: Array, scale: float) -> Stage:
-        """A stage around a (3,) point of the world, where nothing is known but the place."""
+        """A stage around a (3,) point of the world, where nothing is known but the scene."""
         return Stage(np.eye(3), np.asarray(origin, dtype=np.float64), scale, np.array([[-1.0] * 3, [1.0] * 3]) * RADIUS / 2)
 
     def points(self, xyz: Array) -> Array:
@@ -79,7 +79,7 @@ class Stage:
         return position, position + forward * float(-position @ forward), angle
 
     def grid_cell(self) -> float:
-        """A round length, 1, 2 or 5 times a power of ten, about a tenth of the place; in world units."""
+        """A round length, 1, 2 or 5 times a power of ten, about a tenth of the scene; in world units."""
         wanted = float(np.ptp(self.reach, axis=0)[:2].max()) / self.scale / 8
         power = 10.0 ** math.floor(math.log10(wanted))
         return max(step * power for step in (1, 2, 5) if step * power <= wanted * (1 + 1e-9))

@@ -1,4 +1,4 @@
-"""Aggregators on rendered places that they have not seen, against VLAD fitted to these and pooling without training."""
+"""Aggregators on rendered scenes that they have not seen, against VLAD fitted to these and pooling without training."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import torch
 
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.features.encoders import load_encoder
-from trigpoint.retrieval.descriptor import describe_photos, fit_descriptor
-from trigpoint.retrieval.image_features import ViewPolicy, photo_features
+from trigpoint.retrieval.descriptor import describe_images, fit_descriptor
+from trigpoint.retrieval.image_features import ViewPolicy, image_features
 from trigpoint.retrieval.supergf.config import COMPACT
 from trigpoint.retrieval.supergf.descriptor import SuperGF
-from trigpoint.retrieval.supergf.inputs import photo_tokens
+from trigpoint.retrieval.supergf.inputs import image_tokens
 from trigpoint.retrieval.supergf.labels import labels_from_overlaps
 from trigpoint.retrieval.supergf.training import fit_aggregator
 from trigpoint.synthetic.scene import SyntheticConfig, write_synthetic_scene
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 KINDS = ("room", "street")
-TRAINED, UNSEEN, PHOTOS = 2, 4, 18
+TRAINED, UNSEEN, IMAGES = 2, 4, 18
 # The shipped aggregator has learned from seeds in the thousands.
 FIRST_SEED = 500
 
@@ -34,26 +34,26 @@ def near(frames):
     return np.clip(1 - apart / 4, 0, 1) * np.clip(2 * axes @ axes.T - 1, 0, 1)
 
 
-class Photos:
-    """Local features of the places, and how alike their photos are."""
+class Images:
+    """Local features of the scenes, and how alike their images are."""
 
     def __init__(self, folder):
         paths, self.overlaps = [], []
         for index in range(TRAINED + UNSEEN):
             kind, seed = KINDS[index % 2], FIRST_SEED + index
-            config = SyntheticConfig(kind, seed, 320, 240, n_train=PHOTOS, n_test=0, train_night_share=0.4)
+            config = SyntheticConfig(kind, seed, 320, 240, n_train=IMAGES, n_test=0, train_night_share=0.4)
             frames = write_synthetic_scene(folder / str(index), config).frames
             paths += [frame.image_path for frame in frames]
             self.overlaps.append(near(frames))
         encoder = load_encoder("xfeat", torch.device("cpu"))
-        found = photo_features(paths, encoder, ViewPolicy(240, 1024))
-        self.seen, self.unseen = found[: TRAINED * PHOTOS], found[TRAINED * PHOTOS :]
+        found = image_features(paths, encoder, ViewPolicy(240, 1024))
+        self.seen, self.unseen = found[: TRAINED * IMAGES], found[TRAINED * IMAGES :]
         everything = np.arange(len(self.unseen))
         self.truth = labels_from_overlaps(self.overlaps[TRAINED:]).of(everything, everything) >= 0.5
 
     def precision(self, descriptor):
-        """Mean average precision among all other photos of all unseen places."""
-        vectors = describe_photos(descriptor, self.unseen)
+        """Mean average precision among all other images of all unseen scenes."""
+        vectors = describe_images(descriptor, self.unseen)
         order = (vectors @ vectors.T).fill_diagonal_(-2).argsort(dim=1, descending=True, stable=True)[:, :-1]
         hits = np.take_along_axis(self.truth, order.numpy(), axis=1)[self.truth.any(axis=1)]
         precision = hits.cumsum(axis=1) / np.arange(1, hits.shape[1] + 1)
@@ -61,26 +61,26 @@ class Photos:
 
 
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory):
-    return Photos(tmp_path_factory.mktemp("places"))
+def images(tmp_path_factory):
+    return Images(tmp_path_factory.mktemp("scenes"))
 
 
-def test_shipped_aggregator_beats_vlad_and_mean_on_unseen_places(photos):
-    shipped, vlad, mean = (photos.precision(fit_descriptor(name, photos.unseen)) for name in ("supergf", "vlad", "mean"))
+def test_shipped_aggregator_beats_vlad_and_mean_on_unseen_scenes(images):
+    shipped, vlad, mean = (images.precision(fit_descriptor(name, images.unseen)) for name in ("supergf", "vlad", "mean"))
     assert shipped > vlad + 0.02
     assert shipped > mean + 0.1
 
 
-def test_trained_aggregator_beats_mean_on_unseen_places(photos, tmp_path):
+def test_trained_aggregator_beats_mean_on_unseen_scenes(images, tmp_path):
     recipe = replace(COMPACT, training=replace(COMPACT.training, steps=5))
-    prepared = [photo_tokens(found, size, recipe.aggregator) for found, size in photos.seen]
+    prepared = [image_tokens(found, size, recipe.aggregator) for found, size in images.seen]
     model = fit_aggregator(
         prepared,
-        labels_from_overlaps(photos.overlaps[:TRAINED]),
+        labels_from_overlaps(images.overlaps[:TRAINED]),
         recipe,
         seed=0,
         folder=tmp_path,
         device=torch.device("cpu"),
         stop=StopRequest(),
     ).model
-    assert photos.precision(SuperGF(model)) > photos.precision(fit_descriptor("mean", photos.unseen)) + 0.1
+    assert images.precision(SuperGF(model)) > images.precision(fit_descriptor("mean", images.unseen)) + 0.1

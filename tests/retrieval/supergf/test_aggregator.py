@@ -12,11 +12,11 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from trigpoint.core.artifact import write_artifact
 from trigpoint.core.errors import ConfigError, MapFileError, MappingError
-from trigpoint.features.extract import PhotoFeatures
+from trigpoint.features.extract import ImageFeatures
 from trigpoint.retrieval.supergf.attention import sine_positions
 from trigpoint.retrieval.supergf.config import COMPACT, COMPACT_GEM, PAPER
 from trigpoint.retrieval.supergf.descriptor import SuperGF, load_aggregator
-from trigpoint.retrieval.supergf.inputs import PhotoTokens, photo_tokens, score_ranks
+from trigpoint.retrieval.supergf.inputs import ImageTokens, image_tokens, score_ranks
 from trigpoint.retrieval.supergf.model_file import Provenance, save_aggregator
 from trigpoint.retrieval.supergf.slots import make_aggregator
 
@@ -27,7 +27,7 @@ SIZE = (64, 48)
 def features(count, dim=8, seed=0):
     generator = torch.Generator().manual_seed(seed)
     points = torch.rand(count, 2, generator=generator, dtype=torch.float64).numpy() * SIZE
-    return PhotoFeatures(points, torch.randn(count, dim, generator=generator), torch.rand(count, generator=generator), 1.0)
+    return ImageFeatures(points, torch.randn(count, dim, generator=generator), torch.rand(count, generator=generator), 1.0)
 
 
 def grid_features(rows, columns, seed=0):
@@ -37,7 +37,7 @@ def grid_features(rows, columns, seed=0):
 
 
 def reordered(found, order):
-    return PhotoFeatures(found.image_px[order], found.descriptors[order], found.scores[order], found.scale)
+    return ImageFeatures(found.image_px[order], found.descriptors[order], found.scores[order], found.scale)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_padding_does_not_matter(sparse, company):
     torch.testing.assert_close(together.attention[0].sum(dim=1), torch.ones(SMALL.slots))
 
 
-def test_descriptors_tell_photos_apart_and_have_unit_length(sparse):
+def test_descriptors_tell_images_apart_and_have_unit_length(sparse):
     result = sparse([tokens(20, seed=seed) for seed in range(4)]).descriptors
     torch.testing.assert_close(result.norm(dim=1), torch.ones(4))
     assert (result @ result.T)[~torch.eye(4, dtype=torch.bool)].max() < 1 - 1e-4
@@ -74,15 +74,15 @@ def test_descriptors_tell_photos_apart_and_have_unit_length(sparse):
 
 
 @pytest.mark.parametrize("which", [0, 1, 2])
-def test_place_and_score_count(sparse, which):
-    photo = tokens(15)
-    where = photo.where.clone()
+def test_scene_and_score_count(sparse, which):
+    image = tokens(15)
+    where = image.where.clone()
     where[:, which] = where[:, which].flip(0)
-    moved = sparse([replace(photo, where=where)]).descriptors
-    assert (moved - sparse([photo]).descriptors).abs().max() > 1e-4
+    moved = sparse([replace(image, where=where)]).descriptors
+    assert (moved - sparse([image]).descriptors).abs().max() > 1e-4
 
 
-def test_photo_without_keypoints_has_no_descriptor_and_one_keypoint_is_enough(sparse):
+def test_image_without_keypoints_has_no_descriptor_and_one_keypoint_is_enough(sparse):
     descriptor = SuperGF(sparse)
     assert not descriptor.describe(features(0), SIZE).any()
     assert float(descriptor.describe(features(1), SIZE).norm()) == pytest.approx(1, abs=1e-5)
@@ -94,18 +94,18 @@ def test_only_the_best_keypoints_are_used(sparse):
     torch.testing.assert_close(SuperGF(sparse).describe(found, SIZE), SuperGF(sparse).describe(best, SIZE))
 
 
-def test_dense_photos_of_different_sizes_share_a_batch(dense):
-    photos = [tokens(12, grid=(3, 4)), tokens(20, grid=(4, 5)), tokens(12, seed=3, grid=(3, 4)), tokens(1, grid=(1, 1))]
-    together = dense(photos).descriptors
-    for index, photo in enumerate(photos):
-        torch.testing.assert_close(together[index], dense([photo]).descriptors[0], atol=1e-5, rtol=0)
+def test_dense_images_of_different_sizes_share_a_batch(dense):
+    images = [tokens(12, grid=(3, 4)), tokens(20, grid=(4, 5)), tokens(12, seed=3, grid=(3, 4)), tokens(1, grid=(1, 1))]
+    together = dense(images).descriptors
+    for index, image in enumerate(images):
+        torch.testing.assert_close(together[index], dense([image]).descriptors[0], atol=1e-5, rtol=0)
 
 
 def test_dense_grid_is_found_from_keypoints_in_any_order(dense):
     found, descriptor = grid_features(6, 8), SuperGF(dense)
     shuffled = reordered(found, np.random.default_rng(0).permutation(48))
     torch.testing.assert_close(descriptor.describe(found, SIZE), descriptor.describe(shuffled, SIZE))
-    assert photo_tokens(shuffled, SIZE, SMALL_DENSE).grid == (6, 8)
+    assert image_tokens(shuffled, SIZE, SMALL_DENSE).grid == (6, 8)
     turned = reordered(found, np.arange(48).reshape(6, 8)[::-1].reshape(-1))
     moved = replace(turned, image_px=found.image_px)
     assert (descriptor.describe(moved, SIZE) - descriptor.describe(found, SIZE)).abs().max() > 1e-4
@@ -165,15 +165,15 @@ def test_sparse_variant_costs_at_most_a_tenth_of_the_front_end(recipe):
     config = recipe.aggregator
     front_end = XFeatModel().eval().requires_grad_(False)
     model = make_aggregator(config).requires_grad_(False)
-    photo = tokens(config.max_keypoints, config.input_dim)
-    assert macs(lambda: model([photo])) <= 0.1 * macs(lambda: front_end(torch.zeros(1, 1, 480, 640)))
+    image = tokens(config.max_keypoints, config.input_dim)
+    assert macs(lambda: model([image])) <= 0.1 * macs(lambda: front_end(torch.zeros(1, 1, 480, 640)))
 
 
 def test_paper_size_costs_what_it_should():
     """2.2 GMAC and 7.7 million parameters for 1,024 keypoints and 128 slots of 512; SuperPoint takes 26 GMAC."""
     config = replace(PAPER.aggregator, input_dim=256)
     model = make_aggregator(config).requires_grad_(False)
-    cost = macs(lambda: model([PhotoTokens(torch.zeros(1024, 256), torch.zeros(1024, 3))]))
+    cost = macs(lambda: model([ImageTokens(torch.zeros(1024, 256), torch.zeros(1024, 3))]))
     assert cost == pytest.approx(2.2e9, rel=0.1)
     assert sum(value.numel() for value in model.parameters()) == pytest.approx(7.7e6, rel=0.05)
 

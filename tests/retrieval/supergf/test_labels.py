@@ -21,11 +21,11 @@ def dense(labels):
     return np.asarray(labels.pairs.todense())
 
 
-def test_places_are_blocks_and_both_directions_count():
+def test_scenes_are_blocks_and_both_directions_count():
     one_way = np.array([[0.3, 0.8], [0.4, 1.0]])
     labels = labels_from_overlaps([one_way, sparse.csr_array(walk_overlap(3))])
     assert dense(labels)[:2, :2].tolist() == pytest.approx(np.array([[0, 0.6], [0.6, 0]]))
-    assert labels.place.tolist() == [0, 0, 1, 1, 1]
+    assert labels.scene.tolist() == [0, 0, 1, 1, 1]
     assert not dense(labels)[:2, 2:].any() and not dense(labels)[2:, :2].any()
     assert labels.of(np.array([1, 4]), np.array([0, 3])) == pytest.approx(np.array([[0.6, 0], [0, 0.75]]))
 
@@ -56,25 +56,25 @@ def test_queries_need_a_positive():
     assert caught.value.code == "TP-644"
 
 
-@pytest.mark.parametrize("config", [LISTS, replace(LISTS, negatives=1000), replace(LISTS, negatives_from="place")])
+@pytest.mark.parametrize("config", [LISTS, replace(LISTS, negatives=1000), replace(LISTS, negatives_from="scene")])
 def test_lists_hold_what_they_should(config):
     labels = walks(12, 15)
     sampler = ListSampler(labels, config, seed=1)
     for step in range(5):
         lists = sampler.draw(step)
-        assert len(np.unique(lists.photos)) == len(lists.photos) and len(lists.queries) == config.queries
-        assert lists.labels == pytest.approx(dense(labels)[np.ix_(lists.photos[lists.queries], lists.photos)])
-        for row, query in enumerate(lists.photos[lists.queries]):
-            chosen, values = lists.photos[lists.member[row]], lists.labels[row][lists.member[row]]
+        assert len(np.unique(lists.images)) == len(lists.images) and len(lists.queries) == config.queries
+        assert lists.labels == pytest.approx(dense(labels)[np.ix_(lists.images[lists.queries], lists.images)])
+        for row, query in enumerate(lists.images[lists.queries]):
+            chosen, values = lists.images[lists.member[row]], lists.labels[row][lists.member[row]]
             assert query not in chosen
             assert (values >= 0.5).sum() == 1
             assert ((values > 0) & (values < 0.5)).sum() == min(
                 2, ((dense(labels)[query] % 1 > 0) & (dense(labels)[query] < 0.5)).sum()
             )
             unrelated = dense(labels)[query] == 0
-            if config.negatives_from == "place":
-                unrelated &= labels.place == labels.place[query]
-                assert (labels.place[chosen] == labels.place[query]).all()
+            if config.negatives_from == "scene":
+                unrelated &= labels.scene == labels.scene[query]
+                assert (labels.scene[chosen] == labels.scene[query]).all()
             unrelated[query] = False
             assert (values == 0).sum() == min(config.negatives, unrelated.sum())
 
@@ -87,15 +87,15 @@ def test_defaults_are_those_of_the_paper():
 def test_shared_lists_rank_everything():
     labels = walks(12, 15)
     lists = ListSampler(labels, replace(LISTS, shared=True), seed=1).draw(3)
-    count = len(lists.photos)
+    count = len(lists.images)
     assert len(lists.queries) == count and (lists.member == ~np.eye(count, dtype=bool)).all()
-    assert lists.labels == pytest.approx(dense(labels)[np.ix_(lists.photos, lists.photos)])
+    assert lists.labels == pytest.approx(dense(labels)[np.ix_(lists.images, lists.images)])
 
 
-def test_queries_from_few_places():
+def test_queries_from_few_scenes():
     labels = walks(8, 8, 8, 8)
-    sampler = ListSampler(labels, replace(LISTS, places=2), seed=0)
-    drawn = [set(labels.place[lists.photos[lists.queries]].tolist()) for lists in map(sampler.draw, range(20))]
+    sampler = ListSampler(labels, replace(LISTS, scenes=2), seed=0)
+    drawn = [set(labels.scene[lists.images[lists.queries]].tolist()) for lists in map(sampler.draw, range(20))]
     assert max(map(len, drawn)) == 2 and set().union(*drawn) == {0, 1, 2, 3}
 
 
@@ -103,9 +103,9 @@ def test_steps_depend_on_seed_and_number_only():
     labels = walks(12, 15)
     first, again = (ListSampler(labels, LISTS, seed=1) for _ in range(2))
     first.draw(0)
-    assert (first.draw(7).photos == again.draw(7).photos).all()
-    assert not np.array_equal(first.draw(7).photos, ListSampler(labels, LISTS, seed=2).draw(7).photos)
-    assert not np.array_equal(first.draw(7).photos, first.draw(8).photos)
+    assert (first.draw(7).images == again.draw(7).images).all()
+    assert not np.array_equal(first.draw(7).images, ListSampler(labels, LISTS, seed=2).draw(7).images)
+    assert not np.array_equal(first.draw(7).images, first.draw(8).images)
 
 
 @pytest.mark.parametrize("change", [{"queries": 0}, {"negatives": -1}, {"negatives_from": "city"}, {"positive_label": 0.0}])
@@ -151,18 +151,18 @@ RAW = ",key,lon,lat,ca,captured_at,pano\n"
 def write_city(folder):
     for part, keys in (("query", "ab"), ("database", "cdef")):
         (folder / part / "images").mkdir(parents=True)
-        places, headings = [POSTPROCESSED], [RAW]
+        scenes, headings = [POSTPROCESSED], [RAW]
         for index, key in enumerate(keys):
-            places.append(f"{index},{key},{620000 + 10 * index},{5700000.5},0,False,False,Forward\n")
+            scenes.append(f"{index},{key},{620000 + 10 * index},{5700000.5},0,False,False,Forward\n")
             headings.append(f"{index},{key},10.1,53.5,{5 * index},2019-01-01,{key == 'e'}\n")
             if key != "f":
                 (folder / part / "images" / f"{key}.jpg").write_bytes(b"")
-        (folder / part / "postprocessed.csv").write_text("".join(places))
+        (folder / part / "postprocessed.csv").write_text("".join(scenes))
         (folder / part / "raw.csv").write_text("".join(headings))
     return folder
 
 
-def test_city_is_read_without_panoramas_and_missing_photos(tmp_path):
+def test_city_is_read_without_panoramas_and_missing_images(tmp_path):
     city = read_city(write_city(tmp_path))
     assert [path.stem for path in city.paths] == ["a", "b", "c", "d"]
     assert city.position_m.tolist() == [[620000, 5700000.5], [620010, 5700000.5]] * 2
@@ -189,7 +189,7 @@ def test_damaged_tables(tmp_path, damage):
     assert caught.value.code == "TP-645" and "query" in str(caught.value)
 
 
-def test_city_without_photos(tmp_path):
+def test_city_without_images(tmp_path):
     for path in write_city(tmp_path).rglob("*.jpg"):
         path.unlink()
     with pytest.raises(MappingError) as caught:

@@ -25,8 +25,8 @@ RSCORE = ("global_encoding.codes=spectral", "head.width=96")
 OWN = SuperGFConfig(width=32, hidden=32, heads=2, layers=1, slots=16, slot_width=8, whitening_rank=64, max_keypoints=200)
 
 
-def mapped(place, path, preset, *changes):
-    build_map(open_scene(place), path, preset=preset, overrides=(*CHEAP, *changes))
+def mapped(scene, path, preset, *changes):
+    build_map(open_scene(scene), path, preset=preset, overrides=(*CHEAP, *changes))
     return path
 
 
@@ -42,8 +42,8 @@ def test_map_with_an_aggregator_of_a_file_needs_it_no_more(room, tmp_path):
     assert isinstance(descriptor, SuperGF) and descriptor.config == OWN and descriptor.dim == 128
     for name, value in model.state_dict().items():
         torch.testing.assert_close(descriptor.model.state_dict()[name], value.half().float(), rtol=0, atol=0)
-    photo = open_scene(room).subset("test").frames[0]
-    answer = localizer.localize(photo.image_path, camera=photo.camera)
+    image = open_scene(room).subset("test").frames[0]
+    answer = localizer.localize(image.image_path, camera=image.camera)
     assert answer.status in ("ok", "rejected", "failed") and answer.points > 0
     sizes = map_bytes(path)
     assert sum(sizes.values()) == path.stat().st_size
@@ -75,14 +75,14 @@ def test_what_cannot_be_used(room, tmp_path, damage):
         file.write_bytes((room / "transforms.json").read_bytes())
     if damage == "length":
         save_aggregator(make_aggregator(OWN, 3), Provenance("Apache-2.0", "nothing", "", {}), file)
-    from support.retrieval_images import places
+    from support.retrieval_images import scenes
 
     with pytest.raises((MapFileError, MappingError)) as caught:
-        fit_descriptor(f"supergf:{file}", places()[0], 100)
+        fit_descriptor(f"supergf:{file}", scenes()[0], 100)
     assert caught.value.code in {"missing": ("TP-401",), "else": ("TP-402", "TP-403"), "length": ("TP-632",)}[damage]
 
 
-def test_fine_tuning_on_the_place(room, tmp_path, monkeypatch):
+def test_fine_tuning_on_the_scene(room, tmp_path, monkeypatch):
     from trigpoint.commands.retrieval import retrieval
 
     start, output = tmp_path / "own.aggregator", tmp_path / "tuned.aggregator"

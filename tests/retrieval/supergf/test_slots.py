@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from support.supergf_images import LISTS, SLOTS, SLOTS_DENSE, SMALL, MemoryCache, tokens, walk_photos, walks
+from support.supergf_images import LISTS, SLOTS, SLOTS_DENSE, SMALL, MemoryCache, tokens, walk_images, walks
 from torch.nn import functional
 
 from trigpoint.core.errors import ConfigError, MappingError
 from trigpoint.core.interrupt import StopRequest
-from trigpoint.features.extract import PhotoFeatures
+from trigpoint.features.extract import ImageFeatures
 from trigpoint.retrieval.supergf.config import AggregatorTrainingConfig, APConfig, SuperGFRecipe
 from trigpoint.retrieval.supergf.descriptor import SuperGF, restore
 from trigpoint.retrieval.supergf.slots import make_aggregator
-from trigpoint.retrieval.supergf.start import start_from_photos
+from trigpoint.retrieval.supergf.start import start_from_images
 from trigpoint.retrieval.supergf.training import fit_aggregator
 from trigpoint.retrieval.supergf.whitening import Whitening
 
@@ -34,12 +34,12 @@ RECIPE = SuperGFRecipe(
 def features(count, seed=0):
     generator = torch.Generator().manual_seed(seed)
     points = torch.rand(count, 2, generator=generator, dtype=torch.float64).numpy() * SIZE
-    return PhotoFeatures(points, torch.randn(count, 8, generator=generator), torch.rand(count, generator=generator), 1.0)
+    return ImageFeatures(points, torch.randn(count, 8, generator=generator), torch.rand(count, generator=generator), 1.0)
 
 
-def started(config, photos=None):
+def started(config, images=None):
     model = make_aggregator(config, 1)
-    start_from_photos(model, MemoryCache(photos or walk_photos((12, 12))), 3)
+    start_from_images(model, MemoryCache(images or walk_images((12, 12))), 3)
     return model.eval().requires_grad_(False)
 
 
@@ -51,15 +51,15 @@ def model():
 @pytest.mark.parametrize("power", [0.0, 0.5])
 def test_start_is_vlad_with_a_basis_for_each_centre(power):
     model = started(replace(SLOTS, sharpness=1e5, residual_power=power))
-    photo = walk_photos((3,), seed=9)[1]
+    image = walk_images((3,), seed=9)[1]
     centres, bases = model.codebook.centres, model.codebook.bases
     parts = torch.zeros(SLOTS.slots, SLOTS.slot_width)
-    for descriptor in photo.descriptors:
+    for descriptor in image.descriptors:
         nearest = int((centres - descriptor).norm(dim=1).argmin())
         apart = descriptor - centres[nearest]
         parts[nearest] += apart / apart.norm() ** power @ bases[nearest]
     expected = functional.normalize((parts.sign() * parts.abs().sqrt()).flatten(), dim=0)
-    torch.testing.assert_close(model.gather([photo]).descriptors[0], expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(model.gather([image]).descriptors[0], expected, atol=1e-4, rtol=0)
 
 
 def test_start_takes_the_main_directions_of_each_slot(model):
@@ -89,7 +89,7 @@ def test_neither_padding_nor_order_matters(model, company):
     assert sums.max() == pytest.approx(1, abs=1e-5) and sums.min() >= 0
     found = features(30)
     order = torch.from_numpy(np.random.default_rng(0).permutation(30))
-    shuffled = PhotoFeatures(found.image_px[order.numpy()], found.descriptors[order], found.scores[order], 1.0)
+    shuffled = ImageFeatures(found.image_px[order.numpy()], found.descriptors[order], found.scores[order], 1.0)
     first, second = SuperGF(model).describe(found, SIZE), SuperGF(model).describe(shuffled, SIZE)
     torch.testing.assert_close(first, second, atol=1e-5, rtol=0)
 
@@ -97,21 +97,21 @@ def test_neither_padding_nor_order_matters(model, company):
 @pytest.mark.parametrize("settings", [SLOTS, SLOTS_DENSE], ids=["sparse", "dense"])
 def test_every_part_learns(tmp_path, settings):
     grid = (4, 5) if settings.variant == "dense" else (0, 0)
-    photos = MemoryCache([replace(photo, grid=grid) for photo in walk_photos((8, 8))])
+    images = MemoryCache([replace(image, grid=grid) for image in walk_images((8, 8))])
     recipe = replace(RECIPE, aggregator=settings)
-    trained = fit_aggregator(photos, walks(8, 8), recipe, seed=3, folder=tmp_path, device=CPU, stop=StopRequest()).model
+    trained = fit_aggregator(images, walks(8, 8), recipe, seed=3, folder=tmp_path, device=CPU, stop=StopRequest()).model
     before = make_aggregator(settings, 3)
-    start_from_photos(before, photos, 3)
+    start_from_images(before, images, 3)
     after = trained.state_dict()
     still = [name for name, value in before.state_dict().items() if torch.equal(value, after[name])]
-    assert not still and torch.isfinite(trained([photos[0]]).descriptors).all()
+    assert not still and torch.isfinite(trained([images[0]]).descriptors).all()
 
 
 def test_training_goes_on_from_another_aggregator(tmp_path, model):
     one_tiny_step = replace(RECIPE, training=AggregatorTrainingConfig(steps=1, learning_rate=1e-9))
-    photos = MemoryCache(walk_photos((8, 8), seed=7))
+    images = MemoryCache(walk_images((8, 8), seed=7))
     result = fit_aggregator(
-        photos, walks(8, 8), one_tiny_step, seed=5, folder=tmp_path, device=CPU, stop=StopRequest(), start=model
+        images, walks(8, 8), one_tiny_step, seed=5, folder=tmp_path, device=CPU, stop=StopRequest(), start=model
     )
     for name, value in model.state_dict().items():
         torch.testing.assert_close(result.model.state_dict()[name], value, atol=1e-6, rtol=0)

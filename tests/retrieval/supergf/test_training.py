@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from support.supergf_images import LISTS, SMALL, SMALL_DENSE, MemoryCache, tokens, walk_overlap, walk_photos, walks
+from support.supergf_images import LISTS, SMALL, SMALL_DENSE, MemoryCache, tokens, walk_images, walk_overlap, walks
 
 from trigpoint.core.errors import ConfigError, MappingError
 from trigpoint.core.interrupt import Interrupted, StopRequest
@@ -48,9 +48,9 @@ class StopAfter(StopRequest):
 
 def fit(recipe, folder, stop=None, lengths=LENGTHS):
     folder.mkdir(exist_ok=True)
-    photos = MemoryCache(walk_photos(lengths))
+    images = MemoryCache(walk_images(lengths))
     return fit_aggregator(
-        photos, walks(*lengths), recipe, seed=3, folder=folder, device=CPU, stop=StopRequest() if stop is None else stop
+        images, walks(*lengths), recipe, seed=3, folder=folder, device=CPU, stop=StopRequest() if stop is None else stop
     )
 
 
@@ -67,10 +67,10 @@ def test_stopped_training_ends_in_the_same_weights(tmp_path):
     assert whole.history == resumed.history and whole.history[-1].step == 12
 
 
-def test_training_learns_places_it_has_not_seen(tmp_path):
+def test_training_learns_scenes_it_has_not_seen(tmp_path):
     lengths = (14,) * 5
     recipe = replace(RECIPE, training=AggregatorTrainingConfig(steps=120, learning_rate=3e-3, warmup_steps=10))
-    unseen, labels = walk_photos((14, 14), seed=50), np.asarray(walks(14, 14).pairs.todense())
+    unseen, labels = walk_images((14, 14), seed=50), np.asarray(walks(14, 14).pairs.todense())
 
     def first_hits(model):
         with torch.inference_mode():
@@ -88,8 +88,8 @@ def test_training_learns_places_it_has_not_seen(tmp_path):
 
 def test_dense_variant_trains(tmp_path):
     recipe = SuperGFRecipe(SMALL_DENSE, LISTS, APConfig(), AggregatorTrainingConfig(steps=2))
-    photos = MemoryCache([tokens(12, seed=index, grid=(3, 4)) for index in range(8)])
-    training = fit_aggregator(photos, walks(8), recipe, seed=0, folder=tmp_path, device=CPU, stop=StopRequest())
+    images = MemoryCache([tokens(12, seed=index, grid=(3, 4)) for index in range(8)])
+    training = fit_aggregator(images, walks(8), recipe, seed=0, folder=tmp_path, device=CPU, stop=StopRequest())
     assert training.history[-1].decorrelation == 0 and math.isfinite(training.history[-1].ranking)
 
 
@@ -128,12 +128,12 @@ SIFT = SuperGFRecipe(
 
 
 @pytest.mark.parametrize("variant", ["sparse", "dense"])
-def test_file_from_photos(tmp_path, pictures, variant):
+def test_file_from_images(tmp_path, pictures, variant):
     recipe = replace(SIFT, aggregator=replace(SIFT.aggregator, variant=variant))
     labels = labels_from_overlaps([walk_overlap(8)])
     result = train_aggregator(pictures, labels, tmp_path / "a", recipe=recipe, data="noise", licence="CC0-1.0", device="cpu")
     found = result.descriptor.provenance
-    assert (found.data, found.licence, found.training["photos"], found.training["places"]) == ("noise", "CC0-1.0", 8, 1)
+    assert (found.data, found.licence, found.training["images"], found.training["scenes"]) == ("noise", "CC0-1.0", 8, 1)
     assert result.bytes == (tmp_path / "a").stat().st_size and not result.resumed
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
@@ -192,7 +192,7 @@ class Blind:
         return LocalFeatures(torch.zeros(0, 2), torch.zeros(0, 8), torch.zeros(0))
 
 
-def test_photos_without_any_keypoint(tmp_path, pictures):
+def test_images_without_any_keypoint(tmp_path, pictures):
     with pytest.raises(MappingError) as caught:
         FeatureCache(tmp_path, 8).fill(pictures, Blind(), SMALL, StopRequest())
     assert caught.value.code == "TP-647"
@@ -200,12 +200,12 @@ def test_photos_without_any_keypoint(tmp_path, pictures):
 
 def test_cache_is_half_precision_and_keeps_grids(tmp_path, pictures):
     from trigpoint.features.encoders import load_encoder
-    from trigpoint.retrieval.supergf.cache import encode_photo
+    from trigpoint.retrieval.supergf.cache import encode_image
 
     config = SuperGFConfig(variant="dense", encoder="dense-sift", input_dim=128, short_side_px=96)
     encoder = load_encoder("dense-sift", CPU)
     cache = FeatureCache(tmp_path, 128).fill(pictures, encoder, config, StopRequest())
-    exact = encode_photo(pictures[5], encoder, config)
+    exact = encode_image(pictures[5], encoder, config)
     assert cache[5].grid == exact.grid == (12, 16)
     torch.testing.assert_close(cache[5].descriptors, exact.descriptors.half().float())
     torch.testing.assert_close(cache[5].where, exact.where)

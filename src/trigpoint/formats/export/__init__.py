@@ -1,1 +1,1 @@
-"""Writers of posed photos in other programs' formats, one file each; ``place.export_place`` is the entry."""
+"""Writers of posed images in other programs' formats, one file each; ``scene.export_scene`` is the entry."""

@@ -1,6 +1,6 @@
-"""Posed photos as a COLMAP model: ``sparse/0/*.bin`` as every version of COLMAP reads them, and ``images``.
+"""Posed images as a COLMAP model: ``sparse/0/*.bin`` as every version of COLMAP reads them, and ``images``.
 
-Whether the place is metric stands in ``trigpoint.json``, because COLMAP's files have no room for it.
+Whether the scene is metric stands in ``trigpoint.json``, because COLMAP's files have no room for it.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from numpy.typing import NDArray
 from trigpoint.core.artifact import write_bytes, write_json
 from trigpoint.core.camera import Camera
 from trigpoint.core.scene import Frame
-from trigpoint.formats.export.image_files import PhotoFiles, check_paths, place_photos
+from trigpoint.formats.export.image_files import ImageFiles, check_paths, scene_images
 
 Points = tuple[NDArray[np.floating[Any]], NDArray[np.uint8]]
 
 _POINT = np.dtype([("id", "<u8"), ("xyz", "<f8", 3), ("rgb", "u1", 3), ("error", "<f8"), ("track", "<u8")])
 
 
-def write_colmap(folder: Path, frames: Sequence[Frame], metric: bool, points: Points | None, photos: PhotoFiles) -> None:
-    """Write model and photos into an existing folder.
+def write_colmap(folder: Path, frames: Sequence[Frame], metric: bool, points: Points | None, images: ImageFiles) -> None:
+    """Write model and images into an existing folder.
 
     Args:
         folder: gets ``sparse/0``, ``images`` and ``trigpoint.json``.
-        frames: photos with poses.
+        frames: images with poses.
         metric: whether the unit of the poses is the metre.
         points: (N, 3) points in world and their (N, 3) colours, or None. They get no tracks.
-        photos: what to do with the image files.
+        images: what to do with the image files.
 
     Raises:
-        OutputError: a photo name that the format cannot hold (TP-822).
+        OutputError: an image name that the format cannot hold (TP-822).
     """
     check_paths([frame.name for frame in frames], "COLMAP")
-    place_photos(frames, folder / "images", photos)
+    scene_images(frames, folder / "images", images)
     write_json(folder / "trigpoint.json", {"metric": metric})
     for name, data in model_files(frames, points).items():
         write_bytes(folder / "sparse" / "0" / name, data)

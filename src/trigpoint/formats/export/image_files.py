@@ -1,4 +1,4 @@
-"""The photos of an exported place: their names, and their files beside the poses."""
+"""The images of an exported scene: their names, and their files beside the poses."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from trigpoint.core.errors import OutputError
 from trigpoint.core.progress import progress
 from trigpoint.core.scene import Frame
 
-PhotoFiles = Literal["copy", "link", "none"]
-PHOTO_FILES: tuple[PhotoFiles, ...] = get_args(PhotoFiles)
+ImageFiles = Literal["copy", "link", "none"]
+IMAGE_FILES: tuple[ImageFiles, ...] = get_args(ImageFiles)
 
 
 @contextmanager
@@ -46,10 +46,10 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def check_paths(names: Iterable[str], holder: str, *, unfit: str = r"[\0]") -> None:
-    """Refuse photo names that are no plain path below a folder, or have characters that the format has no way to write.
+    """Refuse image names that are no plain path below a folder, or have characters that the format has no way to write.
 
     Args:
-        names: the photos.
+        names: the images.
         holder: what to call the format.
         unfit: pattern of what it cannot hold.
 
@@ -60,12 +60,12 @@ def check_paths(names: Iterable[str], holder: str, *, unfit: str = r"[\0]") -> N
         parts = PurePosixPath(name)
         plain = name and not parts.is_absolute() and ".." not in parts.parts and parts.as_posix() == name
         if not plain or re.search(unfit, name) or not is_utf8(name):
-            problem = "has characters that do not fit there" if plain else "is no path below the folder of the place"
+            problem = "has characters that do not fit there" if plain else "is no path below the folder of the scene"
             raise _cannot_hold(holder, name, problem)
 
 
 def check_file_names(names: Iterable[str], holder: str) -> None:
-    """Refuse photos that a list of bare file names, split at spaces, cannot tell apart.
+    """Refuse images that a list of bare file names, split at spaces, cannot tell apart.
 
     Raises:
         OutputError: TP-822.
@@ -76,17 +76,17 @@ def check_file_names(names: Iterable[str], holder: str) -> None:
             raise _cannot_hold(holder, name, problem)
 
 
-def place_photos(frames: Sequence[Frame], folder: Path, how: PhotoFiles) -> None:
+def scene_images(frames: Sequence[Frame], folder: Path, how: ImageFiles) -> None:
     """Put the image files below a folder, under the names of the frames.
 
     Args:
-        frames: the photos.
+        frames: the images.
         folder: exists.
         how: ``"copy"``, ``"link"`` (symbolic links to where they are) or ``"none"``.
     """
     if how == "none":
         return
-    with progress("Copying photos" if how == "copy" else "Linking photos", len(frames)) as advance:
+    with progress("Copying images" if how == "copy" else "Linking images", len(frames)) as advance:
         for frame in frames:
             target = folder / frame.name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +100,7 @@ def place_photos(frames: Sequence[Frame], folder: Path, how: PhotoFiles) -> None
 def _cannot_hold(holder: str, name: str, problem: str) -> OutputError:
     return OutputError(
         "TP-822",
-        f"{holder} cannot hold the photo name {name!a}: it {problem}",
+        f"{holder} cannot hold the image name {name!a}: it {problem}",
         where=ascii(name)[1:-1],
-        fix="Rename the photo, or export to json.",
+        fix="Rename the image, or export to json.",
     )

@@ -1,4 +1,4 @@
-"""Posed photos as ``transforms.json`` of nerfstudio: camera-to-world poses in OpenGL axes, the world as it is.
+"""Posed images as ``transforms.json`` of nerfstudio: camera-to-world poses in OpenGL axes, the world as it is.
 
 The key ``metric`` is ours; nerfstudio passes over it.
 """
@@ -17,7 +17,7 @@ from trigpoint.core.errors import OutputError
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import TEST, TRAIN, Frame
 from trigpoint.formats.export.colmap import Points
-from trigpoint.formats.export.image_files import PhotoFiles, check_paths, place_photos
+from trigpoint.formats.export.image_files import ImageFiles, check_paths, scene_images
 from trigpoint.formats.export.ply import ply_bytes
 
 PLY_NAME = "points.ply"
@@ -28,18 +28,18 @@ _FISHEYE = ("SIMPLE_FISHEYE", "FISHEYE", "SIMPLE_RADIAL_FISHEYE", "RADIAL_FISHEY
 _COEFFICIENTS = ("k1", "k2", "k3", "k4", "p1", "p2")
 
 
-def write_nerfstudio(folder: Path, frames: Sequence[Frame], metric: bool, points: Points | None, photos: PhotoFiles) -> None:
-    """Write ``transforms.json``, photos and points into an existing folder.
+def write_nerfstudio(folder: Path, frames: Sequence[Frame], metric: bool, points: Points | None, images: ImageFiles) -> None:
+    """Write ``transforms.json``, images and points into an existing folder.
 
     Args:
-        folder: gets the photos under the names of the frames.
-        frames: photos with poses. Their splits are kept; validation photos are the test photos.
+        folder: gets the images under the names of the frames.
+        frames: images with poses. Their splits are kept; validation images are the test images.
         metric: whether the unit of the poses is the metre.
         points: (N, 3) points in world and their (N, 3) colours, which ``ply_file_path`` then names, or None.
-        photos: what to do with the image files.
+        images: what to do with the image files.
 
     Raises:
-        OutputError: a camera (TP-821) or photo name (TP-822) that the format cannot hold.
+        OutputError: a camera (TP-821) or image name (TP-822) that the format cannot hold.
     """
     names = [frame.name for frame in frames]
     check_paths(names, "nerfstudio", unfit=r"[\0\\]|^\s+$")
@@ -48,15 +48,15 @@ def write_nerfstudio(folder: Path, frames: Sequence[Frame], metric: bool, points
     if points is not None:
         document["ply_file_path"] = PLY_NAME
         write_bytes(folder / PLY_NAME, ply_bytes(*points))
-    place_photos(frames, folder, photos)
+    scene_images(frames, folder, images)
     write_json(folder / "transforms.json", document)
 
 
-def transforms(photos: Iterable[tuple[str, Camera, Pose]], metric: bool) -> dict[str, Any]:
+def transforms(images: Iterable[tuple[str, Camera, Pose]], metric: bool) -> dict[str, Any]:
     """The document.
 
     Args:
-        photos: name, camera and ``cam_from_world`` of each.
+        images: name, camera and ``cam_from_world`` of each.
         metric: whether the unit of the poses is the metre.
 
     Raises:
@@ -64,7 +64,7 @@ def transforms(photos: Iterable[tuple[str, Camera, Pose]], metric: bool) -> dict
     """
     frames: list[dict[str, Any]] = []
     model = ""
-    for name, camera, pose in photos:
+    for name, camera, pose in images:
         values = camera_values(camera, name)
         if frames and values["camera_model"] != model:
             raise _cannot_hold(f"{camera.model} beside cameras of the other family", name)
@@ -80,8 +80,8 @@ def camera_values(camera: Camera, name: str) -> dict[str, Any]:
     """The intrinsics in nerfstudio's keys.
 
     Args:
-        camera: of the photo.
-        name: of the photo, for errors.
+        camera: of the image.
+        name: of the image, for errors.
 
     Raises:
         OutputError: TP-821.
@@ -104,13 +104,13 @@ def _split_lists(frames: Sequence[Frame]) -> dict[str, list[str]]:
     if not test:
         return {}
     train = [frame.name for frame in frames if frame.split == TRAIN]
-    # Where only test photos are marked, all others are for training.
+    # Where only test images are marked, all others are for training.
     train = train or [frame.name for frame in frames if frame.split is None]
     return {"train_filenames": train, "val_filenames": test, "test_filenames": test}
 
 
 def _shared(frames: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The intrinsics that all photos have, to stand once."""
+    """The intrinsics that all images have, to stand once."""
     if not frames:
         return {}
     keys = [key for key in frames[0] if key not in ("file_path", "transform_matrix")]

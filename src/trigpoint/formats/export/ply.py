@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Double: a place in map coordinates lies a million metres from the origin, where float32 rounds to 6 cm.
+# Double: a scene in map coordinates lies a million metres from the origin, where float32 rounds to 6 cm.
 _VERTEX = np.dtype([("xyz", "<f8", 3), ("rgb", "u1", 3)])
 _PROPERTIES = [f"property double {axis}" for axis in "xyz"] + [f"property uchar {name}" for name in ("red", "green", "blue")]
 

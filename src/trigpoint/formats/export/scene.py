@@ -1,4 +1,4 @@
-"""A place in another format."""
+"""A scene in another format."""
 
 from __future__ import annotations
 
@@ -10,53 +10,53 @@ from trigpoint.core.artifact import write_json, write_text
 from trigpoint.core.errors import OutputError
 from trigpoint.core.scene import TEST, Frame, Scene
 from trigpoint.formats.export.colmap import Points, write_colmap
-from trigpoint.formats.export.image_files import PhotoFiles, check_file_names, new_folder
+from trigpoint.formats.export.image_files import ImageFiles, check_file_names, new_folder
 from trigpoint.formats.export.nerfstudio import write_nerfstudio
 from trigpoint.formats.export.tum import joined, write_tum
 
-PlaceFormat = Literal["colmap", "nerfstudio", "tum", "ltvl", "json"]
-PLACE_FORMATS: tuple[PlaceFormat, ...] = get_args(PlaceFormat)
+SceneFormat = Literal["colmap", "nerfstudio", "tum", "ltvl", "json"]
+SCENE_FORMATS: tuple[SceneFormat, ...] = get_args(SceneFormat)
 Split = Literal["all", "train", "test"]
 FOLDERS = ("colmap", "nerfstudio", "tum")
 
 
 def chosen_split(scene: Scene, split: Split) -> Scene:
-    """All photos of a place, those to map, or those to test."""
+    """All images of a scene, those to map, or those to test."""
     if split == "all":
         return scene
     return scene.with_frames(scene.for_mapping()) if split == "train" else scene.subset(TEST)
 
 
-def export_place(
-    scene: Scene, output: Path, format: PlaceFormat, *, photos: PhotoFiles = "copy", points: Points | None = None
+def export_scene(
+    scene: Scene, output: Path, format: SceneFormat, *, images: ImageFiles = "copy", points: Points | None = None
 ) -> list[str]:
-    """Write the photos that have poses, with names, cameras, poses and unit as they are.
+    """Write the images that have poses, with names, cameras, poses and unit as they are.
 
     Args:
-        scene: the place.
+        scene: the scene.
         output: a new folder for ``colmap``, ``nerfstudio`` and ``tum``, a file for ``ltvl`` and ``json``.
         format: of the output.
-        photos: what to do with the image files; formats that are one file never have them.
+        images: what to do with the image files; formats that are one file never have them.
         points: (N, 3) points in world and their (N, 3) colours, for COLMAP and nerfstudio.
 
     Returns:
         What the format could not take along, a sentence each.
 
     Raises:
-        OutputError: nothing to export (TP-825); a camera (TP-821), photo name (TP-822) or second camera (TP-823) that the
+        OutputError: nothing to export (TP-825); a camera (TP-821), image name (TP-822) or second camera (TP-823) that the
             format cannot hold; the output is taken (TP-824) or cannot be written (TP-801).
     """
     frames = scene.posed()
     if not frames:
-        raise OutputError("TP-825", "no photo has a pose to export", where=scene.root, fix="See 'trigpoint info' about it.")
+        raise OutputError("TP-825", "no image has a pose to export", where=scene.root, fix="See 'trigpoint info' about it.")
     if format in FOLDERS:
         with new_folder(output) as folder:
             if format == "colmap":
-                write_colmap(folder, frames, scene.metric, points, photos)
+                write_colmap(folder, frames, scene.metric, points, images)
             elif format == "nerfstudio":
-                write_nerfstudio(folder, frames, scene.metric, points, photos)
+                write_nerfstudio(folder, frames, scene.metric, points, images)
             else:
-                write_tum(folder, frames, scene.units, photos)
+                write_tum(folder, frames, scene.units, images)
     else:
         check_file(output)
         if format == "json":
@@ -77,12 +77,12 @@ def check_file(output: Path) -> None:
 
 
 def poses_document(scene: Scene, frames: Sequence[Frame]) -> dict[str, Any]:
-    """Everything about the photos as plain values: quaternions scalar first, poses ``cam_from_world``, OpenCV axes."""
+    """Everything about the images as plain values: quaternions scalar first, poses ``cam_from_world``, OpenCV axes."""
     return {
         "format": "trigpoint-poses",
         "version": 1,
         "units": scene.units,
-        "photos": [
+        "images": [
             {
                 "name": frame.name,
                 "split": frame.split,
@@ -105,17 +105,17 @@ def _ltvl_text(frames: Sequence[Frame]) -> str:
     return "".join(f"{name} {joined((*pose.quaternion_wxyz(), *pose.translation))}\n" for name, pose in rows)
 
 
-def _left_behind(scene: Scene, frames: Sequence[Frame], format: PlaceFormat) -> list[str]:
+def _left_behind(scene: Scene, frames: Sequence[Frame], format: SceneFormat) -> list[str]:
     notes: list[str] = []
     if len(frames) < len(scene.frames):
-        notes.append(f"Photos without a pose, not exported: {len(scene.frames) - len(frames)}.")
+        notes.append(f"Images without a pose, not exported: {len(scene.frames) - len(frames)}.")
     tests = sum(frame.split == TEST for frame in frames)
     if tests and format not in ("nerfstudio", "json"):
-        notes.append(f"The format does not say which photos are for testing: {tests} of {len(frames)}.")
+        notes.append(f"The format does not say which images are for testing: {tests} of {len(frames)}.")
     if any(frame.depth_path for frame in frames):
         notes.append("Depth images are not exported.")
     if format == "tum" and not scene.metric:
-        notes.append("TUM folders count as metric, this place is of unknown scale: read it with --metric False.")
+        notes.append("TUM folders count as metric, this scene is of unknown scale: read it with --metric False.")
     if format == "ltvl":
         notes.append("The format holds no cameras.")
     return notes

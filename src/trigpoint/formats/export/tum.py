@@ -1,4 +1,4 @@
-"""Posed photos in the layout of TUM RGB-D: ``rgb.txt``, ``groundtruth.txt``, and ``camera.json`` with the one camera."""
+"""Posed images in the layout of TUM RGB-D: ``rgb.txt``, ``groundtruth.txt``, and ``camera.json`` with the one camera."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pathlib import Path, PurePosixPath
 from trigpoint.core.artifact import write_json, write_text
 from trigpoint.core.errors import OutputError
 from trigpoint.core.scene import Frame
-from trigpoint.formats.export.image_files import PhotoFiles, check_paths, place_photos
+from trigpoint.formats.export.image_files import ImageFiles, check_paths, scene_images
 
 
-def write_tum(folder: Path, frames: Sequence[Frame], units: str, photos: PhotoFiles) -> None:
-    """Write the lists, the camera and the photos into an existing folder.
+def write_tum(folder: Path, frames: Sequence[Frame], units: str, images: ImageFiles) -> None:
+    """Write the lists, the camera and the images into an existing folder.
 
     Args:
-        folder: gets the photos under the names of the frames.
-        frames: photos with poses.
+        folder: gets the images under the names of the frames.
+        frames: images with poses.
         units: ``"m"`` or ``"units"``, for a comment.
-        photos: what to do with the image files.
+        images: what to do with the image files.
 
     Raises:
-        OutputError: several cameras (TP-823); a photo name that the format cannot hold (TP-822).
+        OutputError: several cameras (TP-823); an image name that the format cannot hold (TP-822).
     """
     names = [frame.name for frame in frames]
     check_paths(names, "a TUM list", unfit=r"\s|\0|#")
@@ -30,13 +30,13 @@ def write_tum(folder: Path, frames: Sequence[Frame], units: str, photos: PhotoFi
     if other is not None:
         raise OutputError(
             "TP-823",
-            f"a TUM folder has one camera, and this photo another ({other.camera.model}) than the first",
+            f"a TUM folder has one camera, and this image another ({other.camera.model}) than the first",
             where=other.name,
             fix="Export to colmap, nerfstudio or json.",
         )
     stamps = timestamps(names) or [str(number) for number in range(len(frames))]
     rows = sorted(zip(stamps, frames, strict=True), key=lambda row: float(row[0]))
-    place_photos(frames, folder, photos)
+    scene_images(frames, folder, images)
     write_json(folder / "camera.json", frames[0].camera.to_json())
     write_text(folder / "rgb.txt", "# timestamp filename\n" + "".join(f"{stamp} {frame.name}\n" for stamp, frame in rows))
     head = f"# timestamp tx ty tz qx qy qz qw\n# poses are world_from_cam (unit: {units})\n"

@@ -13,12 +13,12 @@ from torch.nn.utils.rnn import pad_sequence
 
 from trigpoint.retrieval.supergf.attention import GeneralizedMean, SlotAttention, TransformerLayer, sine_positions
 from trigpoint.retrieval.supergf.config import SuperGFConfig
-from trigpoint.retrieval.supergf.inputs import PhotoTokens
+from trigpoint.retrieval.supergf.inputs import ImageTokens
 
 
 @dataclass(frozen=True, eq=False)
 class Aggregated:
-    """Result for a batch of photos.
+    """Result for a batch of images.
 
     Attributes:
         descriptors: (B, D) of unit length; with ``pooling`` ``"gem"`` all components are positive.
@@ -30,7 +30,7 @@ class Aggregated:
 
 
 class SparseTokenizer(nn.Module):
-    """Keypoints to slots: descriptor, place and score are added up, then slot attention gathers them."""
+    """Keypoints to slots: descriptor, scene and score are added up, then slot attention gathers them."""
 
     def __init__(self, config: SuperGFConfig, generator: torch.Generator) -> None:
         super().__init__()
@@ -40,9 +40,9 @@ class SparseTokenizer(nn.Module):
         self.position = nn.Sequential(*steps, nn.Linear(sizes[-1], config.width))
         self.gather = SlotAttention(config.slots, config.width, config.iterations, generator)
 
-    def forward(self, photos: Sequence[PhotoTokens]) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Sequence[ImageTokens]) -> tuple[Tensor, Tensor]:
         """(B, N, D) tokens and (B, N, K) attention."""
-        descriptors, where, mask = padded(photos, self.gather.slots.device)
+        descriptors, where, mask = padded(images, self.gather.slots.device)
         return self.gather(self.project(descriptors) + self.position(where), mask)
 
 
@@ -53,22 +53,22 @@ class DenseTokenizer(nn.Module):
         super().__init__()
         self.convolution = nn.Conv2d(config.input_dim, config.width, 3, stride=config.stride, padding=1)
 
-    def forward(self, photos: Sequence[PhotoTokens]) -> Tensor:
-        """(B, N, D) tokens of photos that have grids of the same size."""
-        grid = self.convolution(stacked_grids(photos, self.convolution.weight.device))
+    def forward(self, images: Sequence[ImageTokens]) -> Tensor:
+        """(B, N, D) tokens of images that have grids of the same size."""
+        grid = self.convolution(stacked_grids(images, self.convolution.weight.device))
         positions = sine_positions(grid.shape[2], grid.shape[3], grid.shape[1]).to(grid)
         return grid.flatten(2).transpose(1, 2) + positions
 
 
 class Aggregator(nn.Module):
-    """An aggregator. Photos of any size and number of keypoints may share a batch; none affects another's result."""
+    """An aggregator. Images of any size and number of keypoints may share a batch; none affects another's result."""
 
     def __init__(self, config: SuperGFConfig) -> None:
         super().__init__()
         self.config = config
 
-    def forward(self, photos: Sequence[PhotoTokens]) -> Aggregated:
-        """Describe a batch of at least one photo."""
+    def forward(self, images: Sequence[ImageTokens]) -> Aggregated:
+        """Describe a batch of at least one image."""
         raise NotImplementedError
 
 
@@ -86,39 +86,39 @@ class GemAggregator(Aggregator):
         self.pool = GeneralizedMean(config.gem_power)
         initialize(self, generator)
 
-    def forward(self, photos: Sequence[PhotoTokens]) -> Aggregated:
-        """Describe a batch of at least one photo."""
+    def forward(self, images: Sequence[ImageTokens]) -> Aggregated:
+        """Describe a batch of at least one image."""
         if isinstance(self.tokenizer, SparseTokenizer):
-            tokens, attention = self.tokenizer(photos)
+            tokens, attention = self.tokenizer(images)
             return Aggregated(self._describe(tokens), attention)
         tokenizer = self.tokenizer
-        return Aggregated(by_grid(photos, lambda members: self._describe(tokenizer(members))), None)
+        return Aggregated(by_grid(images, lambda members: self._describe(tokenizer(members))), None)
 
     def _describe(self, tokens: Tensor) -> Tensor:
         return functional.normalize(self.pool(self.norm(self.layers(tokens))), dim=1)
 
 
-def padded(photos: Sequence[PhotoTokens], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """(B, K, C) descriptors and (B, K, 3) places and ranks, filled up with zeros, and (B, K): true where there is one."""
-    counts = torch.tensor([len(photo.descriptors) for photo in photos], device=device)
-    descriptors = pad_sequence([photo.descriptors for photo in photos], batch_first=True).to(device)
-    where = pad_sequence([photo.where for photo in photos], batch_first=True).to(device)
+def padded(images: Sequence[ImageTokens], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """(B, K, C) descriptors and (B, K, 3) scenes and ranks, filled up with zeros, and (B, K): true where there is one."""
+    counts = torch.tensor([len(image.descriptors) for image in images], device=device)
+    descriptors = pad_sequence([image.descriptors for image in images], batch_first=True).to(device)
+    where = pad_sequence([image.where for image in images], batch_first=True).to(device)
     return descriptors, where, torch.arange(descriptors.shape[1], device=device) < counts[:, None]
 
 
-def stacked_grids(photos: Sequence[PhotoTokens], device: torch.device) -> Tensor:
-    """(B, C, rows, columns) descriptors of photos that have grids of the same size."""
-    rows, columns = photos[0].grid
-    stacked = torch.stack([photo.descriptors for photo in photos]).to(device)
-    return stacked.transpose(1, 2).reshape(len(photos), -1, rows, columns)
+def stacked_grids(images: Sequence[ImageTokens], device: torch.device) -> Tensor:
+    """(B, C, rows, columns) descriptors of images that have grids of the same size."""
+    rows, columns = images[0].grid
+    stacked = torch.stack([image.descriptors for image in images]).to(device)
+    return stacked.transpose(1, 2).reshape(len(images), -1, rows, columns)
 
 
-def by_grid(photos: Sequence[PhotoTokens], describe: Callable[[list[PhotoTokens]], Tensor]) -> Tensor:
-    """Describe photos together that have grids of the same size; (B, D) in the order of the photos."""
+def by_grid(images: Sequence[ImageTokens], describe: Callable[[list[ImageTokens]], Tensor]) -> Tensor:
+    """Describe images together that have grids of the same size; (B, D) in the order of the images."""
     groups: dict[tuple[int, int], list[int]] = {}
-    for index, photo in enumerate(photos):
-        groups.setdefault(photo.grid, []).append(index)
-    parts = [describe([photos[index] for index in members]) for members in groups.values()]
+    for index, image in enumerate(images):
+        groups.setdefault(image.grid, []).append(index)
+    parts = [describe([images[index] for index in members]) for members in groups.values()]
     order = torch.tensor([index for members in groups.values() for index in members]).argsort()
     return torch.cat(parts)[order.to(parts[0].device)]
 

@@ -13,7 +13,7 @@ _WEIGHT_FLOOR = 1e-8
 
 
 class SlotAttention(nn.Module):
-    """Learned slots that share the keypoints of a photo among them.
+    """Learned slots that share the keypoints of an image among them.
 
     After the local feature integration transformer of Weinzaepfel et al. (Learning Super-Features, ICLR 2022): in each
     round the slots compete for every keypoint, and a slot then takes the weighted mean of what it won.
@@ -35,7 +35,7 @@ class SlotAttention(nn.Module):
             mask: (B, K), true where there is a keypoint.
 
         Returns:
-            (B, N, D) slots and (B, N, K) weights of the last round, which sum to 1 over the keypoints of a photo. Without
+            (B, N, D) slots and (B, N, K) weights of the last round, which sum to 1 over the keypoints of an image. Without
             any keypoint the weights are 0.
         """
         normed = self.keypoint_norm(keypoints)
@@ -45,7 +45,7 @@ class SlotAttention(nn.Module):
         weights = keypoints.new_zeros(())
         for _ in range(self.iterations):
             logits = self.query(self.slot_norm(slots)) @ key.transpose(1, 2) / math.sqrt(key.shape[-1])
-            # Padding is taken out between the two normalisations, or a photo's result would depend on its batch.
+            # Padding is taken out between the two normalisations, or an image's result would depend on its batch.
             won = (logits.softmax(dim=1) + _WEIGHT_FLOOR) * present
             weights = won / won.sum(dim=2, keepdim=True).clamp_min(_WEIGHT_FLOOR)
             slots = slots + weights @ value

@@ -1,4 +1,4 @@
-"""From photos and labels to the file of an aggregator: extract, train, write; interrupted, the same call continues."""
+"""From images and labels to the file of an aggregator: extract, train, write; interrupted, the same call continues."""
 
 from __future__ import annotations
 
@@ -64,17 +64,17 @@ def train_aggregator(
     device: str | None = None,
     fresh: bool = False,
 ) -> TrainedAggregator:
-    """Train an aggregator on photos of one or several places.
+    """Train an aggregator on images of one or several scenes.
 
     Interrupted at any moment, the same call continues from ``OUTPUT.work`` and ends, on the CPU, in the same bytes.
 
     Args:
-        paths: (N) image files, place after place as in ``labels``.
-        labels: which photos show the same, see ``labels_from_overlaps``.
+        paths: (N) image files, scene after scene as in ``labels``.
+        labels: which images show the same, see ``labels_from_overlaps``.
         output: file to write.
         recipe: network, lists, loss and training.
-        start: trained aggregator to go on from; its network takes the place of the recipe's.
-        data: what the photos are and under which terms; kept in the file.
+        start: trained aggregator to go on from; its network takes the scene of the recipe's.
+        data: what the images are and under which terms; kept in the file.
         licence: licence of the result; kept in the file.
         seed: seed of every random number.
         device: torch device; None: CUDA if there is one.
@@ -86,7 +86,7 @@ def train_aggregator(
     """
     if len(paths) != len(labels):
         raise MappingError(
-            "TP-643", f"{len(paths)} photos, but labels for {len(labels)}", fix="Give the photos that the labels are for."
+            "TP-643", f"{len(paths)} images, but labels for {len(labels)}", fix="Give the images that the labels are for."
         )
     check_labels(labels, recipe.lists.positive_label)
     if start is not None:
@@ -131,7 +131,7 @@ class _Job:
         for path in self.paths:
             digest.update(sha256_of(path).encode())
         pairs = self.labels.pairs
-        for array in (pairs.indptr, pairs.indices, pairs.data, self.labels.place):
+        for array in (pairs.indptr, pairs.indices, pairs.data, self.labels.scene):
             digest.update(np.ascontiguousarray(array).tobytes())
         program = {"torch": torch.__version__, "device": self.device.type, "threads": torch.get_num_threads()}
         asked = {"recipe": to_json(self.recipe), "seed": self.seed, "data": self.data, "licence": self.licence}
@@ -141,18 +141,18 @@ class _Job:
     def run(self, work: Path, stop: StopRequest) -> tuple[tuple[LossPoint, ...], dict[str, float]]:
         began = time.monotonic()
         config = self.recipe.aggregator
-        photos = FeatureCache(work, config.input_dim).fill(self.paths, self.encoder, config, stop)
+        images = FeatureCache(work, config.input_dim).fill(self.paths, self.encoder, config, stop)
         extracted = time.monotonic()
         start = None if self.start is None else self.start.model
         training = fit_aggregator(
-            photos, self.labels, self.recipe, seed=self.seed, folder=work, device=self.device, stop=stop, start=start
+            images, self.labels, self.recipe, seed=self.seed, folder=work, device=self.device, stop=stop, start=start
         )
-        places = len(np.unique(self.labels.place))
+        scenes = len(np.unique(self.labels.scene))
         story = {
             "recipe": to_json(self.recipe),
             "seed": self.seed,
-            "photos": len(self.paths),
-            "places": places,
+            "images": len(self.paths),
+            "scenes": scenes,
             "history": [vars(point) for point in training.history],
         }
         if self.start is not None:

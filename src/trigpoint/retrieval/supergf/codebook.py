@@ -24,7 +24,7 @@ class Codebook(nn.Module):
 
     Args:
         config: sizes.
-        generator: for a start without photos; ``start_from_photos`` gives a better one.
+        generator: for a start without images; ``start_from_images`` gives a better one.
     """
 
     def __init__(self, config: SuperGFConfig, generator: torch.Generator) -> None:
@@ -42,12 +42,12 @@ class Codebook(nn.Module):
 
         Args:
             descriptors: (B, K, C).
-            where: (B, K, 3), see ``PhotoTokens``.
+            where: (B, K, 3), see ``ImageTokens``.
             mask: (B, K), true where there is a keypoint.
 
         Returns:
             (B, N, R) tokens, which together have unit length, and (B, N, K) weights, which sum to 1 over the keypoints of
-            a photo. A slot that no keypoint is near has zeros for both.
+            an image. A slot that no keypoint is near has zeros for both.
         """
         closeness = descriptors @ self.centres.T - 0.5 * self.centres.square().sum(dim=1)
         share = (self.log_sharpness.exp() * closeness).softmax(dim=2)
@@ -64,7 +64,7 @@ class Codebook(nn.Module):
 
 
 class SlotMixer(nn.Module):
-    """Lets the tokens of a photo correct each other: transformer layers whose result is added to the tokens.
+    """Lets the tokens of an image correct each other: transformer layers whose result is added to the tokens.
 
     The last projection starts at 0, so that the tokens come out as they went in before there was any training.
     """
@@ -87,6 +87,6 @@ class SlotMixer(nn.Module):
 
 
 def _balanced(tokens: Tensor) -> Tensor:
-    """Signed square root of all numbers, then unit length of the (N, R) tokens of a photo."""
+    """Signed square root of all numbers, then unit length of the (N, R) tokens of an image."""
     rooted = tokens * (tokens.square() + _SMALLEST_SQUARE).pow(-0.25)
     return rooted / rooted.flatten(1).norm(dim=1)[:, None, None].clamp_min(_WEIGHT_FLOOR)

@@ -9,7 +9,7 @@ from trigpoint.core.config import require
 
 VARIANTS = ("sparse", "dense")
 POOLINGS = ("slots", "gem")
-NEGATIVES = ("everywhere", "place")
+NEGATIVES = ("everywhere", "scene")
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ class SuperGFConfig:
         hidden: width of the middle layer of each block.
         layers: transformer layers.
         heads: attention heads of each.
-        max_keypoints: keypoints of a photo, the best by score (sparse).
+        max_keypoints: keypoints of an image, the best by score (sparse).
         slots: learned slots that share the keypoints among them (sparse, or ``"slots"``).
         iterations: rounds of slot attention (sparse and ``"gem"``).
-        position_hidden: middle layers of the network that codes place and score of a keypoint (sparse and ``"gem"``), the
+        position_hidden: middle layers of the network that codes scene and score of a keypoint (sparse and ``"gem"``), the
             first of them also that of the network that weighs keypoints (``"slots"``).
         stride: stride of the tokenizer: cells per token along a side (dense).
         gem_power: power of the generalised mean at the start; it is learned (``"gem"``).
@@ -93,17 +93,17 @@ class ListConfig:
 
     Attributes:
         queries: queries of a step.
-        places: places that the queries of a step are from at most; few make the photos of a step hard to tell apart. 0: any.
-        positives: photos with a label of ``positive_label`` or more that are drawn for each query.
-        soft_negatives: photos with a smaller label above 0 that are drawn for each.
-        negatives: photos with label 0 that are drawn for each; with ``shared`` for all queries of a step together.
-        negatives_from: ``"everywhere"`` or the query's own ``"place"``.
+        scenes: scenes that the queries of a step are from at most; few make the images of a step hard to tell apart. 0: any.
+        positives: images with a label of ``positive_label`` or more that are drawn for each query.
+        soft_negatives: images with a smaller label above 0 that are drawn for each.
+        negatives: images with label 0 that are drawn for each; with ``shared`` for all queries of a step together.
+        negatives_from: ``"everywhere"`` or the query's own ``"scene"``.
         positive_label: smallest label of a positive.
-        shared: rank every drawn photo against all other photos of the step, instead of each query against its own list.
+        shared: rank every drawn image against all other images of the step, instead of each query against its own list.
     """
 
     queries: int = 4
-    places: int = 0
+    scenes: int = 0
     positives: int = 1
     soft_negatives: int = 2
     negatives: int = 100
@@ -114,7 +114,7 @@ class ListConfig:
     def __post_init__(self) -> None:
         for name in ("queries", "positives"):
             require(getattr(self, name) >= 1, f"lists.{name}", getattr(self, name), "1 or more")
-        for name in ("places", "soft_negatives", "negatives"):
+        for name in ("scenes", "soft_negatives", "negatives"):
             require(getattr(self, name) >= 0, f"lists.{name}", getattr(self, name), "0 or more")
         require(self.negatives_from in NEGATIVES, "lists.negatives_from", self.negatives_from, " or ".join(NEGATIVES))
         require(0 < self.positive_label <= 1, "lists.positive_label", self.positive_label, "more than 0, up to 1")
@@ -157,11 +157,11 @@ class AggregatorTrainingConfig:
         final_rate: rate at the end of the cosine.
         warmup_steps: steps in which the rate rises.
         weight_decay: AdamW's weight decay.
-        keypoints: keypoints of a photo that are drawn in a step at most; 0: all (sparse).
-        keypoint_dropout: largest share of the keypoints of a photo that is left out, drawn anew each time (sparse).
+        keypoints: keypoints of an image that are drawn in a step at most; 0: all (sparse).
+        keypoint_dropout: largest share of the keypoints of an image that is left out, drawn anew each time (sparse).
         score_jitter: standard deviation of the noise on scores, which lie in [0, 1] (sparse).
-        flip: share of the steps in which the photos' horizontal positions are mirrored (sparse).
-        windows: share of the photos of which only a window is shown (sparse).
+        flip: share of the steps in which the images' horizontal positions are mirrored (sparse).
+        windows: share of the images of which only a window is shown (sparse).
     """
 
     steps: int = 875_000
@@ -187,7 +187,7 @@ class AggregatorTrainingConfig:
 
 @dataclass(frozen=True)
 class SuperGFRecipe:
-    """Everything that decides how an aggregator comes out, beside its photos and labels."""
+    """Everything that decides how an aggregator comes out, beside its images and labels."""
 
     aggregator: SuperGFConfig = field(default_factory=SuperGFConfig)
     lists: ListConfig = field(default_factory=ListConfig)
@@ -204,7 +204,7 @@ PAPER = SuperGFRecipe(
 # Sized for one CPU core and minutes; see docs/supergf.md for what each choice was measured to be worth.
 COMPACT = SuperGFRecipe(
     aggregator=SuperGFConfig(width=96, hidden=192, heads=4, layers=2, max_keypoints=1024, slots=64, slot_width=24),
-    lists=ListConfig(queries=16, places=8, positives=2, soft_negatives=1, negatives=0, shared=True),
+    lists=ListConfig(queries=16, scenes=8, positives=2, soft_negatives=1, negatives=0, shared=True),
     ap=APConfig(running_percentile=True, decorrelation=0.0),
     training=AggregatorTrainingConfig(
         steps=150, learning_rate=2e-4, final_rate=1e-5, warmup_steps=15, keypoints=768, windows=0.2, flip=0.5
@@ -212,10 +212,10 @@ COMPACT = SuperGFRecipe(
 )
 COMPACT_GEM = SuperGFRecipe(
     aggregator=SuperGFConfig(pooling="gem"),
-    lists=replace(COMPACT.lists, queries=12, places=4),
+    lists=replace(COMPACT.lists, queries=12, scenes=4),
     ap=APConfig(running_percentile=True),
     training=AggregatorTrainingConfig(steps=600, learning_rate=1e-3, final_rate=1e-5, warmup_steps=30, keypoints=256),
 )
-# From a trained aggregator to one for a place: little is changed.
+# From a trained aggregator to one for a scene: little is changed.
 FINE_TUNE = replace(COMPACT, training=replace(COMPACT.training, steps=100, learning_rate=1e-4))
 RECIPES = {"compact": COMPACT, "compact-gem": COMPACT_GEM, "paper": PAPER}

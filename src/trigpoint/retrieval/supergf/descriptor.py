@@ -1,4 +1,4 @@
-"""SuperGF as a global descriptor of photos."""
+"""SuperGF as a global descriptor of images."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from torch import Tensor
 from trigpoint.core.artifact import sha256_of
 from trigpoint.core.config import from_json, to_json
 from trigpoint.core.errors import TrigpointError
-from trigpoint.features.extract import PhotoFeatures
+from trigpoint.features.extract import ImageFeatures
 from trigpoint.retrieval.descriptor_state import impossible_dim, unfit
 from trigpoint.retrieval.image_features import SizedFeatures
 from trigpoint.retrieval.supergf.aggregator import Aggregator
 from trigpoint.retrieval.supergf.config import SuperGFConfig
-from trigpoint.retrieval.supergf.inputs import photo_tokens
+from trigpoint.retrieval.supergf.inputs import image_tokens
 from trigpoint.retrieval.supergf.model_file import Provenance, half_weights, read_aggregator, restore_aggregator
 from trigpoint.retrieval.supergf.slots import SlotAggregator
 
@@ -61,7 +61,7 @@ class SuperGF:
         """The aggregator's configuration."""
         return self.model.config
 
-    def describe(self, features: PhotoFeatures, size: tuple[int, int]) -> Tensor:
+    def describe(self, features: ImageFeatures, size: tuple[int, int]) -> Tensor:
         """See ``GlobalDescriptor.describe``.
 
         Raises:
@@ -69,12 +69,12 @@ class SuperGF:
         """
         if len(features) == 0:
             return torch.zeros(self.dim)
-        photos = [photo_tokens(features, size, self.config)]
+        images = [image_tokens(features, size, self.config)]
         with torch.inference_mode():
             if isinstance(self.model, SlotAggregator) and self.dim != self.config.dim:
-                found = self.model.shortened(photos, self.dim)
+                found = self.model.shortened(images, self.dim)
             else:
-                found = self.model(photos).descriptors
+                found = self.model(images).descriptors
             return found[0].float().cpu().clone()
 
     def state(self) -> dict[str, NDArray]:
@@ -95,7 +95,7 @@ def load_aggregator(path: Path, dim: int = 0) -> SuperGF:
     return SuperGF(model, provenance, sha256_of(path), dim=dim)
 
 
-def fit(photos: Sequence[SizedFeatures], dim: int, seed: int, *, path: Path = SHIPPED) -> SuperGF:
+def fit(images: Sequence[SizedFeatures], dim: int, seed: int, *, path: Path = SHIPPED) -> SuperGF:
     """See ``DescriptorKind.fit``: nothing is fitted, the aggregator is read. Raises as ``load_aggregator``."""
     return load_aggregator(path, dim)
 

@@ -1,4 +1,4 @@
-"""What an aggregator takes of a photo: descriptors with places and scores, in a form that does not depend on its size."""
+"""What an aggregator takes of an image: descriptors with scenes and scores, in a form that does not depend on its size."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trigpoint.core.errors import MappingError
-from trigpoint.features.extract import PhotoFeatures
+from trigpoint.features.extract import ImageFeatures
 from trigpoint.retrieval.supergf.config import SuperGFConfig
 
 
 @dataclass(frozen=True, eq=False)
-class PhotoTokens:
-    """One photo as an aggregator takes it.
+class ImageTokens:
+    """One image as an aggregator takes it.
 
     Attributes:
         descriptors: (K, C) float32; for the dense variant row after row of the grid.
-        where: (K, 3) float32: u and v, 0 at the centre of the photo and about 0.7 at the ends of its longer side, and the
+        where: (K, 3) float32: u and v, 0 at the centre of the image and about 0.7 at the ends of its longer side, and the
             rank of the score, 0 to 1.
         grid: rows and columns of the grid, (0, 0) for the sparse variant.
     """
@@ -30,12 +30,12 @@ class PhotoTokens:
     grid: tuple[int, int] = (0, 0)
 
 
-def photo_tokens(features: PhotoFeatures, size: tuple[int, int], config: SuperGFConfig) -> PhotoTokens:
-    """Prepare a photo's features.
+def image_tokens(features: ImageFeatures, size: tuple[int, int], config: SuperGFConfig) -> ImageTokens:
+    """Prepare an image's features.
 
     Args:
         features: what the front end found.
-        size: (width, height) of the upright photo, px.
+        size: (width, height) of the upright image, px.
         config: the aggregator.
 
     Raises:
@@ -49,12 +49,12 @@ def photo_tokens(features: PhotoFeatures, size: tuple[int, int], config: SuperGF
         )
     if config.variant == "dense":
         order, grid = _grid_order(features.image_px)
-        return PhotoTokens(features.descriptors[order], _where(features, size)[order], grid)
+        return ImageTokens(features.descriptors[order], _where(features, size)[order], grid)
     best = torch.topk(features.scores, min(len(features), config.max_keypoints)).indices
-    chosen = PhotoFeatures(
+    chosen = ImageFeatures(
         features.image_px[best.numpy()], features.descriptors[best], features.scores[best], features.scale
     )
-    return PhotoTokens(chosen.descriptors, _where(chosen, size))
+    return ImageTokens(chosen.descriptors, _where(chosen, size))
 
 
 def score_ranks(scores: Tensor) -> Tensor:
@@ -65,7 +65,7 @@ def score_ranks(scores: Tensor) -> Tensor:
     return (below + up_to) / (2 * max(len(scores), 1))
 
 
-def _where(features: PhotoFeatures, size: tuple[int, int]) -> Tensor:
+def _where(features: ImageFeatures, size: tuple[int, int]) -> Tensor:
     centred = (features.image_px - np.asarray(size) / 2) / (0.7 * max(size))
     return torch.cat([torch.from_numpy(centred).float(), score_ranks(features.scores)[:, None]], dim=1)
 

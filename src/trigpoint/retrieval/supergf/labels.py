@@ -1,4 +1,4 @@
-"""Graded labels: how much of what one photo shows another shows too, 0 to 1, for many photos of several places."""
+"""Graded labels: how much of what one image shows another shows too, 0 to 1, for many images of several scenes."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ Overlap = NDArray[np.floating] | sparse.csr_array | sparse.coo_array
 
 @dataclass(frozen=True, eq=False)
 class GradedLabels:
-    """Labels of all pairs of photos.
+    """Labels of all pairs of images.
 
     Attributes:
         pairs: (N, N) float32 in CSR form, row = query; without diagonal and without zeros. Pairs that are not stored have
             label 0: they show nothing in common.
-        place: (N,) int32, the place of each photo. Photos of different places have label 0.
+        scene: (N,) int32, the scene of each image. Images of different scenes have label 0.
     """
 
     pairs: sparse.csr_array
-    place: NDArray[np.int32]
+    scene: NDArray[np.int32]
 
     def __len__(self) -> int:
-        return len(self.place)
+        return len(self.scene)
 
-    def of(self, queries: NDArray[np.int64], photos: NDArray[np.int64]) -> NDArray[np.float32]:
-        """(Q, L) labels of photos for queries: ``queries`` is (Q,), ``photos`` is (L,)."""
-        return np.asarray(self.pairs[np.ix_(queries, photos)].todense(), dtype=np.float32)
+    def of(self, queries: NDArray[np.int64], images: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(Q, L) labels of images for queries: ``queries`` is (Q,), ``images`` is (L,)."""
+        return np.asarray(self.pairs[np.ix_(queries, images)].todense(), dtype=np.float32)
 
 
 def labels_from_overlaps(overlaps: Sequence[Overlap], *, ignore_below: float = 0.0) -> GradedLabels:
-    """Labels from one overlap matrix for each place.
+    """Labels from one overlap matrix for each scene.
 
     The label of a pair is the mean of its overlaps in both directions, so that a close-up and the whole view of a thing are
     as alike seen from either.
 
     Args:
-        overlaps: an (N_k, N_k) matrix for each place, dense or sparse, entries in [0, 1]; the diagonal does not matter.
+        overlaps: an (N_k, N_k) matrix for each scene, dense or sparse, entries in [0, 1]; the diagonal does not matter.
         ignore_below: smaller overlaps count as none.
 
     Raises:
@@ -50,13 +50,13 @@ def labels_from_overlaps(overlaps: Sequence[Overlap], *, ignore_below: float = 0
     """
     blocks = [_symmetric(overlap, index, ignore_below) for index, overlap in enumerate(overlaps)]
     if not blocks:
-        raise MappingError("TP-643", "there are no overlap matrices", fix="Give one for each place.")
-    place = np.repeat(np.arange(len(blocks), dtype=np.int32), [overlap.shape[0] for overlap in overlaps])  # pyright: ignore
-    return GradedLabels(sparse.csr_array(sparse.block_diag(blocks, format="csr")), place)
+        raise MappingError("TP-643", "there are no overlap matrices", fix="Give one for each scene.")
+    scene = np.repeat(np.arange(len(blocks), dtype=np.int32), [overlap.shape[0] for overlap in overlaps])  # pyright: ignore
+    return GradedLabels(sparse.csr_array(sparse.block_diag(blocks, format="csr")), scene)
 
 
 def check_labels(labels: GradedLabels, positive_label: float) -> NDArray[np.int64]:
-    """The photos that can be queries: those with a positive.
+    """The images that can be queries: those with a positive.
 
     Raises:
         MappingError: there is none (TP-644).
@@ -66,8 +66,8 @@ def check_labels(labels: GradedLabels, positive_label: float) -> NDArray[np.int6
     if len(queries) == 0:
         raise MappingError(
             "TP-644",
-            f"there is nothing to learn: none of {len(labels)} photos overlaps another by {positive_label:g} or more",
-            fix="Use photos taken closer together, or lower the setting lists.positive_label.",
+            f"there is nothing to learn: none of {len(labels)} images overlaps another by {positive_label:g} or more",
+            fix="Use images taken closer together, or lower the setting lists.positive_label.",
         )
     return queries
 
@@ -78,7 +78,7 @@ def _symmetric(overlap: Overlap, index: int, ignore_below: float) -> sparse.coo_
     if len(shape) != 2 or shape[0] != shape[1] or not (np.isfinite(values) & (values >= 0) & (values < 1 + 1e-5)).all():
         raise MappingError(
             "TP-643",
-            f"the overlap matrix of place {index} has the shape {shape}, or entries outside 0 to 1",
+            f"the overlap matrix of scene {index} has the shape {shape}, or entries outside 0 to 1",
             fix="Give a square matrix of shares.",
         )
     apart = rows != columns

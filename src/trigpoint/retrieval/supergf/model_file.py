@@ -29,7 +29,7 @@ class Provenance:
         licence: licence of the weights, such as ``"Apache-2.0"``.
         data: what they were trained on, with the terms of that data.
         front_end_sha256: identity of the front end's weights, ``""`` without.
-        training: recipe, seed, number of photos, history.
+        training: recipe, seed, number of images, history.
     """
 
     licence: str

@@ -1,8 +1,8 @@
-"""Labels of Mapillary Street-Level Sequences: the overlap of the ground that two photos see, from position and heading.
+"""Labels of Mapillary Street-Level Sequences: the overlap of the ground that two images see, from position and heading.
 
 Layout: ``CITY/{query,database}/images/KEY.jpg`` with ``postprocessed.csv`` (easting, northing: UTM, m) and ``raw.csv`` (ca:
 heading in degrees clockwise from north; pano). A field of view is a sector of 90 degrees and 50 m, and the label of two
-photos is intersection over union of their sectors (Leyva-Vallina, Strisciuglio and Petkov, CVPR 2023).
+images is intersection over union of their sectors (Leyva-Vallina, Strisciuglio and Petkov, CVPR 2023).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _COLUMNS = {"postprocessed.csv": ("key", "easting", "northing"), "raw.csv": ("ke
 
 
 @dataclass(frozen=True, eq=False)
-class StreetPhotos:
-    """Photos of one city.
+class StreetImages:
+    """Images of one city.
 
     Attributes:
         paths: image files.
@@ -45,27 +45,27 @@ class StreetPhotos:
         return sector_overlap(self.position_m, self.heading_deg)
 
 
-def read_city(folder: Path, parts: Sequence[str] = ("query", "database")) -> StreetPhotos:
-    """Read a city. Panoramas are left out: they have no field of view; so are photos whose image file is not there.
+def read_city(folder: Path, parts: Sequence[str] = ("query", "database")) -> StreetImages:
+    """Read a city. Panoramas are left out: they have no field of view; so are images whose image file is not there.
 
     Raises:
-        MappingError: a table is missing or not of this form (TP-645), or no photo is left (TP-646).
+        MappingError: a table is missing or not of this form (TP-645), or no image is left (TP-646).
     """
     paths: list[Path] = []
     rows: list[tuple[float, float, float]] = []
     for part in parts:
-        places, headings = (_table(folder / part / name) for name in _COLUMNS)
-        for key, place in places.items():
+        scenes, headings = (_table(folder / part / name) for name in _COLUMNS)
+        for key, scene in scenes.items():
             raw, path = headings.get(key), folder / part / "images" / f"{key}.jpg"
             if raw is None or raw.get("pano", "").lower() == "true" or not path.is_file():
                 continue
-            values = (place["easting"], place["northing"], raw["ca"])
+            values = (scene["easting"], scene["northing"], raw["ca"])
             rows.append(_numbers(values, folder / part, key))
             paths.append(path)
     if not paths:
-        raise MappingError("TP-646", "no photo with position and heading is there", where=folder, fix="Unpack the images.")
+        raise MappingError("TP-646", "no image with position and heading is there", where=folder, fix="Unpack the images.")
     table = np.array(rows)
-    return StreetPhotos(tuple(paths), table[:, :2], table[:, 2])
+    return StreetImages(tuple(paths), table[:, :2], table[:, 2])
 
 
 def sector_overlap(
@@ -149,6 +149,6 @@ def _numbers(values: tuple[str, str, str], folder: Path, key: str) -> tuple[floa
             raise ValueError
     except (ValueError, TypeError):
         raise MappingError(
-            "TP-645", f"photo {key} has position or heading {values}", where=folder, fix="Unpack the metadata again."
+            "TP-645", f"image {key} has position or heading {values}", where=folder, fix="Unpack the metadata again."
         ) from None
     return east, north, heading

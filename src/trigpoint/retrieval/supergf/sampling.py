@@ -1,4 +1,4 @@
-"""Which photos a training step looks at. A step depends only on the labels, the seed and its number."""
+"""Which images a training step looks at. A step depends only on the labels, the seed and its number."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class RankedLists:
     """The lists of one step.
 
     Attributes:
-        photos: (B,) indices of the photos to describe, each once.
-        queries: (Q,) positions of the queries in ``photos``.
-        labels: (Q, B) float32 labels of all photos of the step for each query.
+        images: (B,) indices of the images to describe, each once.
+        queries: (Q,) positions of the queries in ``images``.
+        labels: (Q, B) float32 labels of all images of the step for each query.
         member: (Q, B), which of them a query is ranked against; never itself.
     """
 
-    photos: Index
+    images: Index
     queries: Index
     labels: NDArray[np.float32]
     member: NDArray[np.bool_]
@@ -35,12 +35,12 @@ class ListSampler:
     """Draws queries with their lists, as many of each kind as there are.
 
     Args:
-        labels: graded labels of all photos.
+        labels: graded labels of all images.
         config: how many of which kind.
         seed: seed of the training.
 
     Raises:
-        MappingError: no photo has a positive (TP-644).
+        MappingError: no image has a positive (TP-644).
     """
 
     def __init__(self, labels: GradedLabels, config: ListConfig, seed: int) -> None:
@@ -57,30 +57,30 @@ class ListSampler:
         if self.config.shared:
             return self._shared(queries, related, rng)
         lists = [np.concatenate([near, self._negatives(query, rng)]) for query, near in zip(queries, related, strict=True)]
-        photos = np.unique(np.concatenate([queries, *lists]))
-        member = np.zeros((count, len(photos)), dtype=bool)
+        images = np.unique(np.concatenate([queries, *lists]))
+        member = np.zeros((count, len(images)), dtype=bool)
         for row, chosen in enumerate(lists):
-            member[row, np.searchsorted(photos, chosen)] = True
-        return self._ranked(photos, queries, member)
+            member[row, np.searchsorted(images, chosen)] = True
+        return self._ranked(images, queries, member)
 
     def _candidates(self, rng: np.random.Generator) -> Index:
-        place = self.labels.place[self.candidates]
-        places = np.unique(place)
-        if not 0 < self.config.places < len(places):
+        scene = self.labels.scene[self.candidates]
+        scenes = np.unique(scene)
+        if not 0 < self.config.scenes < len(scenes):
             return self.candidates
-        return self.candidates[np.isin(place, rng.choice(places, self.config.places, replace=False))]
+        return self.candidates[np.isin(scene, rng.choice(scenes, self.config.scenes, replace=False))]
 
     def _shared(self, queries: Index, related: list[Index], rng: np.random.Generator) -> RankedLists:
         drawn = np.unique(np.concatenate([queries, *related]))
         others = np.setdiff1d(np.arange(len(self.labels)), drawn)
         extra = rng.choice(others, min(self.config.negatives, len(others)), replace=False)
-        photos = np.unique(np.concatenate([drawn, extra]))
-        return self._ranked(photos, photos, np.ones((len(photos), len(photos)), dtype=bool))
+        images = np.unique(np.concatenate([drawn, extra]))
+        return self._ranked(images, images, np.ones((len(images), len(images)), dtype=bool))
 
-    def _ranked(self, photos: Index, queries: Index, member: NDArray[np.bool_]) -> RankedLists:
-        where = np.searchsorted(photos, queries)
+    def _ranked(self, images: Index, queries: Index, member: NDArray[np.bool_]) -> RankedLists:
+        where = np.searchsorted(images, queries)
         member[np.arange(len(queries)), where] = False
-        return RankedLists(photos, where, self.labels.of(queries, photos), member)
+        return RankedLists(images, where, self.labels.of(queries, images), member)
 
     def _related(self, query: int, rng: np.random.Generator) -> Index:
         neighbours, values = self._neighbours(query)
@@ -90,8 +90,8 @@ class ListSampler:
 
     def _negatives(self, query: int, rng: np.random.Generator) -> Index:
         neighbours, _ = self._neighbours(query)
-        if self.config.negatives_from == "place":
-            allowed = np.flatnonzero(self.labels.place == self.labels.place[query])
+        if self.config.negatives_from == "scene":
+            allowed = np.flatnonzero(self.labels.scene == self.labels.scene[query])
         else:
             allowed = np.arange(len(self.labels))
         allowed = np.setdiff1d(allowed, np.append(neighbours, query), assume_unique=True)

@@ -20,7 +20,7 @@ from trigpoint.retrieval.supergf.aggregator import (
 )
 from trigpoint.retrieval.supergf.codebook import Codebook, SlotMixer
 from trigpoint.retrieval.supergf.config import SuperGFConfig
-from trigpoint.retrieval.supergf.inputs import PhotoTokens
+from trigpoint.retrieval.supergf.inputs import ImageTokens
 from trigpoint.retrieval.supergf.whitening import Whitening
 
 # Weights of 1 for all keypoints, and a transformer that changes nothing.
@@ -30,7 +30,7 @@ _START_AT_ZERO = ("codebook.weigh.2.weight", "mixer.drop.weight")
 class SlotAggregator(Aggregator):
     """``pooling`` ``"slots"``, of either variant: codebook, a transformer that corrects its tokens, whitening.
 
-    The generalised mean forgets which slot a value came from. Here slots have the same meaning in every photo, so the
+    The generalised mean forgets which slot a value came from. Here slots have the same meaning in every image, so the
     tokens are kept side by side.
     """
 
@@ -50,39 +50,39 @@ class SlotAggregator(Aggregator):
             # One cell in four as it is; what surrounds it is learned.
             nn.init.dirac_(self.convolution.weight)
 
-    def forward(self, photos: Sequence[PhotoTokens]) -> Aggregated:
-        """Describe a batch of at least one photo."""
-        gathered = self.gather(photos)
+    def forward(self, images: Sequence[ImageTokens]) -> Aggregated:
+        """Describe a batch of at least one image."""
+        gathered = self.gather(images)
         return Aggregated(self.whitening(gathered.descriptors), gathered.attention)
 
-    def shortened(self, photos: Sequence[PhotoTokens], dim: int) -> Tensor:
+    def shortened(self, images: Sequence[ImageTokens], dim: int) -> Tensor:
         """(B, dim) descriptors of unit length.
 
         Up to ``config.whitening_rank`` they are the main directions of the whitening alone. Above it ``dim`` is a
         multiple of the number of slots: each gives its first numbers, which its basis sorts by their share in the spread.
         """
-        gathered = self.gather(photos).descriptors
+        gathered = self.gather(images).descriptors
         if dim <= self.config.whitening_rank:
             return self.whitening.shortened(gathered, dim)
         parts = self.whitening(gathered).unflatten(1, (self.config.slots, self.config.slot_width))
         return functional.normalize(parts[:, :, : dim // self.config.slots].flatten(1), dim=1)
 
-    def gather(self, photos: Sequence[PhotoTokens]) -> Aggregated:
+    def gather(self, images: Sequence[ImageTokens]) -> Aggregated:
         """The descriptors as they are before whitening."""
         if self.convolution is None:
-            return Aggregated(*self._gather(*padded(photos, self.codebook.centres.device)))
-        return Aggregated(by_grid(photos, lambda members: self._gather(*self.tokens(members))[0]), None)
+            return Aggregated(*self._gather(*padded(images, self.codebook.centres.device)))
+        return Aggregated(by_grid(images, lambda members: self._gather(*self.tokens(members))[0]), None)
 
-    def tokens(self, photos: Sequence[PhotoTokens]) -> tuple[Tensor, Tensor, Tensor]:
-        """What the codebook gathers: descriptors (B, K, C), places (B, K, 3) and mask (B, K); dense photos of one size."""
+    def tokens(self, images: Sequence[ImageTokens]) -> tuple[Tensor, Tensor, Tensor]:
+        """What the codebook gathers: descriptors (B, K, C), scenes (B, K, 3) and mask (B, K); dense images of one size."""
         device = self.codebook.centres.device
         if self.convolution is None:
-            return padded(photos, device)
-        grid = functional.normalize(self.convolution(stacked_grids(photos, device)), dim=1)
-        rows, columns = photos[0].grid
-        where = torch.stack([photo.where for photo in photos]).to(device).reshape(len(photos), rows, columns, 3)
+            return padded(images, device)
+        grid = functional.normalize(self.convolution(stacked_grids(images, device)), dim=1)
+        rows, columns = images[0].grid
+        where = torch.stack([image.where for image in images]).to(device).reshape(len(images), rows, columns, 3)
         stride = self.config.stride
-        where = where[:, ::stride, ::stride].reshape(len(photos), -1, 3)
+        where = where[:, ::stride, ::stride].reshape(len(images), -1, 3)
         descriptors = grid.flatten(2).transpose(1, 2)
         return descriptors, where, torch.ones(descriptors.shape[:2], dtype=torch.bool, device=device)
 

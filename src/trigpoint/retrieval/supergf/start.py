@@ -1,4 +1,4 @@
-"""Where slots start: at centres of the training photos' local descriptors, which makes the aggregator a soft VLAD."""
+"""Where slots start: at centres of the training images' local descriptors, which makes the aggregator a soft VLAD."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from trigpoint.core.evenly import evenly
 from trigpoint.core.randomness import derived_seed, numpy_generator, torch_generator
 from trigpoint.retrieval.supergf.aggregator import Aggregator
 from trigpoint.retrieval.supergf.augment import window
-from trigpoint.retrieval.supergf.inputs import PhotoTokens
+from trigpoint.retrieval.supergf.inputs import ImageTokens
 from trigpoint.retrieval.supergf.slots import SlotAggregator
 
-# Keypoints for the vocabulary, photos for the whitening.
+# Keypoints for the vocabulary, images for the whitening.
 _SAMPLE, _WHITENED = 60_000, 4000
 _FEWEST_FOR_BASIS = 32
 
 
-class Photos(Protocol):
-    """Prepared photos by index."""
+class Images(Protocol):
+    """Prepared images by index."""
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, index: int) -> PhotoTokens: ...
+    def __getitem__(self, index: int) -> ImageTokens: ...
 
 
-def start_from_photos(model: Aggregator, photos: Photos, seed: int) -> None:
+def start_from_images(model: Aggregator, images: Images, seed: int) -> None:
     """Set centres by k-means, each slot's basis to the main directions of its differences, and the whitening. Deterministic.
 
     Does nothing to an aggregator without centres.
@@ -41,14 +41,14 @@ def start_from_photos(model: Aggregator, photos: Photos, seed: int) -> None:
         return
     from sklearn.cluster import KMeans
 
-    sample = _sample(model, photos, seed)
+    sample = _sample(model, images, seed)
     config = model.config
     distinct = len(np.unique(sample[: 16 * config.slots], axis=0))
     if distinct < config.slots:
         raise MappingError(
             "TP-647",
-            f"{distinct} different keypoints in {len(photos)} photos are too few for {config.slots} slots",
-            fix="Use more photos, or lower the setting aggregator.slots.",
+            f"{distinct} different keypoints in {len(images)} images are too few for {config.slots} slots",
+            fix="Use more images, or lower the setting aggregator.slots.",
         )
     random_state = derived_seed(seed, "supergf-centres") % 2**32
     means = KMeans(config.slots, max_iter=50, random_state=random_state).fit(sample)
@@ -57,29 +57,29 @@ def start_from_photos(model: Aggregator, photos: Photos, seed: int) -> None:
     with torch.no_grad():
         model.codebook.centres.copy_(torch.from_numpy(centres))
         model.codebook.bases.copy_(torch.from_numpy(bases))
-    _start_whitening(model, photos, seed)
+    _start_whitening(model, images, seed)
 
 
 @torch.no_grad()
-def _start_whitening(model: SlotAggregator, photos: Photos, seed: int) -> None:
+def _start_whitening(model: SlotAggregator, images: Images, seed: int) -> None:
     generator = torch_generator(seed, "supergf-windows")
     found = []
-    for index in evenly(len(photos), _WHITENED):
-        photo = photos[int(index)]
-        # Parts of a photo are photos too: with them, fewer places give a better estimate of what photos have in common.
-        views = [photo] if photo.grid != (0, 0) else [photo, window(photo, generator), window(photo, generator)]
+    for index in evenly(len(images), _WHITENED):
+        image = images[int(index)]
+        # Parts of an image are images too: with them, fewer scenes give a better estimate of what images have in common.
+        views = [image] if image.grid != (0, 0) else [image, window(image, generator), window(image, generator)]
         found.append(model.gather(views).descriptors.cpu())
     model.whitening.start(torch.cat(found))
 
 
-def _sample(model: SlotAggregator, photos: Photos, seed: int) -> NDArray[np.float32]:
-    """Local descriptors drawn evenly from all photos, in random order."""
+def _sample(model: SlotAggregator, images: Images, seed: int) -> NDArray[np.float32]:
+    """Local descriptors drawn evenly from all images, in random order."""
     generator = numpy_generator(seed, "supergf-sample")
-    share = -(-_SAMPLE // len(photos))
+    share = -(-_SAMPLE // len(images))
     drawn = []
     with torch.no_grad():
-        for index in range(len(photos)):
-            found = model.tokens([photos[index]])[0][0].cpu().numpy()
+        for index in range(len(images)):
+            found = model.tokens([images[index]])[0][0].cpu().numpy()
             drawn.append(found[generator.permutation(len(found))[:share]])
     joined = np.concatenate(drawn).astype(np.float32)
     return joined[generator.permutation(len(joined))]

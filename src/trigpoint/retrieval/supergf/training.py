@@ -23,7 +23,7 @@ from trigpoint.retrieval.supergf.labels import GradedLabels
 from trigpoint.retrieval.supergf.losses import ListLoss, attention_decorrelation
 from trigpoint.retrieval.supergf.sampling import ListSampler, RankedLists
 from trigpoint.retrieval.supergf.slots import make_aggregator
-from trigpoint.retrieval.supergf.start import start_from_photos
+from trigpoint.retrieval.supergf.start import start_from_images
 
 _CHECKPOINT_INTERVAL_S = 20.0
 _HISTORY_POINTS = 40
@@ -56,7 +56,7 @@ def learning_rate(step: int, config: AggregatorTrainingConfig) -> float:
 
 
 def fit_aggregator(
-    photos: FeatureCache,
+    images: FeatureCache,
     labels: GradedLabels,
     recipe: SuperGFRecipe,
     *,
@@ -69,20 +69,20 @@ def fit_aggregator(
     """Train on cached features, or continue from the checkpoint in ``folder``.
 
     Args:
-        photos: features of all photos.
-        labels: labels of the same photos.
+        images: features of all images.
+        labels: labels of the same images.
         recipe: how.
         seed: seed of every random number.
         folder: for the checkpoint.
         device: where.
         stop: asks to stop.
-        start: trained aggregator to go on from; None: from the start, with slots at the centres of the photos' descriptors.
+        start: trained aggregator to go on from; None: from the start, with slots at the centres of the images' descriptors.
 
     Raises:
         MappingError: nothing to learn from (TP-644), too few keypoints (TP-647), or the loss is not finite (TP-604).
         Interrupted: stopped on request, after a checkpoint.
     """
-    run = _Run(photos, ListSampler(labels, recipe.lists, seed), recipe, seed, device)
+    run = _Run(images, ListSampler(labels, recipe.lists, seed), recipe, seed, device)
     if not run.load(folder / "aggregator.checkpoint"):
         run.begin(start)
     steps = recipe.training.steps
@@ -104,9 +104,9 @@ class _Run:
     """A training in progress: network, optimizer, loss, history and step."""
 
     def __init__(
-        self, photos: FeatureCache, sampler: ListSampler, recipe: SuperGFRecipe, seed: int, device: torch.device
+        self, images: FeatureCache, sampler: ListSampler, recipe: SuperGFRecipe, seed: int, device: torch.device
     ) -> None:
-        self.photos, self.sampler, self.recipe, self.seed = photos, sampler, recipe, seed
+        self.images, self.sampler, self.recipe, self.seed = images, sampler, recipe, seed
         self.model = make_aggregator(recipe.aggregator, seed).to(device).train()
         self.parameters = dict(self.model.named_parameters())
         config = recipe.training
@@ -122,12 +122,12 @@ class _Run:
         if start is not None:
             self.model.load_state_dict(start.state_dict())
         else:
-            start_from_photos(self.model, self.photos, self.seed)
+            start_from_images(self.model, self.images, self.seed)
 
     def advance(self) -> None:
         config = self.recipe.training
         lists = self.sampler.draw(self.step)
-        drawn = augmented([self.photos[int(index)] for index in lists.photos], config, self.seed, self.step)
+        drawn = augmented([self.images[int(index)] for index in lists.images], config, self.seed, self.step)
         result = self.model(drawn)
         if not bool(torch.isfinite(result.descriptors).all()):
             raise self._diverged()

@@ -1,4 +1,4 @@
-"""Whitening of finished descriptors along few directions: what many photos have in common counts less."""
+"""Whitening of finished descriptors along few directions: what many images have in common counts less."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Whitening(nn.Module):
 
     @torch.no_grad()
     def start(self, descriptors: Tensor) -> None:
-        """Take the main directions of (P, D) descriptors of training photos; few photos give few of them.
+        """Take the main directions of (P, D) descriptors of training images; few images give few of them.
 
         The spread along each is brought down to that along the last.
         """

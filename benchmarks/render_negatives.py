@@ -1,9 +1,9 @@
-"""Renders the photos of other places that every map is calibrated with.
+"""Renders the images of other scenes that every map is calibrated with.
 
-    python benchmarks/render_elsewhere.py
+    python benchmarks/render_negatives.py
 
-writes them to src/trigpoint/localization/elsewhere. A photo takes 30 kB there; building their places anew for each map would
-take ten seconds.
+writes them to src/trigpoint/localization/negative_images. An image takes 30 kB there; building their scenes
+anew for each map would take ten seconds.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from pathlib import Path
 from PIL import Image
 
 from trigpoint.core.artifact import write_bytes
-from trigpoint.synthetic.scene import SyntheticConfig, build_place, synthetic_camera
+from trigpoint.synthetic.scene import SyntheticConfig, build_world, synthetic_camera
 from trigpoint.synthetic.views import mapping_views
 
 FOLDER = Path(__file__).resolve().parents[1] / "src" / "trigpoint" / "localization" / "negative_images"
-# Nobody maps these places: synthetic scenes are made with small seeds.
+# Nobody maps these scenes: synthetic scenes are made with small seeds.
 _SEED = 7_300_421
-_PHOTOS = 4
+_IMAGES = 4
 
 
 def main() -> None:
     """Render and write."""
     camera = synthetic_camera(SyntheticConfig())
     for kind in ("room", "street"):
-        place = build_place(kind, _SEED)
-        for number, view in enumerate(mapping_views(place, _PHOTOS)):
-            image = Image.fromarray(place.render(view.pose, camera, "day", f"elsewhere/{number}").rgb).convert("L")
+        scene = build_world(kind, _SEED)
+        for number, view in enumerate(mapping_views(scene, _IMAGES)):
+            image = Image.fromarray(scene.render(view.pose, camera, "day", f"elsewhere/{number}").rgb).convert("L")
             stream = BytesIO()
             image.save(stream, "WEBP", quality=75, method=6)
             write_bytes(FOLDER / f"{kind}-{number}.webp", stream.getvalue())

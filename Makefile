@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types check clean
+.PHONY: help install demo test lint types check measure clean
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ types: $(INSTALLED) ## check types
 	$(BIN)/pyright
 
 check: lint types test ## lint, types and test
+
+measure: $(INSTALLED) ## count what the rules for the code are about: imports, sizes, parameters, docstrings, settings
+	PYTHONPATH=tests $(BIN)/python tests/support/measure.py --list
 
 clean: ## remove .venv and all that was made
 	rm -rf $(VENV) out build dist .pytest_cache .ruff_cache .hypothesis

@@ -28,14 +28,14 @@ VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "rscore": ("rscore-compact", ()),
     "rscore with retrieval descriptors": ("rscore-compact", ("global_encoding.kind=descriptor",)),
     "rscore with spectral codes": ("rscore-compact", ("global_encoding.codes=spectral",)),
-    "rscore without neighbour sampling": ("rscore-compact", ("global_encoding.neighbour_share=0",)),
+    "rscore without neighbour sampling": ("rscore-compact", ("global_encoding.neighbour_fraction=0",)),
     "rscore without depth adjustment": ("rscore-compact", ("loss.coarse.depth_sigma=0",)),
     "rscore without refiner": ("rscore-compact", ("head.refiner_blocks=0",)),
     "trig": ("trig", ()),
     "trig without landmarks": ("trig", ("loss.supervision=none",)),
-    "trig with all keypoints": ("trig", ("buffer.enough=0",)),
+    "trig with all keypoints": ("trig", ("buffer.min_samples=0",)),
     "trig without codes": ("trig", ("global_encoding.kind=none",)),
-    "trig without neighbour sampling": ("trig", ("global_encoding.neighbour_share=0",)),
+    "trig without neighbour sampling": ("trig", ("global_encoding.neighbour_fraction=0",)),
     "trig without depth adjustment": ("trig", ("loss.final.depth_sigma=0",)),
 }
 HYPOTHESES = (1, 5, 10)

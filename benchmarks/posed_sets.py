@@ -122,11 +122,11 @@ def measured(built: Built, data: Path, negatives: int) -> dict[str, Any]:
 
 def line(row: dict[str, Any]) -> str:
     """A row in words."""
-    shares = ", ".join(f"{share:.1%}" for share in row["recalls"].values())
+    fractions = ", ".join(f"{fraction:.1%}" for fraction in row["recalls"].values())
     return (
         f"{row['set']} {row['preset']} seed {row['seed']}: {row['mapping_s']:.0f} s "
         f"({row['mapping_cpu_s']:.0f} s of processor), {row['map_bytes'] / 1e6:.2f} MB, "
-        f"median {row['median_translation']:.4f} {row['units']} {row['median_rotation_deg']:.2f} deg, recall {shares}, "
+        f"median {row['median_translation']:.4f} {row['units']} {row['median_rotation_deg']:.2f} deg, recall {fractions}, "
         f"{row['counts']['ok']}/{row['images']} ok, {row['wrong_ok']} of them wrong, {row['median_ms']:.0f} ms an image; "
         f"other scenes: {row['false_accepts']}/{row['negatives']} accepted, {row['negatives_median_ms']:.0f} ms; "
         f"true accepts at 0.1 % false {row['true_accepts']:.1%}, calibration error {row['expected_calibration_error']:.3f}"

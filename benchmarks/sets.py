@@ -103,10 +103,10 @@ def negatives_of(localizer: Localizer, data: Path, name: str, count: int) -> lis
 def trust(evaluation: Evaluation, others: list[Localization]) -> dict[str, Any]:
     """How far the verdicts can be trusted, over the test images and the images of other scenes together.
 
-    ``true_accepts`` is the share of test images with more confidence than all but 0.1 % of the images of other scenes.
-    ``wrong_ok`` counts poses called ok that are off by more than the evaluation's blunder (0.5 m or 10 deg if metric).
+    ``true_accepts`` is the fraction of test images with more confidence than all but 0.1 % of the images of other scenes.
+    ``wrong_ok`` counts poses called ok that are off by more than the evaluation's gross error (0.5 m or 10 deg if metric).
     """
-    bound = evaluation.blunder
+    bound = evaluation.gross_error
     right = [
         error is not None and error.translation <= bound.translation and error.rotation_deg <= bound.rotation_deg
         for error in evaluation.errors()

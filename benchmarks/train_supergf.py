@@ -54,7 +54,7 @@ DATA = (
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """Images of a scene, and the share of each that each other sees, (N, N); poses of rendered ones."""
+    """Images of a scene, and the fraction of each that each other sees, (N, N); poses of rendered ones."""
 
     paths: tuple[Path, ...]
     overlap: NDArray[np.float32]
@@ -83,8 +83,8 @@ def main() -> None:
     print(f"{trained.bytes / 1e6:.2f} MB; training {trained.seconds['training']:.0f} s in this run")
     print(f"{'descriptor':>12} {'light':>6} {'R@1':>6} {'R@5':>6} {'R@10':>6} {'ms':>7}")
     for light, score in scores:
-        shares = " ".join(f"{100 * share:6.1f}" for share in score.recall.values())
-        print(f"{score.descriptor:>12} {light:>6} {shares} {score.describe_ms:7.2f}")
+        fractions = " ".join(f"{100 * fraction:6.1f}" for fraction in score.recall.values())
+        print(f"{score.descriptor:>12} {light:>6} {fractions} {score.describe_ms:7.2f}")
     if options.json:
         history = [vars(point) for point in trained.history]
         results = [{"light": light, **score.to_json()} for light, score in scores]
@@ -132,7 +132,9 @@ def rendered(work: Path, count: int, offset: int) -> list[Scene]:
         seed = FIRST_SEEDS[kind] + offset + index // len(SCENES)
         folder = work / f"{kind}-{seed}"
         if not (folder / "overlap.npy").exists():
-            config = SyntheticConfig(kind, seed, WIDTH, HEIGHT, n_train=24, n_test=8, n_test_night=8, train_night_share=0.4)
+            config = SyntheticConfig(
+                kind, seed, WIDTH, HEIGHT, n_train=24, n_test=8, n_test_night=8, train_night_fraction=0.4
+            )
             frames = write_synthetic_scene(folder, config).frames
             np.save(folder / "overlap.npy", exact_overlap(config, frames))
         frames = open_scene(folder).frames
@@ -141,7 +143,7 @@ def rendered(work: Path, count: int, offset: int) -> list[Scene]:
 
 
 def exact_overlap(config: SyntheticConfig, frames: Sequence[Frame]) -> NDArray[np.float32]:
-    """(N, N) share of the surface points in image i that image j sees."""
+    """(N, N) fraction of the surface points in image i that image j sees."""
     scene = build_world(config.kind, config.seed)
     camera = Camera.pinhole(WIDTH // REDUCTION, HEIGHT // REDUCTION, config.focal_px / FOCAL_WIDTH_PX * WIDTH / REDUCTION)
     depths = [scene.depth_m(frame.pose(), camera) for frame in frames]
@@ -150,7 +152,7 @@ def exact_overlap(config: SyntheticConfig, frames: Sequence[Frame]) -> NDArray[n
     with progress("overlap", len(frames)) as advance:
         for column, (frame, depth) in enumerate(zip(frames, depths, strict=True)):
             for row, surface in enumerate(points):
-                overlap[row, column] = _share_seen(frame.pose().apply(surface), depth, camera)
+                overlap[row, column] = _fraction_seen(frame.pose().apply(surface), depth, camera)
             advance()
     return overlap
 
@@ -163,7 +165,7 @@ def _points(frame: Frame, depth_m: NDArray[np.float32], camera: Camera) -> NDArr
     return frame.pose().inverse().apply(in_cam)
 
 
-def _share_seen(in_cam: NDArray[np.float64], depth_m: NDArray[np.float32], camera: Camera) -> float:
+def _fraction_seen(in_cam: NDArray[np.float64], depth_m: NDArray[np.float32], camera: Camera) -> float:
     ahead = in_cam[in_cam[:, 2] > 0.05]
     fx, fy, cx, cy = camera.pinhole_params()
     column = np.floor(ahead[:, 0] / ahead[:, 2] * fx + cx)

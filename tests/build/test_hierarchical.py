@@ -72,7 +72,7 @@ def test_info_counts_every_byte(landmark_map, tmp_path, capsys):
 
 
 def test_a_map_of_landmarks_is_checked_by_forgetting_images(landmark_map):
-    found = load_map(landmark_map).calibration.unseen
+    found = load_map(landmark_map).acceptance.validation
     assert found.images == 24 and found.accepted >= 12 and found.error < 0.1
 
 
@@ -105,7 +105,7 @@ def test_a_map_without_a_part_is_refused(part, landmark_map, tmp_path, capsys):
     assert "TP-405" in capsys.readouterr().err
 
 
-def test_images_that_share_nothing_make_no_map(room, tmp_path, capsys):
+def test_images_that_fraction_nothing_make_no_map(room, tmp_path, capsys):
     arguments = ["map", str(room), "-o", str(tmp_path / "no.trig"), "--preset", "hierarchical", *SETTINGS]
     assert run([*arguments, "--set", "landmarks.max_error_px=1e-6"]) == 2
     assert "TP-651" in capsys.readouterr().err

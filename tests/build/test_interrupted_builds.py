@@ -135,7 +135,7 @@ def test_a_build_in_rounds_killed_ends_in_the_same_bytes(moment, corner, referen
 
 
 # Enough images for landmarks, and two of them held out.
-TAUGHT = settings((*CHEAP, "calibration.held_out=2", "calibration.min_images=8", "buffer.enough=2000"))
+TAUGHT = settings((*CHEAP, "acceptance.validation_images=2", "acceptance.min_images=8", "buffer.min_samples=2000"))
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +223,7 @@ def test_a_broken_image_that_is_held_out_is_named_before_the_work(corner, tmp_pa
     # The middle of the first half of eight images.
     image = scene / "images" / "walk" / "0002.jpg"
     image.write_bytes(image.read_bytes()[:2500])
-    held = settings((*CHEAP, "calibration.held_out=2", "calibration.min_images=8"))
+    held = settings((*CHEAP, "acceptance.validation_images=2", "acceptance.min_images=8"))
     assert run(["map", str(scene), "-o", str(tmp_path / "kitchen.trig"), "--quiet", *held]) == 2
     assert str(image) in capsys.readouterr().err
     assert not (work_of(tmp_path / "kitchen.trig") / "samples.json").exists()

@@ -59,7 +59,7 @@ def test_learned_images_are_found(method, room, tmp_path):
     metres, degrees = np.median(errors, axis=0)
     # The room is 3.4 x 2.8 m between the cameras.
     assert metres < 0.5 and degrees < 12
-    assert scene_map.calibration.typical_share > 1.5 * scene_map.calibration.noise_share
+    assert scene_map.acceptance.typical_inlier_ratio > 1.5 * scene_map.acceptance.noise_inlier_ratio
 
 
 # Everything but the size: a few steps of a narrow network, on few samples of small views.

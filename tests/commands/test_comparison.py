@@ -82,7 +82,7 @@ def test_document():
     assert a["recall"][0] == {"median": 0.8, "low": 0.7, "high": 0.9}
     assert a["mapping_seconds"]["median"] == 20 and b["mapping_seconds"] is None
     assert [trial["problem"] for trial in c["trials"]] == ["TP-501 no weights", "MemoryError: "]
-    assert a["trials"][1]["evaluation"]["recall"][0]["share"] == 0.8
+    assert a["trials"][1]["evaluation"]["recall"][0]["fraction"] == 0.8
     assert document["machine"] == {"CPU count": "2"}
 
 

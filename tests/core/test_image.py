@@ -24,9 +24,9 @@ FLOATS = np.random.default_rng(0).random((64, 64), dtype=np.float32)
 MPO = encoded(PIXELS, "MPO", save_all=True, append_images=[Image.fromarray(PIXELS[::-1].copy())])
 
 
-def tail_zeroed(data, share):
+def tail_zeroed(data, fraction):
     start = scan_start(data)
-    kept = start + int((len(data) - start) * share)
+    kept = start + int((len(data) - start) * fraction)
     return data[:kept] + bytes(len(data) - kept)
 
 
@@ -72,13 +72,13 @@ def test_missing_files_and_folders(tmp_path):
                 function(path)
 
 
-@pytest.mark.parametrize("share", [0.02, 0.3, 0.7, 0.99])
+@pytest.mark.parametrize("fraction", [0.02, 0.3, 0.7, 0.99])
 @pytest.mark.parametrize("how", ["cut", "zeroed"])
 @pytest.mark.parametrize("progressive", [False, True])
-def test_jpegs_without_their_end_are_refused(share, how, progressive):
+def test_jpegs_without_their_end_are_refused(fraction, how, progressive):
     data = encoded(PIXELS, "JPEG", quality=90, progressive=progressive)
     start = scan_start(data)
-    damaged = tail_zeroed(data, share) if how == "zeroed" else data[: start + int((len(data) - start) * share)]
+    damaged = tail_zeroed(data, fraction) if how == "zeroed" else data[: start + int((len(data) - start) * fraction)]
     with pytest.raises(ImageError, match="TP-103"):
         decode_image(damaged, "image.jpg")
 

@@ -25,8 +25,8 @@ def test_seeds_fit_every_generator():
     assert len(set(seeds)) == len(seeds)
     assert all(0 <= seed < 2**63 for seed in seeds)
     # All bits are used: each is set in about half of the seeds.
-    share = np.mean([[seed >> bit & 1 for bit in range(63)] for seed in seeds], axis=0)
-    assert share.min() > 0.35 and share.max() < 0.65
+    fraction = np.mean([[seed >> bit & 1 for bit in range(63)] for seed in seeds], axis=0)
+    assert fraction.min() > 0.35 and fraction.max() < 0.65
 
 
 @pytest.mark.parametrize("other", [(1, "a"), (0, "b"), (0, "a", 0), (0, "a", "b")])

@@ -92,9 +92,9 @@ class TestAveragePrecision:
     def test_perfect_and_random_codes(self):
         some = graph(np.kron(np.eye(4), np.ones((10, 10))) - np.eye(40))
         assert average_precision(np.repeat(np.eye(4), 10, axis=0).astype(np.float32), some) == 1
-        share = some.weights.nnz / (40 * 39)
+        fraction = some.weights.nnz / (40 * 39)
         noise = np.random.default_rng(0).standard_normal((40, 64)).astype(np.float32)
-        assert average_precision(noise, some) == pytest.approx(share, abs=0.06)
+        assert average_precision(noise, some) == pytest.approx(fraction, abs=0.06)
 
     def test_ties_are_no_success(self):
         some = ring(20)

@@ -204,7 +204,7 @@ class TestTracks:
         images = {name: Observations(np.array(rows, np.int64), np.zeros((len(rows), 2))) for name, rows in seen.items()}
         return Tracks(np.zeros((10, 3)), np.zeros(10), images)
 
-    def test_share_of_common_points(self):
+    def test_fraction_of_common_points(self):
         found = track_scores(["a", "b", "c", "d", "unknown"], self.tracks(), floor=0.1).toarray()
         expected = np.zeros((5, 5))
         expected[0, 1] = expected[1, 0] = 2 * (2 / 4) * (2 / 6) / (2 / 4 + 2 / 6)

@@ -67,15 +67,15 @@ def test_numbers():
     assert document["median_rotation_deg_ok"] == pytest.approx(1.0)
     assert document["wrong_ok"] == 1
     assert document["wrong_ok_beyond"] == {"translation": 0.5, "rotation_deg": 10.0}
-    shares = {(row["translation"], row["rotation_deg"]): row["share"] for row in document["recall"]}
-    assert shares[(0.05, 5)] == 3 / 8
-    assert shares[(0.02, 2)] == 1 / 8
-    trusted = {(row["translation"], row["rotation_deg"]): row["share"] for row in document["recall_ok"]}
+    fractions = {(row["translation"], row["rotation_deg"]): row["fraction"] for row in document["recall"]}
+    assert fractions[(0.05, 5)] == 3 / 8
+    assert fractions[(0.02, 2)] == 1 / 8
+    trusted = {(row["translation"], row["rotation_deg"]): row["fraction"] for row in document["recall_ok"]}
     assert trusted[(0.05, 5)] == 2 / 8
-    assert list(shares) == list(trusted) == [(each.translation, each.rotation_deg) for each in METRIC_THRESHOLDS]
+    assert list(fractions) == list(trusted) == [(each.translation, each.rotation_deg) for each in METRIC_THRESHOLDS]
     for row in [*document["recall"], *document["recall_ok"]]:
         low, high = row["interval95"]
-        assert low <= row["share"] <= high
+        assert low <= row["fraction"] <= high
     json.dumps(document, allow_nan=False)
 
 
@@ -86,13 +86,13 @@ def test_mostly_failed_has_no_median():
     assert document["median_translation_ok"] == pytest.approx(0, abs=1e-12)
     nothing = run(answers={frame.name: Answer(None) for frame in FRAMES}).to_json()
     assert nothing["median_translation_ok"] is None
-    assert nothing["recall"][0]["share"] == 0
+    assert nothing["recall"][0]["fraction"] == 0
     json.dumps(nothing, allow_nan=False)
 
 
 def test_perfect():
     document = run(answers={}).to_json()
-    assert [row["share"] for row in document["recall"]] == [1.0] * len(METRIC_THRESHOLDS)
+    assert [row["fraction"] for row in document["recall"]] == [1.0] * len(METRIC_THRESHOLDS)
     assert document["wrong_ok"] == 0
 
 
@@ -106,11 +106,11 @@ def test_cameras_are_told_or_not(known):
 def test_scene_of_unknown_scale():
     evaluation = run(units="units", thresholds=(Threshold(0.05, 5),))
     # The cameras stand on a circle of radius 3.
-    assert evaluation.blunder.translation == pytest.approx(0.75)
+    assert evaluation.gross_error.translation == pytest.approx(0.75)
     assert evaluation.wrong_ok() == 0
     assert evaluation.to_json()["units"] == "units"
     one = run(FRAMES[:1], units="units", thresholds=(Threshold(0.05, 5),))
-    assert math.isinf(one.blunder.translation)
+    assert math.isinf(one.gross_error.translation)
     assert one.to_json()["wrong_ok_beyond"]["translation"] is None
 
 

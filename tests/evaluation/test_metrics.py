@@ -15,8 +15,8 @@ from trigpoint.evaluation.metrics import (
     METRIC_THRESHOLDS,
     PoseError,
     Threshold,
-    blunder_threshold,
     default_thresholds,
+    gross_error_threshold,
     median,
     parse_threshold,
     pose_errors,
@@ -73,7 +73,7 @@ ERRORS = [PoseError(0.04, 1.0), PoseError(0.05, 1.0), PoseError(0.01, 5.0), Pose
 
 
 @pytest.mark.parametrize(
-    ("limit", "share"),
+    ("limit", "fraction"),
     [
         (Threshold(0.05, 5), 2 / 5),
         (Threshold(0.0500001, 5), 3 / 5),
@@ -83,8 +83,8 @@ ERRORS = [PoseError(0.04, 1.0), PoseError(0.05, 1.0), PoseError(0.01, 5.0), Pose
         (Threshold(math.inf, math.inf), 4 / 5),
     ],
 )
-def test_recall_is_strict_and_counts_missing_poses(limit, share):
-    assert recall(ERRORS, [limit]) == [pytest.approx(share)]
+def test_recall_is_strict_and_counts_missing_poses(limit, fraction):
+    assert recall(ERRORS, [limit]) == [pytest.approx(fraction)]
 
 
 def test_recall_of_nothing():
@@ -128,10 +128,10 @@ def test_recall_interval(right, count):
 
 
 @given(count=st.integers(1, 10_000), data=st.data())
-def test_recall_interval_holds_the_share(count, data):
-    share = data.draw(st.integers(0, count)) / count
-    low, high = recall_interval(share, count)
-    assert 0 <= low <= share <= high <= 1
+def test_recall_interval_holds_the_fraction(count, data):
+    fraction = data.draw(st.integers(0, count)) / count
+    low, high = recall_interval(fraction, count)
+    assert 0 <= low <= fraction <= high <= 1
     assert low < high
 
 
@@ -152,8 +152,8 @@ def test_default_thresholds():
         Threshold(0.5, 5),
         Threshold(1.2, 10),
     )
-    assert blunder_threshold(True, SQUARE) == Threshold(0.5, 10)
-    assert blunder_threshold(False, SQUARE) == Threshold(6.25, 10)
+    assert gross_error_threshold(True, SQUARE) == Threshold(0.5, 10)
+    assert gross_error_threshold(False, SQUARE) == Threshold(6.25, 10)
 
 
 @given(st.floats(1e-3, 1e3))
@@ -167,7 +167,7 @@ def test_relative_thresholds_grow_with_the_scene(scale):
 def test_no_thresholds_without_extent(centres):
     with pytest.raises(ConfigError, match=r"TP-722 .*--threshold"):
         default_thresholds(False, centres)
-    assert blunder_threshold(False, centres) == Threshold(math.inf, 10)
+    assert gross_error_threshold(False, centres) == Threshold(math.inf, 10)
 
 
 @pytest.mark.parametrize(

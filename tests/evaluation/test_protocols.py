@@ -49,10 +49,10 @@ def test_the_table_of_protocols_is_sound():
         assert [parse_threshold(text) for text in protocol.threshold_texts()] == list(protocol.thresholds)
         for row in protocol.published:
             assert row.scene in (*protocol.scenes, MEAN), (name, row)
-            assert len(row.recall) <= len(protocol.thresholds) and all(0 <= share <= 1 for share in row.recall)
+            assert len(row.recall) <= len(protocol.thresholds) and all(0 <= fraction <= 1 for fraction in row.recall)
             # A pose within a small error is within a larger one.
             tightness = [limit.translation for limit in protocol.thresholds[: len(row.recall)]]
-            ordered = [share for _, share in sorted(zip(tightness, row.recall, strict=True))]
+            ordered = [fraction for _, fraction in sorted(zip(tightness, row.recall, strict=True))]
             assert ordered == sorted(ordered), (name, row)
             assert row.median_m is None or 0 < row.median_m < 1
             assert row.recall or row.median_m is not None

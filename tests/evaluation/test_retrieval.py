@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
 
 
-def test_recall_is_the_share_of_queries_with_a_right_answer():
+def test_recall_is_the_fraction_of_queries_with_a_right_answer():
     positives = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [1, 1, 0, 0]], dtype=bool)
     found = np.array([[0, 1, 2], [0, 1, 2], [0, 1, 2], [3, 1, 0]])
     assert recall_at(found, positives, (1, 2, 3, 10)) == {1: 0.25, 2: 0.5, 3: 0.75, 10: 0.75}

@@ -58,13 +58,13 @@ def match_errors(encoder, matrix, size, keypoints=500):
     return (second.keypoints_px[there[mutual]].double().numpy() - expected)[inside]
 
 
-@pytest.mark.parametrize(("name", "share"), [("aliked", 0.85), ("disk", 0.85)])
-def test_a_image_matches_its_warp(name, share):
+@pytest.mark.parametrize(("name", "fraction"), [("aliked", 0.85), ("disk", 0.85)])
+def test_a_image_matches_its_warp(name, fraction):
     """Networks for colour, given gray three times."""
     turn = np.vstack([cv2.getRotationMatrix2D((128, 128), 12, 1.1), [0, 0, 1]])
     errors = match_errors(trained(name), np.array([[1, 0, 0], [0, 1, 0], [2e-4, 1e-4, 1]]) @ turn, (256, 256))
     assert len(errors) > 150
-    assert (np.linalg.norm(errors, axis=1) < 3).mean() > share
+    assert (np.linalg.norm(errors, axis=1) < 3).mean() > fraction
 
 
 @pytest.mark.parametrize("name", TRAINED)

@@ -26,7 +26,7 @@ def test_pca_agrees_with_scikit_learn():
     signs = np.sign((found.components.numpy() * expected.components_).sum(axis=1))
     assert found.components.numpy() == pytest.approx(signs[:, None] * expected.components_, abs=1e-5)
     assert found.explained_variance.numpy() == pytest.approx(expected.explained_variance_, rel=1e-6)
-    assert found.explained_share == pytest.approx(expected.explained_variance_ratio_.sum(), rel=1e-6)
+    assert found.explained_fraction == pytest.approx(expected.explained_variance_ratio_.sum(), rel=1e-6)
     result = found.apply(data)
     assert result.dtype == torch.float32 and result.shape == (600, 8) and found.dim == 8
     assert result.numpy() == pytest.approx(signs * expected.transform(data.double().numpy()), abs=1e-3)
@@ -47,7 +47,7 @@ def test_pca_does_not_depend_on_the_chunks_and_signs_are_fixed():
 def test_all_components_keep_everything():
     data = descriptors(width=6)
     found = fit_pca([data], 6)
-    assert found.explained_share == pytest.approx(1)
+    assert found.explained_fraction == pytest.approx(1)
     assert torch.allclose(found.apply(data) @ found.components + found.mean, data, atol=1e-3)
 
 
@@ -82,7 +82,7 @@ def test_pca_refuses(chunks, dim, code):
 
 def test_a_pca_of_equal_descriptors_is_finite():
     found = fit_pca([torch.ones(9, 4)], 2)
-    assert found.explained_share == 1 and torch.equal(found.apply(torch.ones(3, 4)), torch.zeros(3, 2))
+    assert found.explained_fraction == 1 and torch.equal(found.apply(torch.ones(3, 4)), torch.zeros(3, 2))
 
 
 def features(scores):
@@ -111,7 +111,7 @@ def test_uniform_draws_are_those_of_a_plain_choice():
 
 
 def test_scores_weight_the_draws():
-    """One draw picks each row as often as its share; two draws follow the law of drawing without replacement."""
+    """One draw picks each row as often as its fraction; two draws follow the law of drawing without replacement."""
     weights = np.array([1.0, 2.0, 5.0])
     generator = np.random.default_rng(0)
     single = np.bincount([sample_rows(weights, 1, "score", generator)[0] for _ in range(6000)], minlength=3) / 6000

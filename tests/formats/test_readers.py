@@ -240,7 +240,7 @@ def test_unrecognised_folders_are_explained(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("scene", "name", "count", "metric"),
+    ("folder", "name", "count", "metric"),
     [
         ("redkitchen_ace", "ace", 200, True),
         ("fox_nerfstudio", "nerfstudio", 50, False),

@@ -17,9 +17,9 @@ from trigpoint.core.errors import ConfigError
 from trigpoint.core.image import DecodedImage
 from trigpoint.core.pose import Pose
 from trigpoint.formats.readers import open_scene
-from trigpoint.localization.acceptance import MIRRORED, PHOTOGRAPHS, SCRAMBLED, SYNTHETIC, calibration_of, unseen_images
+from trigpoint.localization.acceptance import MIRRORED, PHOTOGRAPHS, SCRAMBLED, SYNTHETIC, acceptance_of, validation_images
 from trigpoint.localization.negatives import TILES, mirrored, photographs, scrambled, synthetic_images
-from trigpoint.mapping.acceptance import Calibration, UnseenImages
+from trigpoint.mapping.acceptance import Acceptance, ValidationImages
 from trigpoint.mapping.config import fitted_to
 from trigpoint.mapping.parallel import ALONE
 from trigpoint.mapping.presets import preset_config
@@ -66,30 +66,30 @@ def test_images_of_other_scenes_fit_their_cameras():
 
 def test_the_kind_that_scores_highest_sets_the_bound():
     low, high = [0.01, 0.02, 0.04], [0.05, 0.06, 0.08]
-    found = calibration_of([0.8, 0.6, 0.7], {MIRRORED: low, SCRAMBLED: high, SYNTHETIC: low})
-    assert found.images == 3 and found.typical_share == 0.7
+    found = acceptance_of([0.8, 0.6, 0.7], {MIRRORED: low, SCRAMBLED: high, SYNTHETIC: low})
+    assert found.images == 3 and found.typical_inlier_ratio == 0.7
     assert [kind.kind for kind in found.wrong] == [MIRRORED, SCRAMBLED, SYNTHETIC]
-    assert found.noise_share == found.wrong[1].bound == max(kind.bound for kind in found.wrong)
+    assert found.noise_inlier_ratio == found.wrong[1].bound == max(kind.bound for kind in found.wrong)
     logs = np.log(high)
-    assert found.noise_share == pytest.approx(np.exp(logs.mean() + 2.5 * logs.std()), abs=1e-4)
-    assert found.wrong[0].median_share == 0.02 and found.wrong[0].largest_share == 0.04
+    assert found.noise_inlier_ratio == pytest.approx(np.exp(logs.mean() + 2.5 * logs.std()), abs=1e-4)
+    assert found.wrong[0].median_inlier_ratio == 0.02 and found.wrong[0].largest_inlier_ratio == 0.04
 
 
 def test_a_scene_that_looks_the_same_in_a_mirror_is_measured_without_mirrored_images():
     """The numbers of a facade, mapped from ten images."""
     mirror, others = [0.2, 0.26, 0.46], {SCRAMBLED: [0.02, 0.03, 0.05], PHOTOGRAPHS: [0.08, 0.1, 0.13]}
-    found = calibration_of([0.49], {MIRRORED: mirror, **others})
+    found = acceptance_of([0.49], {MIRRORED: mirror, **others})
     assert [kind.counted for kind in found.wrong] == [False, True, True]
-    assert found.noise_share == found.wrong[2].bound < 0.2
-    assert calibration_of([0.49], {MIRRORED: [0.1, 0.12, 0.3], **others}).wrong[0].counted
+    assert found.noise_inlier_ratio == found.wrong[2].bound < 0.2
+    assert acceptance_of([0.49], {MIRRORED: [0.1, 0.12, 0.3], **others}).wrong[0].counted
 
 
-def test_where_all_score_low_a_share_of_what_is_typical_takes_over():
-    assert calibration_of([0.5], {MIRRORED: [0.0, 0.0]}).noise_share == pytest.approx(0.05)
+def test_where_all_score_low_a_fraction_of_what_is_typical_takes_over():
+    assert acceptance_of([0.5], {MIRRORED: [0.0, 0.0]}).noise_inlier_ratio == pytest.approx(0.05)
 
 
 def test_a_map_that_takes_everything_trusts_nothing():
-    assert calibration_of([1.0], {MIRRORED: [0.1, 1.0], SCRAMBLED: []}).noise_share == 1.0
+    assert acceptance_of([1.0], {MIRRORED: [0.1, 1.0], SCRAMBLED: []}).noise_inlier_ratio == 1.0
 
 
 @pytest.mark.usefixtures("one_thread")
@@ -97,7 +97,7 @@ def test_a_map_keeps_what_it_was_calibrated_with_and_info_says_it(room, tmp_path
     path = tmp_path / "room.trig"
     corner = write_part(room, tmp_path / "corner", 8)
     assert run(["map", str(corner), "-o", str(path), "--quiet", *settings(CHEAP)]) == 0
-    found = load_map(path).calibration
+    found = load_map(path).acceptance
     assert found.images == 8
     assert {kind.kind: kind.images for kind in found.wrong} == {
         MIRRORED: 8,
@@ -109,16 +109,16 @@ def test_a_map_keeps_what_it_was_calibrated_with_and_info_says_it(room, tmp_path
     assert run(["info", str(path), "--json", str(tmp_path / "info.json")]) == 0
     said = capsys.readouterr().out
     assert "8 mirrored images" in said and "6 photographs of other scenes" in said
-    document = json.loads((tmp_path / "info.json").read_text())["calibration"]
+    document = json.loads((tmp_path / "info.json").read_text())["acceptance"]
     assert [kind["kind"] for kind in document["wrong"]] == [MIRRORED, SCRAMBLED, SYNTHETIC, PHOTOGRAPHS]
 
 
 def test_a_few_images_that_differ_widely_do_not_lock_everything_out():
     few = [0.0, 0.0, 0.0, 0.013, 0.02, 0.06, 0.08]
-    found = calibration_of([0.2, 0.3], {"synthetic images": few})
+    found = acceptance_of([0.2, 0.3], {"synthetic images": few})
     logs = np.log(np.maximum(few, 1e-3))
     assert np.exp(logs.mean() + 2.5 * logs.std()) > 0.3
-    assert found.noise_share == pytest.approx(1.3 * 0.08, abs=1e-4)
+    assert found.noise_inlier_ratio == pytest.approx(1.3 * 0.08, abs=1e-4)
 
 
 def answer(shift, inliers, status="ok"):
@@ -135,38 +135,41 @@ def test_images_held_out_tell_how_accurate_the_map_is():
         answer(9.0, 20, "rejected"),
         answer(None, 0, "failed"),
     ]
-    found = unseen_images(answers, still)
+    found = validation_images(answers, still)
     # Four in five of the three trusted reach what lies between 0.3 and 0.4.
-    assert found == UnseenImages(5, 3, 0.3, pytest.approx(0.34), pytest.approx(0.03), 0.0)
-    nothing = unseen_images([answer(None, 0, "failed")] * 2, still[:2])
-    assert nothing.error is None and nothing.accepted == 0 and nothing.low_share == 0
+    assert found == ValidationImages(5, 3, 0.3, pytest.approx(0.34), pytest.approx(0.03), 0.0)
+    nothing = validation_images([answer(None, 0, "failed")] * 2, still[:2])
+    assert nothing.error is None and nothing.accepted == 0 and nothing.low_inlier_ratio == 0
 
 
 def test_held_out_images_that_are_hard_lower_what_settles_it_but_not_to_noise():
     easy, hard, hardest, none = (
-        UnseenImages(8, count, share, share, 0.01, 0.1) for share, count in ((0.7, 8), (0.2, 8), (0.06, 2), (0.0, 0))
+        ValidationImages(8, count, fraction, fraction, 0.01, 0.1)
+        for fraction, count in ((0.7, 8), (0.2, 8), (0.06, 2), (0.0, 0))
     )
-    assert Calibration(0.05, 0.8).sure_share == 0.4
-    assert Calibration(0.05, 0.8, unseen=easy).sure_share == 0.4
-    assert Calibration(0.05, 0.8, unseen=hard).sure_share == 0.2
-    assert Calibration(0.05, 0.8, unseen=hardest).sure_share == 0.1
-    assert Calibration(0.05, 0.8, unseen=none).sure_share == 0.4
-    assert Calibration(0.3, 0.4, unseen=hard).sure_share == 0.2
+    assert Acceptance(0.05, 0.8).sure_inlier_ratio == 0.4
+    assert Acceptance(0.05, 0.8, validation=easy).sure_inlier_ratio == 0.4
+    assert Acceptance(0.05, 0.8, validation=hard).sure_inlier_ratio == 0.2
+    assert Acceptance(0.05, 0.8, validation=hardest).sure_inlier_ratio == 0.1
+    assert Acceptance(0.05, 0.8, validation=none).sure_inlier_ratio == 0.4
+    assert Acceptance(0.3, 0.4, validation=hard).sure_inlier_ratio == 0.2
 
 
 def test_images_are_held_out_where_there_are_enough():
     config = preset_config("trig")
-    assert fitted_to(config, 99).calibration.held_out == 0
-    assert fitted_to(config, 100).calibration.held_out == config.calibration.held_out > 0
-    assert fitted_to(preset_config("hierarchical", ["calibration.held_out=8"]), 500).calibration.held_out == 0
+    assert fitted_to(config, 99).acceptance.validation_images == 0
+    assert fitted_to(config, 100).acceptance.validation_images == config.acceptance.validation_images > 0
+    assert (
+        fitted_to(preset_config("hierarchical", ["acceptance.validation_images=8"]), 500).acceptance.validation_images == 0
+    )
     with pytest.raises(ConfigError, match="half is for mapping"):
-        preset_config("trig", ["calibration.held_out=60"])
+        preset_config("trig", ["acceptance.validation_images=60"])
 
 
 def test_images_held_out_are_spread_over_the_walk(room):
     scene = open_scene(room)
     frames = scene.for_mapping()
-    config = preset_config("trig", ["calibration.held_out=4", "calibration.min_images=9"])
+    config = preset_config("trig", ["acceptance.validation_images=4", "acceptance.min_images=9"])
     job = Job(scene, frames, fitted_to(config, len(frames)), None, 0, torch.device("cpu"), None, ALONE)
     names = [frame.name for frame in frames]
     apart = [names.index(name) for name in names if name not in {frame.name for frame in job.learned}]
@@ -180,13 +183,13 @@ def test_images_held_out_are_spread_over_the_walk(room):
 def test_a_map_is_checked_with_images_that_it_did_not_learn(room, tmp_path, capsys, extra):
     path = tmp_path / "room.trig"
     corner = write_part(room, tmp_path / "corner", 8)
-    held = ["calibration.held_out=2", "calibration.min_images=8", *extra]
+    held = ["acceptance.validation_images=2", "acceptance.min_images=8", *extra]
     numbers = tmp_path / "numbers.json"
     assert run(["map", str(corner), "-o", str(path), "--quiet", "--json", str(numbers), *settings((*CHEAP, *held))]) == 0
     assert "of 2 images that it did not learn" in capsys.readouterr().out
-    assert json.loads(numbers.read_text())["unseen"]["images"] == 2
+    assert json.loads(numbers.read_text())["validation"]["images"] == 2
     made = load_map(path)
-    assert made.calibration.images == 6 and made.calibration.unseen.images == 2
+    assert made.acceptance.images == 6 and made.acceptance.validation.images == 2
     assert made.built_from["images"] == 8
     assert run(["info", str(path)]) == 0
     assert "of 2 images that it did not learn" in capsys.readouterr().out

@@ -13,7 +13,7 @@ from trigpoint.core.pose import Pose
 from trigpoint.localization import hypotheses as module
 from trigpoint.localization.hypotheses import TrialOptions, choose_hypothesis
 from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions, solve_pnp
-from trigpoint.mapping.acceptance import Calibration
+from trigpoint.mapping.acceptance import Acceptance
 from trigpoint.mapping.scene_map import Hypothesis
 
 CAMERA = PinholeIntrinsics(520.0, 530.0, 315.0, 250.0)
@@ -43,7 +43,7 @@ class FakeMap:
             rays = (seen - (CAMERA.cx, CAMERA.cy)) / (CAMERA.fx, CAMERA.fy)
             self.table.append(world_from_cam.apply(np.column_stack([rays, np.ones(keypoints)]) * depth))
             angle = random.uniform(0, 2 * np.pi, keypoints)
-        self.calibration = Calibration(noise_share=0.1, typical_share=1.0)
+        self.acceptance = Acceptance(noise_inlier_ratio=0.1, typical_inlier_ratio=1.0)
         self.calls = []
 
     def points(self, descriptors, hypotheses):
@@ -94,7 +94,7 @@ def test_the_trial_ends_within_the_second_batch_too():
 
 
 @pytest.mark.parametrize(("right", "tried"), [(ENOUGH, 1), (ENOUGH - 1, 3)])
-def test_what_settles_it_is_a_share_of_the_keypoints_that_are_tried(right, tried):
+def test_what_settles_it_is_a_fraction_of_the_keypoints_that_are_tried(right, tried):
     scene_map = FakeMap([right, 0, 0])
     chosen = scene_map.choose()
     assert chosen.hypothesis == 0 and chosen.tried == tried * OPTIONS.iterations
@@ -102,7 +102,7 @@ def test_what_settles_it_is_a_share_of_the_keypoints_that_are_tried(right, tried
 
 def test_a_map_that_is_never_sure_tries_all():
     scene_map = FakeMap([95, 0, 0, 100])
-    scene_map.calibration = SimpleNamespace(sure_share=2.0)
+    scene_map.acceptance = SimpleNamespace(sure_inlier_ratio=2.0)
     chosen = scene_map.choose()
     assert chosen.hypothesis == 3 and chosen.tried == 4 * OPTIONS.iterations
     assert heads_asked(scene_map) == [[0, 1], [2, 3], [3]]

@@ -112,8 +112,8 @@ def test_points_behind_the_camera_fit_nothing(frame):
 
 @pytest.mark.parametrize("knows", [0, 1, 2])
 def test_of_an_ensemble_the_network_counts_that_knows_the_image(frame, knows):
-    shares = [np.arange(KEYPOINTS) % (2 if network == knows else 5) == 0 for network in range(3)]
-    points = [points_off_by(np.where(right, 0.0, 20.0)) for right in shares]
+    fractions = [np.arange(KEYPOINTS) % (2 if network == knows else 5) == 0 for network in range(3)]
+    points = [points_off_by(np.where(right, 0.0, 20.0)) for right in fractions]
     cloud = implicit_points(map_of(*points), Blocks(), [frame])
     np.testing.assert_allclose(cloud.xyz, points[knows][::2], atol=1e-9)
 

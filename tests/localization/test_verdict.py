@@ -7,12 +7,12 @@ from support.correspondences import CAMERA, OPTIONS, correspondences
 from trigpoint.core.pose import Pose
 from trigpoint.localization.pnp import PnpResult, pose_covariance, solve_pnp
 from trigpoint.localization.verdict import VerdictOptions, judge, noise_inliers
-from trigpoint.mapping.acceptance import Calibration
+from trigpoint.mapping.acceptance import Acceptance
 
 AREA_PX = 640 * 480.0
 VERDICT = VerdictOptions()
 # A map that says nothing about wrong images: only the bound for random points protects.
-NO_CALIBRATION = Calibration(noise_share=0.0, typical_share=1.0)
+NO_ACCEPTANCE = Acceptance(noise_inlier_ratio=0.0, typical_inlier_ratio=1.0)
 
 
 def verdict_of(pixels, world, options=OPTIONS):
@@ -23,7 +23,7 @@ def verdict_of(pixels, world, options=OPTIONS):
         covariance = pose_covariance(result.cam_from_world, pixels[inliers], world[inliers], CAMERA)
         distance = float(np.median(np.linalg.norm(world[inliers] - result.cam_from_world.centre(), axis=1)))
     noise = noise_inliers(len(pixels), AREA_PX, options.threshold_px, options.max_iterations, VERDICT)
-    return judge(result, covariance, distance, noise, NO_CALIBRATION, VERDICT)
+    return judge(result, covariance, distance, noise, NO_ACCEPTANCE, VERDICT)
 
 
 @pytest.mark.parametrize("count", [6, 8, 12, 30, 100, 300, 1000, 2000])
@@ -58,12 +58,12 @@ def test_few_points_are_no_special_case(count):
     assert noise_inliers(count, AREA_PX, 10.0, 3000, VERDICT) >= 3
 
 
-CALIBRATION = Calibration(noise_share=0.1, typical_share=0.8)
+ACCEPTANCE = Acceptance(noise_inlier_ratio=0.1, typical_inlier_ratio=0.8)
 
 
-def judged(covariance, inliers=200, calibration=CALIBRATION):
+def judged(covariance, inliers=200, acceptance=ACCEPTANCE):
     result = PnpResult(Pose.identity(), np.arange(400) < inliers, "")
-    return judge(result, covariance, 5.0, 20, calibration, VERDICT)
+    return judge(result, covariance, 5.0, 20, acceptance, VERDICT)
 
 
 GOOD = np.diag([1e-6] * 3 + [1e-5] * 3)
@@ -84,10 +84,11 @@ def test_imprecise_poses_are_rejected(covariance, status, words):
 
 
 @pytest.mark.parametrize(
-    ("noise_share", "inliers", "status"), [(0.0, 20, "rejected"), (0.0, 21, "ok"), (0.3, 120, "rejected"), (0.3, 121, "ok")]
+    ("noise_inlier_ratio", "inliers", "status"),
+    [(0.0, 20, "rejected"), (0.0, 21, "ok"), (0.3, 120, "rejected"), (0.3, 121, "ok")],
 )
-def test_the_larger_of_both_noise_levels_counts(noise_share, inliers, status):
-    verdict = judged(GOOD, inliers, Calibration(noise_share, 0.8))
+def test_the_larger_of_both_noise_levels_counts(noise_inlier_ratio, inliers, status):
+    verdict = judged(GOOD, inliers, Acceptance(noise_inlier_ratio, 0.8))
     assert verdict.status == status
     assert (verdict.confidence > 0.5) == (status == "ok")
 
@@ -95,15 +96,15 @@ def test_the_larger_of_both_noise_levels_counts(noise_share, inliers, status):
 def test_confidence_rises_from_noise_to_what_is_typical():
     values = [judged(GOOD, inliers).confidence for inliers in range(0, 401, 10)]
     assert values == sorted(values) and values[0] == 0 and values[-1] > 0.999
-    # One half at the noise share of 0.1, 99 % at half of the typical share of 0.8.
+    # One half at the noise fraction of 0.1, 99 % at half of the typical fraction of 0.8.
     assert judged(GOOD, 40).confidence == pytest.approx(0.5)
     assert judged(GOOD, 160).confidence == pytest.approx(0.99)
 
 
 def test_a_map_that_cannot_tell_is_hardly_confident():
-    assert judged(GOOD, 121, Calibration(0.3, 0.35)).confidence < 0.6
+    assert judged(GOOD, 121, Acceptance(0.3, 0.35)).confidence < 0.6
 
 
 def test_no_pose_is_a_failure_with_its_reason():
-    failed = judge(PnpResult(None, np.zeros(9, dtype=bool), "why"), None, np.inf, 3, NO_CALIBRATION, VERDICT)
+    failed = judge(PnpResult(None, np.zeros(9, dtype=bool), "why"), None, np.inf, 3, NO_ACCEPTANCE, VERDICT)
     assert (failed.status, failed.reason, failed.confidence) == ("failed", "why", 0.0)

@@ -44,10 +44,10 @@ def test_every_draw_diffuses_anew_and_repeats_by_seed():
     assert torch.equal(drawn, encodings.draw(image, generator(3)))
 
 
-@pytest.mark.parametrize(("share", "swapped"), [(0.0, 0), (0.5, 4), (0.3, 2), (1.0, 8)])
-def test_a_share_of_the_batch_gets_the_code_of_a_neighbour(share, swapped):
+@pytest.mark.parametrize(("fraction", "swapped"), [(0.0, 0), (0.5, 4), (0.3, 2), (1.0, 8)])
+def test_a_fraction_of_the_batch_gets_the_code_of_a_neighbour(fraction, swapped):
     codes = torch.arange(5.0)[:, None].repeat(1, 3)
     image = torch.tensor([0, 1, 2, 3, 4, 0, 1, 2])
-    drawn = ImageEncodings(codes, neighbours=NextImage(), neighbour_share=share).draw(image, generator())[:, 0].long()
+    drawn = ImageEncodings(codes, neighbours=NextImage(), neighbour_fraction=fraction).draw(image, generator())[:, 0].long()
     assert torch.equal(drawn[:swapped], (image[:swapped] + 1) % 5)
     assert torch.equal(drawn[swapped:], image[swapped:])

@@ -46,8 +46,8 @@ def test_the_direction_is_kept():
     matrix = random_matrices(1, (32, 128))
     left, _, right = torch.linalg.svd(matrix[0], full_matrices=False)
     result = orthogonalize(matrix)[0]
-    share = (result * (left @ right)).sum() / (result.norm() * (left @ right).norm())
-    assert share > 0.98
+    fraction = (result * (left @ right)).sum() / (result.norm() * (left @ right).norm())
+    assert fraction > 0.98
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -11,13 +11,13 @@ from trigpoint.mapping.presets import PRESETS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 ADAMW = OptimizerConfig(steps=20, learning_rate=1e-2)
-MUON = OptimizerConfig(kind="muon", steps=20, learning_rate=1e-2, matrix_rate=0.05, warmup_share=0.1)
+MUON = OptimizerConfig(kind="muon", steps=20, learning_rate=1e-2, matrix_rate=0.05, warmup_fraction=0.1)
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_follow_torchs_schedule(name):
     config = PRESETS[name].optimizer
-    check_schedule(min(config.steps, 5000), config.warmup_share, config.learning_rate)
+    check_schedule(min(config.steps, 5000), config.warmup_fraction, config.learning_rate)
 
 
 @pytest.mark.parametrize(("steps", "warmup"), [(100, 0.3), (1000, 0.04), (777, 0.123), (50, 0.9)])
@@ -104,7 +104,7 @@ def test_adamw_alone_is_torchs():
     other = torch.optim.AdamW(reference.parameters(), lr=1e-2)
     for step in range(5):
         for group in other.param_groups:
-            group["lr"] = ADAMW.learning_rate * one_cycle(step, ADAMW.steps, ADAMW.warmup_share)
+            group["lr"] = ADAMW.learning_rate * one_cycle(step, ADAMW.steps, ADAMW.warmup_fraction)
         descriptors = torch.randn(32, 16, generator=torch.Generator().manual_seed(step))
         other.zero_grad()
         (reference(descriptors) - descriptors[:, :3]).square().mean().backward()

@@ -83,7 +83,7 @@ def samples_alone(room, one_thread, tmp_path_factory):
 def test_two_processes_make_one_map(room, tmp_path, preset, samples_alone):
     output = tmp_path / "two.trig"
     # Landmarks that two images see, because these are small and few; all other keypoints are learned, too.
-    chosen = settings((*CHEAP, "landmarks.min_images=2", "buffer.enough=0"))
+    chosen = settings((*CHEAP, "landmarks.min_images=2", "buffer.min_samples=0"))
     done = torchrun("-m", "trigpoint", "map", str(room), "-o", str(output), "--preset", preset, *chosen)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "errors alone" not in " ".join(done.stderr.split())

@@ -38,9 +38,9 @@ def test_a_valid_point(norm, distance, progress):
     terms = reprojection_loss(points_at((0.1, 0.2, 2.0)), targets_for([(0.02, 0.06)]), LossConfig(norm=norm), progress)
     tau = 50 * math.sqrt(1 - progress**2) + 1
     assert float(terms.loss.detach()) == pytest.approx(tau * math.tanh(distance / tau), rel=1e-12)
-    assert float(terms.valid_share) == 1
+    assert float(terms.valid_fraction) == 1
     # Inliers are counted by the Euclidean distance whatever the norm of the loss.
-    assert float(terms.inlier_share) == 1
+    assert float(terms.inlier_ratio) == 1
 
 
 # Behind the camera: pulled to 10 units along the ray (0.2, -0.1): (2, -1, 10), from (1, 1, -5).
@@ -50,14 +50,14 @@ def test_an_invalid_point(norm, pull, weight):
     config = LossConfig(norm=norm, pull_weight=weight)
     terms = reprojection_loss(points_at((1.0, 1.0, -5.0)), targets_for([(0.2, -0.1)]), config, 0.3)
     assert float(terms.loss.detach()) == pytest.approx(weight * pull, rel=1e-12)
-    assert float(terms.valid_share) == float(terms.inlier_share) == 0
+    assert float(terms.valid_fraction) == float(terms.inlier_ratio) == 0
 
 
 def test_a_batch_is_the_mean_of_both_kinds():
     points, rays = [(0.1, 0.2, 2.0), (1.0, 1.0, -5.0)], [(0.02, 0.06), (0.2, -0.1)]
     terms = reprojection_loss(points_at(*points), targets_for(rays), LossConfig(), 0.0)
     assert float(terms.loss.detach()) == pytest.approx((51 * math.tanh(11 / 51) + 18) / 2, rel=1e-12)
-    assert float(terms.valid_share) == float(terms.inlier_share) == 0.5
+    assert float(terms.valid_fraction) == float(terms.inlier_ratio) == 0.5
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_a_batch_is_the_mean_of_both_kinds():
 )
 def test_limits_of_validity(point, valid):
     terms = reprojection_loss(points_at(point), targets_for([(0.0, 0.0)]), LossConfig(), 0.5)
-    assert float(terms.valid_share) == valid
+    assert float(terms.valid_fraction) == valid
 
 
 def test_poses_are_applied():
@@ -93,7 +93,7 @@ def test_batches_without_a_valid_point_are_finite(norm, point):
     points = torch.tensor([point] * 3, requires_grad=True)
     targets = Targets(torch.zeros(3, 2), torch.eye(3, 4).repeat(3, 1, 1), torch.full((3, 2), 500.0))
     terms = reprojection_loss(points, targets, LossConfig(norm=norm), 1.0)
-    assert float(terms.valid_share) == 0
+    assert float(terms.valid_fraction) == 0
     assert torch.isfinite(terms.loss)
     terms.loss.backward()
     assert points.grad is not None and torch.isfinite(points.grad).all()
@@ -117,7 +117,7 @@ def test_gradients_against_finite_differences(norm, progress):
     rays = torch.randn(20, 2, generator=generator, dtype=torch.float64) * 0.1
     targets = Targets(rays, IDENTITY.repeat(20, 1, 1), torch.full((20, 2), 50.0, dtype=torch.float64))
     config = LossConfig(norm=norm)
-    valid = float(reprojection_loss(points, targets, config, progress).valid_share)
+    valid = float(reprojection_loss(points, targets, config, progress).valid_fraction)
     assert 0.3 < valid < 1
     assert torch.autograd.gradcheck(
         lambda moved: reprojection_loss(moved, targets, config, progress).loss, points.requires_grad_(), eps=1e-7, atol=1e-5
@@ -177,7 +177,7 @@ def stages():
 def test_the_refinement_is_tied_to_the_coarse_point():
     coarse, fine = stages()
     targets = targets_for([(0.0, 0.0)] * 2)
-    config = LossConfig(norm=2, tie_share=0.5)
+    config = LossConfig(norm=2, tie_fraction=0.5)
     # Both points are seen exactly where they should be, so only the movement of 0.5 beyond the tolerance costs.
     loss = total_loss((coarse, fine), targets, config, 0.25).loss
     assert float(loss.detach()) == pytest.approx(0.5 * 0.5 / 2, rel=1e-9)
@@ -237,7 +237,7 @@ def test_everything_behind_the_camera_can_still_be_learned_from(config, outputs,
     points = torch.tensor([[0.2, -0.4, 2.0], [0.0, 0.0, 0.0]] * (count // 2))
     given = {None: None, "given": points, "unknown": torch.full((count, 3), math.nan)}[known]
     terms = total_loss(stages, targets, config, progress, given)
-    assert float(terms.valid_share) == float(terms.inlier_share) == 0
+    assert float(terms.valid_fraction) == float(terms.inlier_ratio) == 0
     assert torch.isfinite(terms.loss) and terms.loss > 0
     terms.loss.backward()
     for stage in stages:
@@ -264,7 +264,7 @@ def test_gradients_of_the_depth_adjustment_against_finite_differences(term, prog
     points = torch.cat([rays + off, torch.ones_like(depth)], dim=1) * depth
     targets = Targets(rays, IDENTITY.repeat(20, 1, 1), torch.full((20, 2), 50.0, dtype=torch.float64))
     config = LossConfig(norm=2, final=term)
-    assert float(reprojection_loss(points, targets, config, progress).valid_share) == 1
+    assert float(reprojection_loss(points, targets, config, progress).valid_fraction) == 1
     assert torch.autograd.gradcheck(
         lambda moved: reprojection_loss(moved, targets, config, progress).loss, points.requires_grad_(), eps=1e-7, atol=1e-6
     )

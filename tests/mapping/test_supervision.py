@@ -25,7 +25,7 @@ from trigpoint.features.views import NO_AUGMENTATION
 from trigpoint.features.xfeat import XFeatSparse
 from trigpoint.formats.colmap_tracks import Observations, Tracks
 from trigpoint.formats.readers import open_scene
-from trigpoint.mapping.acceptance import Calibration
+from trigpoint.mapping.acceptance import Acceptance
 from trigpoint.mapping.buffer import fill_buffer
 from trigpoint.mapping.config import BufferConfig, FeatureConfig, fitted_to
 from trigpoint.mapping.landmark_config import LandmarkConfig
@@ -68,7 +68,7 @@ def landmarks(rows, encoder, tmp_path_factory):
     made = landmark_tracks(scene, images, LandmarkConfig(), normalization, **options)
     # What is in the folder is not made again.
     again = landmark_tracks(scene, lambda: 1 / 0, LandmarkConfig(), normalization, **options)
-    assert (again.tracks.points == made.tracks.points).all() and again.share == made.share
+    assert (again.tracks.points == made.tracks.points).all() and again.fraction == made.fraction
     return made
 
 
@@ -147,7 +147,7 @@ def test_images_that_all_look_away_from_each_other_have_no_landmarks(folder, enc
     paths = [frame.image_path for frame in frames]
     options = {"depths": lambda: DepthRange(10, 100), "seed": 0, "folder": tmp_path, "stop": StopRequest()}
     images = functools.partial(image_features, paths, encoder, ViewPolicy(240, 300))
-    assert landmark_tracks(scene, images, LandmarkConfig(), normalization, **options).share == 0
+    assert landmark_tracks(scene, images, LandmarkConfig(), normalization, **options).fraction == 0
 
 
 @pytest.mark.parametrize("fewest", [0, 40, 10_000])
@@ -160,7 +160,7 @@ def test_views_keep_known_samples_and_fill_up_with_others(scene, encoder, tmp_pa
             return np.where(left, 1.0, np.nan) * np.ones(3)
 
     frames = scene.for_mapping()[:3]
-    config = BufferConfig(views_per_image=2, keypoints_per_view=300, enough=6 * fewest)
+    config = BufferConfig(views_per_image=2, keypoints_per_view=300, min_samples=6 * fewest)
     normalization = Normalization(np.zeros(3), 1.0)
     options = {"seed": 0, "folder": tmp_path, "stop": StopRequest()}
     buffer = fill_buffer(frames, encoder, FEATURES, config, normalization, supervision=LeftFifth(), **options)
@@ -204,7 +204,7 @@ def test_in_a_hurry_images_are_described_once(room, tmp_path, monkeypatch):
     seen = []
     encode = XFeatSparse.encode
     monkeypatch.setattr(XFeatSparse, "encode", lambda *arguments: seen.append(1) or encode(*arguments))
-    monkeypatch.setattr("trigpoint.build.job.calibrate", lambda *_: Calibration(0.0, 1.0))
+    monkeypatch.setattr("trigpoint.build.job.calibrate", lambda *_: Acceptance(0.0, 1.0))
     built = build_map(open_scene(room), tmp_path / "fast.trig", fast=True, overrides=["optimizer.steps=2"], seed=0)
     assert len(seen) == built.map.built_from["images"] == 24
     assert built.map.config.head.width == 192
@@ -214,7 +214,7 @@ def test_a_map_that_learns_from_landmarks_is_more_accurate(room, tmp_path):
     errors = {}
     for kind in ("none", "landmarks"):
         path = tmp_path / f"{kind}.trig"
-        chosen = (*WORKING, f"loss.supervision={kind}", "buffer.enough=12000")
+        chosen = (*WORKING, f"loss.supervision={kind}", "buffer.min_samples=12000")
         assert run(["map", str(room), "-o", str(path), "--quiet", *settings(chosen)]) == 0
         assert run(["evaluate", str(path), str(room), "--quiet", "--json", str(tmp_path / "numbers.json")]) == 0
         errors[kind] = json.loads((tmp_path / "numbers.json").read_text())["median_rotation_deg"]

@@ -4,47 +4,10 @@ import ast
 import json
 import subprocess
 import sys
-from graphlib import CycleError, TopologicalSorter
 
 import pytest
-from support.source_code import FILES, PACKAGE, dotted_name, imported_modules, label, module_name, tree_of
-
-# From the bottom up. A module imports only from its own folder and from those above it in this list.
-LAYERS = (
-    "core",
-    "formats",
-    "synthetic",
-    "features",
-    "retrieval",
-    "covisibility",
-    "diagnosis",
-    "mapping",
-    "localization",
-    "build",
-    "evaluation",
-    "report",
-    "reconstruction",
-    "datasets",
-    "viewer",
-    "commands",
-)
-# The root of the package: its version is below everything, the door above everything.
-BOTTOM, DOOR = {"_version"}, {"__init__", "__main__", "cli"}
-
-
-def rank(module):
-    """Position of a dotted module name of the package; the package itself is the door."""
-    parts = module.split(".")
-    if len(parts) > 1 and parts[1] in LAYERS:
-        return LAYERS.index(parts[1])
-    return -1 if len(parts) > 1 and parts[1] in BOTTOM else len(LAYERS)
-
-
-def violations(path):
-    own = rank(module_name(path))
-    for line, module in imported_modules(path):
-        if module.split(".")[0] == "trigpoint" and rank(module) > own:
-            yield f"{label(path)}:{line} imports {module}"
+from support.measure import BOTTOM, DOOR, LAYERS, import_cycle, upward_imports
+from support.source_code import FILES, PACKAGE, dotted_name, imported_modules, label, tree_of
 
 
 def test_the_root_holds_the_door_and_nothing_else():
@@ -53,18 +16,11 @@ def test_the_root_holds_the_door_and_nothing_else():
 
 
 def test_imports_go_down():
-    assert [found for path in FILES for found in violations(path)] == []
+    assert [found for path in FILES for found in upward_imports(path)] == []
 
 
 def test_there_is_no_import_cycle():
-    """All imports counted: those for types alone and those inside functions, too."""
-    modules = {module_name(path): path for path in FILES}
-    graph = {name: {module for _, module in imported_modules(path) if module in modules} for name, path in modules.items()}
-    assert {name for name, imported in graph.items() if name in imported} == set()
-    try:
-        tuple(TopologicalSorter(graph).static_order())
-    except CycleError as error:
-        pytest.fail(" -> ".join(error.args[1]))
+    assert import_cycle() == []
 
 
 def test_the_walk_would_notice(tmp_path, monkeypatch):
@@ -73,7 +29,7 @@ def test_the_walk_would_notice(tmp_path, monkeypatch):
         "from trigpoint.formats import readers\ndef f():\n    from trigpoint import cli\n    from ..mapping import head\n"
     )
     monkeypatch.setattr("support.source_code.tree_of", lambda path: ast.parse(source))
-    found = "\n".join(violations(wrong))
+    found = "\n".join(upward_imports(wrong))
     assert "trigpoint.formats" in found and "trigpoint.cli" in found and "trigpoint.mapping" in found
 
 

@@ -19,7 +19,7 @@ from trigpoint.core.localization import REJECTED
 from trigpoint.core.scene import Scene
 from trigpoint.evaluation.circumstances import changed_settings, machine_facts
 from trigpoint.evaluation.evaluate import evaluate
-from trigpoint.evaluation.metrics import METRIC_BLUNDER, METRIC_THRESHOLDS, Threshold
+from trigpoint.evaluation.metrics import METRIC_GROSS_ERROR, METRIC_THRESHOLDS, Threshold
 from trigpoint.evaluation.reliability import correct_within
 from trigpoint.localization.agreement import Agreement
 from trigpoint.mapping.config import MappingConfig
@@ -85,7 +85,7 @@ def report(tmp_path_factory):
         points=room(),
         images={frame.name: frame.image_path for frame in frames[:-1]},
         agreements={"test/002.jpg": Agreement(np.array([[16.5, 24.5], [48.5, 24.5]]), np.array([True, False]), (64, 48))},
-        extra_sections=[Section("Other <methods>", "One.\n\nTwo <b>.", ("method", "share"), (("a|b", "50 %"),))],
+        extra_sections=[Section("Other <methods>", "One.\n\nTwo <b>.", ("method", "fraction"), (("a|b", "50 %"),))],
     )
     return page, evaluation
 
@@ -249,8 +249,8 @@ def test_reliability_is_told(report):
 def test_correct_is_what_the_largest_threshold_says():
     _, evaluation = make_evaluation(thresholds=(Threshold(0.02, 2), Threshold(0.2, 5), Threshold(0.1, 20)))
     assert correct_within(evaluation) == Threshold(0.2, 5)
-    assert correct_within(make_evaluation()[1]) == METRIC_BLUNDER
-    assert correct_within(make_evaluation(thresholds=())[1]) == METRIC_BLUNDER
+    assert correct_within(make_evaluation()[1]) == METRIC_GROSS_ERROR
+    assert correct_within(make_evaluation(thresholds=())[1]) == METRIC_GROSS_ERROR
 
 
 def test_settings_that_differ():

@@ -6,7 +6,7 @@ from support.fake_localizer import CAMERA, Answer, FakeLocalizer, level_pose, ma
 
 from trigpoint.core.pose import Pose
 from trigpoint.evaluation.evaluate import evaluate
-from trigpoint.report.pictures import Scene, outside
+from trigpoint.report.pictures import SceneDrawing, outside
 from trigpoint.report.views import draw_points, image_view, oblique_view, top_view, up_direction
 
 
@@ -78,10 +78,10 @@ def test_ceiling_is_left_out_and_the_sky_is_not():
     xyz, rgb = room()
     random = np.random.default_rng(1)
     ceiling = np.column_stack([random.uniform(-4, 4, (4000, 2)), np.full(4000, 3.0)])
-    below = Scene.of(evaluation, [], (np.concatenate([xyz, ceiling]), np.concatenate([rgb, rgb])))
+    below = SceneDrawing.of(evaluation, [], (np.concatenate([xyz, ceiling]), np.concatenate([rgb, rgb])))
     assert below.hidden
     assert below.points[:, 2].max() < 2
-    outdoors = Scene.of(evaluation, [], (xyz, rgb))
+    outdoors = SceneDrawing.of(evaluation, [], (xyz, rgb))
     assert not outdoors.hidden
     assert outdoors.points[:, 2].max() > 2.9
     assert len(outdoors.points) == len(xyz)
@@ -89,4 +89,4 @@ def test_ceiling_is_left_out_and_the_sky_is_not():
 
 def test_far_estimates_are_counted():
     evaluation = make_evaluation()
-    assert outside(Scene.of(evaluation, [], room())) == 1
+    assert outside(SceneDrawing.of(evaluation, [], room())) == 1

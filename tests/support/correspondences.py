@@ -21,7 +21,7 @@ def project(pose, points, camera):
 
 
 def correspondences(seed, count=600, outliers=0.0, noise_px=1.0, camera=CAMERA):
-    """A pose, points of the image and of the world; the share ``outliers`` of them wrong."""
+    """A pose, points of the image and of the world; the fraction ``outliers`` of them wrong."""
     generator = np.random.default_rng(seed)
     pose = random_pose(generator)
     pixels = generator.uniform((0, 0), (640, 480), (count, 2))

@@ -54,8 +54,8 @@ def communities(sizes, inside=0.5, between=0.02, seed=0):
     """A planted-partition graph and the community of each node."""
     generator = np.random.default_rng(seed)
     label = np.repeat(np.arange(len(sizes)), sizes)
-    share = np.where(label[:, None] == label, inside, between)
-    upper = np.triu(generator.random(share.shape) < share, 1)
+    fraction = np.where(label[:, None] == label, inside, between)
+    upper = np.triu(generator.random(fraction.shape) < fraction, 1)
     return graph(upper | upper.T), label
 
 

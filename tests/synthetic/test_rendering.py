@@ -132,15 +132,15 @@ def test_look_alike_rooms_differ_in_little() -> None:
     scene = scene_of("look-alikes")
     shift = scene.bounds[1][0] - scene.bounds[0][0]
     assert np.linalg.norm(shift) == pytest.approx(8.0)
-    shares = []
+    fractions = []
     for walk_time in np.linspace(0, 1, 6):
         pose = scene.walks[0].pose(walk_time)
         moved = Pose(pose.rotation, pose.translation - pose.rotation @ shift)
         one, two = scene.render(pose, PINHOLE), scene.render(moved, PINHOLE)
         assert np.allclose(one.depth_m, two.depth_m, rtol=1e-3)
-        shares.append((np.abs(one.rgb.astype(int) - two.rgb).max(axis=2) > 12).mean())
-    assert np.median(shares) < 0.15
-    assert max(shares) > 0.02
+        fractions.append((np.abs(one.rgb.astype(int) - two.rgb).max(axis=2) > 12).mean())
+    assert np.median(fractions) < 0.15
+    assert max(fractions) > 0.02
 
 
 def test_rendering_is_fast() -> None:

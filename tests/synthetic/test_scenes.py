@@ -20,7 +20,7 @@ from trigpoint.synthetic.views import MIN_CLEARANCE_M, held_out_views, mapping_v
 from trigpoint.synthetic.world import SCENES
 
 SMALL = SyntheticConfig(
-    width=160, height=120, n_train=14, n_test=2, n_test_night=1, train_night_share=0.25, write_depth=True
+    width=160, height=120, n_train=14, n_test=2, n_test_night=1, train_night_fraction=0.25, write_depth=True
 )
 
 
@@ -105,7 +105,7 @@ def test_inside_a_box_there_is_no_clearance() -> None:
         {"image_format": "gif"},
         {"n_train": 0},
         {"n_test": -1},
-        {"train_night_share": 1.5},
+        {"train_night_fraction": 1.5},
         {"width": 8},
     ],
 )

@@ -29,7 +29,7 @@ from trigpoint.features.local import LocalEncoder
 from trigpoint.features.pca import Pca, fit_pca
 from trigpoint.features.reduced import ReducedEncoder
 from trigpoint.formats.colmap_tracks import read_tracks, tracks_files
-from trigpoint.localization.acceptance import calibrate
+from trigpoint.localization.acceptance import measure_acceptance
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.encoding_build import build_encodings
 from trigpoint.mapping.image_encodings import ImageEncodings
@@ -144,7 +144,7 @@ class Job:
             training=[{"network": part, **vars(point)} for part, each in enumerate(trainings) for point in each.history],
             encoding=scene,
         )
-        return self._calibrated(scene_map, encoder, watch), watch.laps
+        return self._with_acceptance(scene_map, encoder, watch), watch.laps
 
     def _hierarchical(
         self,
@@ -169,7 +169,7 @@ class Job:
         watch.lap("landmarks")
         samples = len(landmarks.seen)
         scene_map = replace(self._empty_map(encoder, normalization, pca, samples), landmarks=landmarks)
-        return self._calibrated(scene_map, encoder, watch)
+        return self._with_acceptance(scene_map, encoder, watch)
 
     def _empty_map(self, encoder: LocalEncoder, normalization: Normalization, pca: Pca | None, samples: int) -> SceneMap:
         """All but what is learned."""
@@ -185,9 +185,9 @@ class Job:
             pca=pca,
         )
 
-    def _calibrated(self, scene_map: SceneMap, encoder: LocalEncoder, watch: Stopwatch) -> SceneMap:
-        scene_map = replace(scene_map, calibration=calibrate(scene_map, encoder, self.learned, self._held_out))
-        watch.lap("calibration")
+    def _with_acceptance(self, scene_map: SceneMap, encoder: LocalEncoder, watch: Stopwatch) -> SceneMap:
+        scene_map = replace(scene_map, acceptance=measure_acceptance(scene_map, encoder, self.learned, self._held_out))
+        watch.lap("acceptance")
         return scene_map
 
     @cached_property
@@ -203,7 +203,7 @@ class Job:
     @property
     def _apart(self) -> list[int]:
         """Indices of the images held out, in the middle of as many equal parts of the walk."""
-        count = self.config.calibration.held_out
+        count = self.config.acceptance.validation_images
         return [len(self.frames) * (2 * part + 1) // (2 * count) for part in range(count)]
 
     @cached_property
@@ -272,7 +272,7 @@ class Job:
         found = landmark_supervision(landmarks)
         if found is None:
             console().print(
-                f"only {landmarks.share:.1%} of the keypoints are landmarks: learning from reprojection errors alone; "
+                f"only {landmarks.fraction:.1%} of the keypoints are landmarks: learning from reprojection errors alone; "
                 "'trigpoint info SCENE' checks whether poses and cameras fit the images"
             )
         return found

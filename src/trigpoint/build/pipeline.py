@@ -112,7 +112,7 @@ def build_map(
 
 
 def _assist(job: Job, output: Path) -> BuildResult:
-    """What the processes beside the first do: their share of the samples and of the training."""
+    """What the processes beside the first do: their fraction of the samples and of the training."""
     set_quiet(True)
     job.workers.wait()
     with stop_request() as stop:

@@ -113,7 +113,7 @@ class TrainingRounds:
             job.learned,
             self.encoder,
             job.config.features,
-            job.config.buffer if job.config.loss.supervision == "landmarks" else replace(job.config.buffer, enough=0),
+            job.config.buffer if job.config.loss.supervision == "landmarks" else replace(job.config.buffer, min_samples=0),
             self.normalization,
             seed=job.seed,
             folder=folder,

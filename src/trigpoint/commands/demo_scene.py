@@ -29,7 +29,7 @@ MARKER = "trigpoint-demo.json"
 OVERRIDES = ("buffer.views_per_image=3", "optimizer.steps=1000")
 _N_TRAIN, _N_DAY, _N_NIGHT, _N_ELSEWHERE = 60, 15, 10, 15
 # Some images of the walk are taken by night, as anybody would who wants to localize at night.
-_TRAIN_NIGHT_SHARE = 0.25
+_TRAIN_NIGHT_FRACTION = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ def run_demo(folder: Path, seed: int) -> dict[str, Any]:
     began = time.monotonic()
     _clear(folder)
     config = SyntheticConfig(
-        seed=seed, n_train=_N_TRAIN, n_test=_N_DAY, n_test_night=_N_NIGHT, train_night_share=_TRAIN_NIGHT_SHARE
+        seed=seed, n_train=_N_TRAIN, n_test=_N_DAY, n_test_night=_N_NIGHT, train_night_fraction=_TRAIN_NIGHT_FRACTION
     )
     scene = write_synthetic_scene(folder / "room", config)
     # Another kind of scene as well as another room: the images must not be found in the map.
@@ -108,7 +108,7 @@ def _elsewhere(localizer: Localizer, scene: Scene) -> _Elsewhere:
 
 def _only(evaluation: Evaluation, sequence: str) -> Evaluation:
     chosen = tuple(result for result in evaluation.results if f"/{sequence}/" in result.name)
-    return Evaluation(sequence, evaluation.units, evaluation.map_id, evaluation.thresholds, evaluation.blunder, chosen)
+    return Evaluation(sequence, evaluation.units, evaluation.map_id, evaluation.thresholds, evaluation.gross_error, chosen)
 
 
 def _numbers(evaluation: Evaluation) -> dict[str, Any]:
@@ -136,12 +136,12 @@ def _print(document: dict[str, Any], page: Path, seconds: float) -> None:
         table.add_column(column, justify="left" if column == "images" else "right")
     for name, key in (("by day", "day"), ("by night", "night")):
         numbers = document[key]
-        share = next(
-            item["share"] for item in numbers["recall"] if item["translation"] == 0.05 and item["rotation_deg"] == 5
+        fraction = next(
+            item["fraction"] for item in numbers["recall"] if item["translation"] == 0.05 and item["rotation_deg"] == 5
         )
         error = f"{100 * numbers['median_translation']:.1f} cm, {numbers['median_rotation_deg']:.2f} deg"
         accepted = str(numbers["counts"]["ok"])
-        table.add_row(name, str(numbers["images"]), accepted, error, f"{share:.0%}", f"{numbers['median_ms']:.0f} ms")
+        table.add_row(name, str(numbers["images"]), accepted, error, f"{fraction:.0%}", f"{numbers['median_ms']:.0f} ms")
     other = document["elsewhere"]
     table.add_row("elsewhere", str(other["images"]), str(other["accepted"]), "", "", f"{other['median_ms']:.0f} ms")
     stdout_console().print(table)

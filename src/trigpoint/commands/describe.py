@@ -48,7 +48,7 @@ def map_report(path: Path) -> tuple[Lines, dict[str, Any], int]:
         "units": scene_map.units,
         "built_from": built,
         "training": scene_map.training,
-        "calibration": to_json(scene_map.calibration),
+        "acceptance": to_json(scene_map.acceptance),
         "config": to_json(scene_map.config),
         "bytes": sizes,
         "total_bytes": total,
@@ -59,15 +59,15 @@ def map_report(path: Path) -> tuple[Lines, dict[str, Any], int]:
         f"made from {built['images']} images of '{built['scene']}' ({built['format']})" + _held_out(built),
         "positions are in metres" if scene_map.metric else "positions are in units of unknown length",
         _content(scene_map),
-        f"images are trusted above {scene_map.calibration.noise_share:.1%} agreeing keypoints; "
-        f"mapping images typically have {scene_map.calibration.typical_share:.0%}",
+        f"images are trusted above {scene_map.acceptance.noise_inlier_ratio:.1%} agreeing keypoints; "
+        f"mapping images typically have {scene_map.acceptance.typical_inlier_ratio:.0%}",
         *(
-            f"  {kind.images} {kind.kind}: half reached {kind.median_share:.1%}, the best {kind.largest_share:.1%}, "
-            f"nearly all stay below {kind.bound:.1%}"
+            f"  {kind.images} {kind.kind}: half reached {kind.median_inlier_ratio:.1%}, "
+            f"the best {kind.largest_inlier_ratio:.1%}, nearly all stay below {kind.bound:.1%}"
             + ("" if kind.counted else "; not counted, because the scene looks the same in a mirror")
-            for kind in scene_map.calibration.wrong
+            for kind in scene_map.acceptance.wrong
         ),
-        *_unseen(scene_map),
+        *_validation(scene_map),
         *_doubts(scene_map),
         "",
         "bytes  part",
@@ -85,7 +85,7 @@ def _held_out(built: dict[str, Any]) -> str:
 def build_report(result: Any) -> tuple[Lines, dict[str, Any]]:
     """The numbers of a finished build (``pipeline.BuildResult``): lines and JSON."""
     scene_map, seconds = result.map, result.seconds
-    last = scene_map.training[-1] if scene_map.training else {"inlier_share": None, "loss": None}
+    last = scene_map.training[-1] if scene_map.training else {"inlier_ratio": None, "loss": None}
     document = {
         "map": str(result.path),
         "map_id": scene_map.map_id,
@@ -96,8 +96,8 @@ def build_report(result: Any) -> tuple[Lines, dict[str, Any]]:
         "samples": scene_map.built_from["samples"],
         "seconds": {**seconds, "total": sum(seconds.values())},
         "resumed": result.resumed,
-        "unseen": to_json(scene_map.calibration)["unseen"],
-        "inlier_share": last["inlier_share"],
+        "validation": to_json(scene_map.acceptance)["validation"],
+        "inlier_ratio": last["inlier_ratio"],
         "loss": last["loss"],
     }
     took = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items())
@@ -105,17 +105,17 @@ def build_report(result: Any) -> tuple[Lines, dict[str, Any]]:
         f"{result.path}: {_size(result.bytes)}, map {scene_map.map_id}, from {document['images']} images in "
         f"{document['seconds']['total']:.0f} s ({took})",
         _content(scene_map),
-        *_unseen(scene_map),
+        *_validation(scene_map),
         *_doubts(scene_map),
     ]
     return lines, document
 
 
-def _unseen(scene_map: Any) -> Lines:
+def _validation(scene_map: Any) -> Lines:
     """What the map makes of images that it did not learn."""
     from trigpoint.report.formatting import angle, length
 
-    found = scene_map.calibration.unseen
+    found = scene_map.acceptance.validation
     if found is None:
         return []
     error = "most got no pose"
@@ -127,13 +127,13 @@ def _unseen(scene_map: Any) -> Lines:
 
 def _doubts(scene_map: Any) -> Lines:
     """What the owner of a map that explains nothing should know."""
-    found = scene_map.calibration
-    if not found.images or found.typical_share > found.noise_share:
+    found = scene_map.acceptance
+    if not found.images or found.typical_inlier_ratio > found.noise_inlier_ratio:
         return []
     return [
-        f"warning: this map will hardly trust any image: only {found.typical_share:.1%} of the keypoints of its own images "
-        f"agree, and wrong images reach {found.noise_share:.1%}. Poses or cameras may be wrong ('trigpoint info SCENE' "
-        "checks them), the images may overlap too little, or the training was too short."
+        f"warning: this map will hardly trust any image: only {found.typical_inlier_ratio:.1%} of the keypoints of its own "
+        f"images agree, and wrong images reach {found.noise_inlier_ratio:.1%}. Poses or cameras may be wrong "
+        "('trigpoint info SCENE' checks them), the images may overlap too little, or the training was too short."
     ]
 
 
@@ -145,7 +145,7 @@ def _content(scene_map: Any) -> str:
     last = scene_map.training[-1]
     return (
         f"{built['samples']:,} samples, {last['step']} steps, seed {built['seed']}; "
-        f"at the end {last['inlier_share']:.0%} of the samples reprojected within 10 px"
+        f"at the end {last['inlier_ratio']:.0%} of the samples reprojected within 10 px"
     )
 
 

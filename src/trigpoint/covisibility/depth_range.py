@@ -17,7 +17,7 @@ from trigpoint.formats.colmap_tracks import Tracks
 Array = NDArray[np.float64]
 
 # Of the depths of triangulated points; a few points far behind the scene would make every image overlap every other.
-_NEAR_SHARE, _FAR_SHARE = 0.02, 0.95
+_NEAR_FRACTION, _FAR_FRACTION = 0.02, 0.95
 # Where axes meet is about the middle of what is seen. Measured on scenes with known depths, see docs/covisibility.md.
 _NEAR_FACTOR, _FAR_FACTOR = 0.2, 2.0
 _PAIRS = 20_000
@@ -73,7 +73,7 @@ def from_points(frames: Sequence[Frame], tracks: Tracks | None) -> DepthRange | 
     pooled = pooled[pooled > 0]
     if len(pooled) < _MIN_MEETINGS:
         return None
-    near, far = (float(value) for value in np.quantile(pooled, (_NEAR_SHARE, _FAR_SHARE)))
+    near, far = (float(value) for value in np.quantile(pooled, (_NEAR_FRACTION, _FAR_FRACTION)))
     return DepthRange(near, far, "points") if near < far else None
 
 

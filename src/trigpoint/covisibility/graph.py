@@ -43,8 +43,8 @@ class NeighbourTable:
         """
         start = self.indptr[image]
         count = self.indptr[image + 1] - start
-        share = torch.rand(image.shape, generator=generator, dtype=torch.float64, device=self.indptr.device)
-        return self.indices[start + (share * count).long()]
+        fraction = torch.rand(image.shape, generator=generator, dtype=torch.float64, device=self.indptr.device)
+        return self.indices[start + (fraction * count).long()]
 
     def to(self, device: torch.device | str) -> NeighbourTable:
         """The table on another device."""

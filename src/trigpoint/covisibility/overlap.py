@@ -29,7 +29,7 @@ Pairs = tuple[Indices, Array32]
 SAMPLES = 1024
 # Values of all pairs that are computed at once, and by one matrix product.
 _CHUNK, _PRODUCT = 1 << 16, 1 << 15
-# Culling forgives this share of the farthest depth, far more than the rounding of float32.
+# Culling forgives this fraction of the farthest depth, far more than the rounding of float32.
 _TOLERANCE = 1e-4
 
 

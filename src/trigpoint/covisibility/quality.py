@@ -21,7 +21,7 @@ def average_precision(codes: NDArray[np.float32], graph: CovisibilityGraph, *, s
         pairs: with more ordered pairs than this, only those of some images with all others are counted.
 
     Returns:
-        1.0 where all neighbours are closer than all others; the share of edges among the pairs for random codes.
+        1.0 where all neighbours are closer than all others; the fraction of edges among the pairs for random codes.
     """
     from sklearn.metrics import average_precision_score
 

@@ -11,7 +11,7 @@ from trigpoint.formats.colmap_tracks import Tracks
 
 
 def track_scores(names: Sequence[str], tracks: Tracks, *, floor: float) -> sparse.csr_array:
-    """Shares of common points of all pairs of images that reach ``floor``.
+    """Fractions of common points of all pairs of images that reach ``floor``.
 
     With n_ij points observed by both images and n_i and n_j by each, the overlap is the harmonic mean of n_ij / n_i and
     n_ij / n_j, which is 2 n_ij / (n_i + n_j).

@@ -14,8 +14,8 @@ from trigpoint.core.scene import Frame
 SAMPLE = 60
 SHORT_SIDE_PX = 240
 # An image with a fifth of the usual contrast between neighbouring pixels is blurred, whatever it shows.
-_BLURRY_SHARE = 0.2
-_DARK_LEVEL, _BRIGHT_LEVEL, _CLIPPED_SHARE = 30.0, 250, 0.5
+_BLURRY_FRACTION = 0.2
+_DARK_LEVEL, _BRIGHT_LEVEL, _CLIPPED_FRACTION = 30.0, 250, 0.5
 
 
 @dataclass(frozen=True)
@@ -55,10 +55,10 @@ def check_pictures(frames: Sequence[Frame], *, sample: int = SAMPLE) -> PictureC
         sharpness[frame.name] = float(cv2.Laplacian(gray, cv2.CV_64F).var())
         if gray.mean() < _DARK_LEVEL:
             dark.append(frame.name)
-        elif (gray >= _BRIGHT_LEVEL).mean() >= _CLIPPED_SHARE:
+        elif (gray >= _BRIGHT_LEVEL).mean() >= _CLIPPED_FRACTION:
             overexposed.append(frame.name)
     usual = float(np.median(list(sharpness.values()))) if sharpness else 0.0
     # A dark or white image has little contrast too, but blur is not what is wrong with it.
     exposed = {name: value for name, value in sharpness.items() if name not in dark and name not in overexposed}
-    blurry = tuple(name for name, value in exposed.items() if value < _BLURRY_SHARE * usual)
+    blurry = tuple(name for name, value in exposed.items() if value < _BLURRY_FRACTION * usual)
     return PictureCheck(len(chosen), blurry, tuple(dark), tuple(overexposed), tuple(damaged))

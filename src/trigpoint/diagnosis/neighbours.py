@@ -14,7 +14,7 @@ Array = NDArray[np.float64]
 
 # A turn by one radian counts as much as a move by twice the reach. The reach is ten steps between nearest images, which
 # fits both a video and single images, but at most a quarter of the scene.
-_STEPS, _SHARE = 10.0, 0.25
+_STEPS, _FRACTION = 10.0, 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,5 +63,5 @@ def _reach(centres: Array) -> float:
 
     size = float(np.linalg.norm(np.ptp(centres, axis=0)))
     steps = np.asarray(KDTree(centres).query(centres, k=2)[0])[:, 1]
-    limits = [_STEPS * float(np.median(steps)), _SHARE * size]
+    limits = [_STEPS * float(np.median(steps)), _FRACTION * size]
     return min([limit for limit in limits if limit > 0], default=1.0)

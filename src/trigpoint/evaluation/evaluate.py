@@ -20,8 +20,8 @@ from trigpoint.core.scene import Frame
 from trigpoint.evaluation.metrics import (
     PoseError,
     Threshold,
-    blunder_threshold,
     finite_or_none,
+    gross_error_threshold,
     median,
     pose_errors,
     recall,
@@ -92,7 +92,7 @@ class Evaluation:
         units: ``"m"`` or ``"units"``; the unit of every distance here.
         map_id: identity of the map, ``""`` if unknown.
         thresholds: the first is the one to name when only one is named.
-        blunder: the error from which on a pose is wrong for every use.
+        gross error: the error from which on a pose is wrong for every use.
         results: one an image, in the order of the frames.
     """
 
@@ -100,7 +100,7 @@ class Evaluation:
     units: str
     map_id: str
     thresholds: tuple[Threshold, ...]
-    blunder: Threshold
+    gross_error: Threshold
     results: tuple[FrameResult, ...]
 
     @property
@@ -114,7 +114,7 @@ class Evaluation:
         return [result.trusted_error if only_ok else result.error for result in self.results]
 
     def recall(self, *, only_ok: bool = False) -> list[float]:
-        """Share of all images within each threshold; see ``errors`` for ``only_ok``."""
+        """Fraction of all images within each threshold; see ``errors`` for ``only_ok``."""
         return recall(self.errors(only_ok=only_ok), self.thresholds)
 
     def medians(self) -> tuple[float, float]:
@@ -133,7 +133,7 @@ class Evaluation:
         """Whether there is a pose and it is wrong for every use, whatever the verdict."""
         error = result.error
         return error is not None and (
-            error.translation > self.blunder.translation or error.rotation_deg > self.blunder.rotation_deg
+            error.translation > self.gross_error.translation or error.rotation_deg > self.gross_error.rotation_deg
         )
 
     def wrong_ok(self) -> int:
@@ -141,7 +141,7 @@ class Evaluation:
         return sum(result.status == OK and self.is_wrong(result) for result in self.results)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON. ``recall`` counts every pose, ``recall_ok`` only trusted ones; both are shares of all
+        """Plain values for JSON. ``recall`` counts every pose, ``recall_ok`` only trusted ones; both are fractions of all
         images. Infinite and undefined values are null.
         """
         medians, medians_ok = self.medians(), self.medians_ok()
@@ -160,22 +160,22 @@ class Evaluation:
             "recall_ok": self._recall_json(only_ok=True),
             "wrong_ok": self.wrong_ok(),
             "wrong_ok_beyond": {
-                "translation": finite_or_none(self.blunder.translation),
-                "rotation_deg": self.blunder.rotation_deg,
+                "translation": finite_or_none(self.gross_error.translation),
+                "rotation_deg": self.gross_error.rotation_deg,
             },
             "frames": [result.to_json() for result in self.results],
         }
 
     def _recall_json(self, *, only_ok: bool) -> list[dict[str, Any]]:
-        shares = self.recall(only_ok=only_ok)
+        fractions = self.recall(only_ok=only_ok)
         return [
             {
                 "translation": threshold.translation,
                 "rotation_deg": threshold.rotation_deg,
-                "share": finite_or_none(share),
-                "interval95": list(recall_interval(share, len(self.results))),
+                "fraction": finite_or_none(fraction),
+                "interval95": list(recall_interval(fraction, len(self.results))),
             }
-            for threshold, share in zip(self.thresholds, shares, strict=True)
+            for threshold, fraction in zip(self.thresholds, fractions, strict=True)
         ]
 
 
@@ -207,14 +207,14 @@ def evaluate(
     if not frames:
         raise ConfigError("TP-723", "there are no images to evaluate", where=scene_name, fix="Choose another split.")
     true_poses = [frame.pose() for frame in frames]
-    blunder = blunder_threshold(units == "m", np.array([pose.centre() for pose in true_poses]))
+    gross_error = gross_error_threshold(units == "m", np.array([pose.centre() for pose in true_poses]))
     results: list[FrameResult] = []
     with progress("Evaluating", len(frames)) as advance:
         for frame, true_pose in zip(frames, true_poses, strict=True):
             results.append(_evaluate_frame(localizer, frame, true_pose, units, known_cameras))
             advance()
     map_id = next((result.localization.map_id for result in results if result.localization.map_id), "")
-    return Evaluation(scene_name, units, map_id, tuple(thresholds), blunder, tuple(results))
+    return Evaluation(scene_name, units, map_id, tuple(thresholds), gross_error, tuple(results))
 
 
 def _evaluate_frame(localizer: Localizes, frame: Frame, true_pose: Pose, units: str, known_cameras: bool) -> FrameResult:

@@ -47,11 +47,11 @@ class Threshold:
 METRIC_THRESHOLDS = tuple(
     Threshold(*pair) for pair in ((0.05, 5.0), (0.02, 2.0), (0.01, 1.0), (0.1, 5.0), (0.25, 2.0), (0.5, 5.0))
 )
-# Shares of the scene's extent for scenes of unknown scale.
+# Fractions of the scene's extent for scenes of unknown scale.
 RELATIVE_THRESHOLDS = tuple(Threshold(*pair) for pair in ((0.01, 2.0), (0.005, 1.0), (0.02, 5.0), (0.05, 10.0)))
 # A pose further off than this is wrong for every use.
-METRIC_BLUNDER = Threshold(0.5, 10.0)
-RELATIVE_BLUNDER = Threshold(0.25, 10.0)
+METRIC_GROSS_ERROR = Threshold(0.5, 10.0)
+RELATIVE_GROSS_ERROR = Threshold(0.25, 10.0)
 RELIABILITY_BINS = 10
 
 
@@ -61,7 +61,7 @@ def pose_errors(estimated: Pose, true: Pose) -> PoseError:
 
 
 def recall(errors: Sequence[PoseError | None], thresholds: Sequence[Threshold]) -> list[float]:
-    """The share, 0 to 1, of images within each threshold; NaN when there are no images.
+    """The fraction, 0 to 1, of images within each threshold; NaN when there are no images.
 
     Args:
         errors: one an image, None where there is no pose.
@@ -73,17 +73,17 @@ def recall(errors: Sequence[PoseError | None], thresholds: Sequence[Threshold]) 
     ]
 
 
-def recall_interval(share: float, count: int) -> tuple[float, float]:
-    """95 % interval of a share of ``count`` images (Wilson's; unlike resampling it is honest about 0 % and 100 %).
+def recall_interval(fraction: float, count: int) -> tuple[float, float]:
+    """95 % interval of a fraction of ``count`` images (Wilson's; unlike resampling it is honest about 0 % and 100 %).
 
     It takes images as independent; those of one walk are not, so the true interval is wider.
     """
     if count == 0:
         return 0.0, 1.0
     z = 1.959963984540054
-    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    reach = z * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
-    return max(0.0, min(share, middle - reach)), min(1.0, max(share, middle + reach))
+    middle = (fraction + z**2 / (2 * count)) / (1 + z**2 / count)
+    reach = z * math.sqrt(fraction * (1 - fraction) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
+    return max(0.0, min(fraction, middle - reach)), min(1.0, max(fraction, middle + reach))
 
 
 def median(values: Sequence[float | None]) -> float:
@@ -106,7 +106,7 @@ class ReliabilityBin:
         low, high: bounds of the confidence; the upper one is only included in the last bin.
         count: number of answers.
         confidence: their mean confidence, NaN when there are none.
-        correct: share of them that is correct, NaN when there are none.
+        correct: fraction of them that is correct, NaN when there are none.
     """
 
     low: float
@@ -140,7 +140,7 @@ def reliability_bins(
 def expected_calibration_error(
     confidences: Sequence[float], correct: Sequence[bool], *, bins: int = RELIABILITY_BINS
 ) -> float:
-    """Mean distance of confidence and share of correct answers, over bins weighted by their answers (Guo et al., Eq. 3).
+    """Mean distance of confidence and fraction of correct answers, over bins weighted by their answers (Guo et al., Eq. 3).
 
     0 is perfect, 1 the worst; NaN when there are no answers. Arguments as ``reliability_bins``.
     """
@@ -181,12 +181,14 @@ def default_thresholds(metric: bool, centres: Array) -> tuple[Threshold, ...]:
     return tuple(Threshold(_two_digits(each.translation * extent), each.rotation_deg) for each in RELATIVE_THRESHOLDS)
 
 
-def blunder_threshold(metric: bool, centres: Array) -> Threshold:
+def gross_error_threshold(metric: bool, centres: Array) -> Threshold:
     """The error from which on a pose is wrong for every use: 0.5 m, or 25 % of ``scene_extent``; 10 degrees."""
     if metric:
-        return METRIC_BLUNDER
+        return METRIC_GROSS_ERROR
     extent = scene_extent(centres)
-    return Threshold(RELATIVE_BLUNDER.translation * extent if extent > 0 else math.inf, RELATIVE_BLUNDER.rotation_deg)
+    return Threshold(
+        RELATIVE_GROSS_ERROR.translation * extent if extent > 0 else math.inf, RELATIVE_GROSS_ERROR.rotation_deg
+    )
 
 
 def parse_threshold(text: str) -> Threshold:

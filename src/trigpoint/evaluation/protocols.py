@@ -130,10 +130,10 @@ def require_metres(protocol: Protocol, metric: bool, where: Path) -> None:
 def our_row(protocol: Protocol, evaluation: Evaluation, scene: str, *, method: str = "trigpoint") -> Published:
     """The evaluation in the form of a published row. Every pose counts, whatever its verdict, as in the papers."""
     errors = evaluation.errors()
-    shares = dict(zip(evaluation.thresholds, evaluation.recall(), strict=True))
+    fractions = dict(zip(evaluation.thresholds, evaluation.recall(), strict=True))
     translation = protocol.median_of([None if error is None else error.translation for error in errors])
     rotation = protocol.median_of([None if error is None else error.rotation_deg for error in errors])
-    recall = tuple(shares[limit] for limit in protocol.thresholds)
+    recall = tuple(fractions[limit] for limit in protocol.thresholds)
     return Published(method, scene, recall, translation, rotation, "this evaluation")
 
 
@@ -156,7 +156,7 @@ def comparison_json(protocol: Protocol, scene: str, ours: Published | None) -> d
 
 def _row_json(row: Published) -> dict[str, Any]:
     values = {key: finite_or_none(value) if isinstance(value, float) else value for key, value in asdict(row).items()}
-    return {**values, "recall": [finite_or_none(share) for share in row.recall]}
+    return {**values, "recall": [finite_or_none(fraction) for fraction in row.recall]}
 
 
 def _plain(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Whether the confidence of answers is the share of them that is correct."""
+"""Whether the confidence of answers is the fraction of them that is correct."""
 
 from __future__ import annotations
 
@@ -74,5 +74,5 @@ def correct_within(evaluation: Evaluation) -> Threshold:
     For scenes of unknown scale the default is the largest of the default thresholds.
     """
     if not evaluation.thresholds or evaluation.thresholds == METRIC_THRESHOLDS:
-        return evaluation.blunder
+        return evaluation.gross_error
     return max(evaluation.thresholds, key=lambda each: (each.translation, each.rotation_deg))

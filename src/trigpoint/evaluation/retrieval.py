@@ -151,8 +151,8 @@ def retrieval_table(result: SceneRetrieval) -> Table:
     for score in result.scores:
         spent = (score.describe_ms, score.search_ms, score.rerank_ms)
         cells = [
-            _shares(score.recall),
-            _shares(score.recall_reranked),
+            _fractions(score.recall),
+            _fractions(score.recall_reranked),
             " ".join(map(_milliseconds, spent)),
             f"{score.bytes_per_image} {score.scene_bytes}",
         ]
@@ -160,8 +160,8 @@ def retrieval_table(result: SceneRetrieval) -> Table:
     return table
 
 
-def _shares(recall: dict[int, float] | None) -> str:
-    return "-" if recall is None else " ".join(f"{100 * share:.3g}" for share in recall.values())
+def _fractions(recall: dict[int, float] | None) -> str:
+    return "-" if recall is None else " ".join(f"{100 * fraction:.3g}" for fraction in recall.values())
 
 
 def _milliseconds(value: float | None) -> str:

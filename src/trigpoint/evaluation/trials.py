@@ -120,7 +120,7 @@ class Summary:
     Attributes:
         preset: its name.
         trials: all, those that failed included.
-        recall: share of all images within each threshold, every pose counted.
+        recall: fraction of all images within each threshold, every pose counted.
         translation, rotation_deg: of the median errors.
         map_bytes, mapping_seconds, image_ms: of the maps and the times; None where nothing is known.
         problems: what failed.
@@ -143,7 +143,7 @@ class Summary:
         found = [trial.evaluation for trial in own if trial.evaluation is not None]
         recalls = [evaluation.recall() for evaluation in found]
         medians = [evaluation.medians() for evaluation in found]
-        spreads = (Spread.of(shares) for shares in zip(*recalls, strict=True))
+        spreads = (Spread.of(fractions) for fractions in zip(*recalls, strict=True))
         return Summary(
             preset,
             own,

@@ -44,6 +44,6 @@ class Loftr:
 
 
 def _backbone(content: Any) -> Mapping[str, Tensor]:
-    """The backbone's share of a checkpoint of the whole matcher."""
+    """The backbone's fraction of a checkpoint of the whole matcher."""
     tensors = content["state_dict"]
     return {name.removeprefix(_PREFIX): value for name, value in tensors.items() if name.startswith(_PREFIX)}

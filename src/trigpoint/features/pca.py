@@ -32,8 +32,8 @@ class Pca:
     total_variance: float
 
     @property
-    def explained_share(self) -> float:
-        """Share of the variance that the components keep; 1 where nothing varies."""
+    def explained_fraction(self) -> float:
+        """Fraction of the variance that the components keep; 1 where nothing varies."""
         return float(self.explained_variance.sum()) / self.total_variance if self.total_variance > 0 else 1.0
 
     @property

@@ -14,7 +14,7 @@ from trigpoint.features.extract import ImageFeatures
 from trigpoint.localization.intrinsics import focal_candidates, guess_focal_px
 from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions, PnpResult, solve_pnp
 
-# A wrong focal length still leaves a share of the points within the threshold, so few iterations rank the candidates.
+# A wrong focal length still leaves a fraction of the points within the threshold, so few iterations rank the candidates.
 _RANKING_ITERATIONS = 500
 _FOCAL_RANGE = (0.3, 4.0)
 _LOSS_SCALE_PX = 3.0

@@ -28,7 +28,7 @@ class TrialOptions:
     Attributes:
         keypoints: keypoints that are tried, evenly chosen.
         iterations: RANSAC iterations for each hypothesis.
-        enough: share of the map's ``sure_share`` at which the trial ends.
+        enough: fraction of the map's ``sure_inlier_ratio`` at which the trial ends.
         first: hypotheses in the first batch.
     """
 
@@ -78,7 +78,7 @@ def choose_hypothesis(
     if len(hypotheses) > 1 and len(descriptors):
         some = evenly(len(descriptors), options.keypoints)
         trial = replace(pnp, max_iterations=options.iterations, refine_rounds=0)
-        enough = options.enough * scene_map.calibration.sure_share * len(some)
+        enough = options.enough * scene_map.acceptance.sure_inlier_ratio * len(some)
         for index, points in _in_groups(scene_map, hypotheses, descriptors[some], options.first):
             count = solve_known(points_px[some], points, intrinsics, trial).count
             tried += options.iterations

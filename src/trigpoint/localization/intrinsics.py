@@ -23,7 +23,7 @@ from trigpoint.core.image import image_size
 PRIOR_FOCAL_PER_SIDE = 1.2
 SEARCH_RANGE = (0.5, 2.0)
 SEARCH_STEPS = 9
-# Beyond these focal lengths, as shares of the longer side, EXIF is wrong: 7 to 700 mm on 35 mm film.
+# Beyond these focal lengths, as fractions of the longer side, EXIF is wrong: 7 to 700 mm on 35 mm film.
 _CREDIBLE_PER_SIDE = (0.2, 20.0)
 # CIPA DC-008 relates the 35 mm equivalent by the diagonal of the film frame.
 _FILM_DIAGONAL_MM = math.hypot(36, 24)

@@ -158,7 +158,7 @@ class Localizer:
         tried += options.pnp.max_iterations
         matched = int(np.isfinite(points).all(axis=1).sum())
         noise = noise_inliers(matched, area, options.pnp.threshold_px, tried, options.verdict)
-        verdict = judge(result, covariance, distance, noise, self.map.calibration, options.verdict)
+        verdict = judge(result, covariance, distance, noise, self.map.acceptance, options.verdict)
         return _Solution(result, covariance, verdict)
 
     def _estimated_camera(self, image: DecodedImage, found: ImageFeatures, points: NDArray[np.float64]) -> Camera:

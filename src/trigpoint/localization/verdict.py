@@ -15,7 +15,7 @@ from scipy.stats import binom
 
 from trigpoint.core.localization import FAILED, OK, REJECTED
 from trigpoint.localization.pnp import PnpResult
-from trigpoint.mapping.acceptance import Calibration
+from trigpoint.mapping.acceptance import Acceptance
 
 # Below this ratio of what is typical to what is wrong a map cannot tell one from the other.
 _SMALLEST_MARGIN = 1.5
@@ -28,12 +28,12 @@ class VerdictOptions:
     Attributes:
         false_alarms: expected number of poses from pure noise that pass, per image.
         max_rotation_std_deg: largest standard deviation of the rotation.
-        max_translation_std_share: largest standard deviation of the position, as share of the distance to the inliers.
+        max_translation_std_fraction: largest standard deviation of the position, as fraction of the distance to the inliers.
     """
 
     false_alarms: float = 1e-3
     max_rotation_std_deg: float = 3.0
-    max_translation_std_share: float = 0.05
+    max_translation_std_fraction: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,13 @@ def judge(
     covariance: NDArray[np.float64] | None,
     distance: float,
     noise: int,
-    calibration: Calibration,
+    acceptance: Acceptance,
     options: VerdictOptions,
 ) -> Verdict:
     """Decide about one pose.
 
     The confidence is a logistic function of the logarithm of the inliers: one half where wrong images can reach, 99 % at
-    the map's ``sure_share``. How well it is calibrated is measured by ``trigpoint evaluate``.
+    the map's ``sure_inlier_ratio``. How well it is calibrated is measured by ``trigpoint evaluate``.
 
     Args:
         result: the pose with its inliers.
@@ -84,8 +84,8 @@ def judge(
     if result.cam_from_world is None:
         return Verdict(FAILED, result.reason, 0.0)
     points = len(result.inliers)
-    needed = max(noise, round(calibration.noise_share * points))
-    enough = calibration.sure_share * points
+    needed = max(noise, round(acceptance.noise_inlier_ratio * points))
+    enough = acceptance.sure_inlier_ratio * points
     confidence = _confidence(result.count, needed, enough)
     counted = f"{result.count} of {points} keypoints agree"
     if result.count <= needed:
@@ -111,5 +111,9 @@ def _imprecision(covariance: NDArray[np.float64] | None, distance: float, option
     rotation_std_deg = float(np.rad2deg(np.sqrt(covariance[:3, :3].trace())))
     if rotation_std_deg > options.max_rotation_std_deg:
         return f"the direction is only known to {rotation_std_deg:.1f} deg"
-    share = float(np.sqrt(covariance[3:, 3:].trace())) / distance
-    return f"the position is only known to {share:.0%} of the distance" if share > options.max_translation_std_share else ""
+    fraction = float(np.sqrt(covariance[3:, 3:].trace())) / distance
+    return (
+        f"the position is only known to {fraction:.0%} of the distance"
+        if fraction > options.max_translation_std_fraction
+        else ""
+    )

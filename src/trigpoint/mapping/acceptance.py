@@ -1,4 +1,4 @@
-"""What the inlier shares of right and wrong answers look like in one map."""
+"""What the inlier ratios of right and wrong answers look like in one map."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ class Negatives:
     Attributes:
         kind: what they are.
         images: how many.
-        median_share: of their inlier shares.
-        largest_share: of their inlier shares.
-        bound: inlier share that 99 of 100 such images stay below, if their shares are log-normal.
+        median_inlier_ratio: of their inlier ratios.
+        largest_inlier_ratio: of their inlier ratios.
+        bound: inlier ratio that 99 of 100 such images stay below, if their shares are log-normal.
         counted: False for mirrored images of a scene that looks the same in a mirror.
     """
 
     kind: str
     images: int
-    median_share: float
-    largest_share: float
+    median_inlier_ratio: float
+    largest_inlier_ratio: float
     bound: float
     counted: bool = True
 
 
 @dataclass(frozen=True)
-class UnseenImages:
+class ValidationImages:
     """How images of the scene are localized that the map has not learned.
 
     A map of landmarks has seen them; they are only never found when they are looked for themselves.
@@ -35,46 +35,46 @@ class UnseenImages:
     Attributes:
         images: how many.
         accepted: how many of them the map trusts.
-        median_share: of their inlier shares.
-        low_share: inlier share that four in five of those that it trusts reach; 0 if it trusts none.
+        median_inlier_ratio: of their inlier ratios.
+        low_inlier_ratio: inlier ratio that four in five of those that it trusts reach; 0 if it trusts none.
         error: median distance to their poses, in the unit of the scene; None if most have no pose.
         rotation_error_deg: median angle to their poses.
     """
 
     images: int
     accepted: int
-    median_share: float
-    low_share: float
+    median_inlier_ratio: float
+    low_inlier_ratio: float
     error: float | None
     rotation_error_deg: float | None
 
 
 @dataclass(frozen=True)
-class Calibration:
+class Acceptance:
     """Measured while the map is built, kept in the map.
 
     Attributes:
-        noise_share: inlier share that an image which does not belong to the scene stays below.
-        typical_share: median inlier share of the mapping images themselves.
+        noise_inlier_ratio: inlier ratio that an image which does not belong to the scene stays below.
+        typical_inlier_ratio: median inlier ratio of the mapping images themselves.
         images: number of mapping images that it was measured with.
         wrong: what was found for each kind of wrong images.
         unseen: what was found for images of the scene that were held out or forgotten, or None.
     """
 
-    noise_share: float
-    typical_share: float
+    noise_inlier_ratio: float
+    typical_inlier_ratio: float
     images: int = 0
     wrong: tuple[Negatives, ...] = ()
-    unseen: UnseenImages | None = None
+    validation: ValidationImages | None = None
 
     @property
-    def sure_share(self) -> float:
-        """Inlier share that settles it: half of what is typical, or what four in five trusted held-out images reach, if that
+    def sure_inlier_ratio(self) -> float:
+        """Inlier ratio that settles it: half of what is typical, or what four in five trusted held-out images reach, if that
         is less, but at least twice what wrong images reach.
 
         Images of another walk or another day reach less than those held out of the same walk, hence the half.
         """
-        half = self.typical_share / 2
-        if self.unseen is None or self.unseen.accepted == 0:
+        half = self.typical_inlier_ratio / 2
+        if self.validation is None or self.validation.accepted == 0:
             return half
-        return min(half, max(self.unseen.low_share, 2 * self.noise_share))
+        return min(half, max(self.validation.low_inlier_ratio, 2 * self.noise_inlier_ratio))

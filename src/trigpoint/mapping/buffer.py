@@ -121,7 +121,7 @@ def fill_buffer(
     """
     repeats = views_per_image(config, len(frames))
     shard = range(len(frames)) if shard is None else shard
-    fewest = math.ceil(config.enough / (repeats * len(frames)))
+    fewest = math.ceil(config.min_samples / (repeats * len(frames)))
     files = _SampleFiles(folder, encoder.dim, supervision, fewest)
     done = files.resume()
     recorded = time.monotonic()

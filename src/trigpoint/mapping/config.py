@@ -58,8 +58,8 @@ class BufferConfig:
         sampling: which: ``"uniform"`` takes the best of sparse encoders and any cells of dense ones, ``"score"`` draws from
             more, often what the detector trusts (GLACE with SuperPoint).
         samples: total number of samples (ACE: 8,000,000): images are visited in turn until it is reached. 0: not used.
-        enough: with landmarks (``loss.supervision``) views keep samples whose points are known, and others only until so
-            many samples come together; 0: all. A network that need not place what cannot be triangulated places the rest
+        min_samples: with landmarks (``loss.supervision``) views keep samples whose points are known, and others only until
+            so many samples come together; 0: all. A network that need not place what cannot be triangulated places the rest
             better, but learns too few samples by heart.
         rounds: buffers that are used one after the other, each made of new views and trained on for as many steps. More than
             one bounds the disk that many samples take (GLACE refreshes its buffer while it trains).
@@ -70,7 +70,7 @@ class BufferConfig:
     keypoints_per_view: int = 1500
     sampling: str = "uniform"
     samples: int = 0
-    enough: int = 0
+    min_samples: int = 0
     rounds: int = 1
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
 
@@ -79,7 +79,7 @@ class BufferConfig:
         require(self.keypoints_per_view >= 1, "buffer.keypoints_per_view", self.keypoints_per_view, "1 or more")
         require(self.sampling in ("uniform", "score"), "buffer.sampling", self.sampling, "uniform or score")
         require(self.samples >= 0, "buffer.samples", self.samples, "0 or more")
-        require(self.enough >= 0, "buffer.enough", self.enough, "0 or more")
+        require(self.min_samples >= 0, "buffer.min_samples", self.min_samples, "0 or more")
         require(self.rounds >= 1, "buffer.rounds", self.rounds, "1 or more")
 
 
@@ -95,7 +95,7 @@ class GlobalConfig:
             whose codes are tried.
         descriptor_dim: length of the descriptor, where it only finds images.
         noise: standard deviation of the feature diffusion (GLACE, Eq. 5).
-        neighbour_share: share of each batch that gets the code of a neighbour (R-SCoRe).
+        neighbour_fraction: fraction of each batch that gets the code of a neighbour (R-SCoRe).
         codes: ``"node2vec"`` or ``"spectral"``.
         walks: of node2vec: ``"quick"``, which converge on a CPU, or ``"published"``: R-SCoRe's, hundreds of times as many.
         overlap: ``"published"``, ``"frustum"`` or ``"tracks"``: how covisibility is measured.
@@ -114,7 +114,7 @@ class GlobalConfig:
     descriptor: str = "vlad"
     descriptor_dim: int = 256
     noise: float = 0.1
-    neighbour_share: float = 0.5
+    neighbour_fraction: float = 0.5
     codes: str = "node2vec"
     walks: str = "quick"
     overlap: str = "published"
@@ -135,7 +135,7 @@ class GlobalConfig:
         for name in ("dim", "descriptor_dim", "hypotheses"):
             require(getattr(self, name) >= 1, f"global_encoding.{name}", getattr(self, name), "1 or more")
         require(0 <= self.noise < math.inf, "global_encoding.noise", self.noise, "0 or more")
-        require(0 <= self.neighbour_share <= 1, "global_encoding.neighbour_share", self.neighbour_share, "0 to 1")
+        require(0 <= self.neighbour_fraction <= 1, "global_encoding.neighbour_fraction", self.neighbour_fraction, "0 to 1")
         require(0 <= self.min_neighbours < math.inf, "global_encoding.min_neighbours", self.min_neighbours, "0 or more")
         require(0 < self.min_overlap <= 1, "global_encoding.min_overlap", self.min_overlap, "more than 0, up to 1")
         near, far = self.depth_near, self.depth_far
@@ -146,23 +146,23 @@ class GlobalConfig:
 
 
 @dataclass(frozen=True)
-class CalibrationConfig:
+class AcceptanceConfig:
     """How a map finds out what its answers are worth.
 
     Attributes:
-        held_out: mapping images, evenly spread, that are not learned but localized when the map is made. Maps of landmarks
-            hold none out: they can forget an image.
+        validation_images: mapping images, evenly spread, that are not learned but localized when the map is made. Maps of
+            landmarks hold none out: they can forget an image.
         min_images: scenes with fewer images learn all of them.
     """
 
-    held_out: int = 0
+    validation_images: int = 0
     min_images: int = 100
 
     def __post_init__(self) -> None:
-        require(self.held_out >= 0, "calibration.held_out", self.held_out, "0 or more")
+        require(self.validation_images >= 0, "acceptance.validation_images", self.validation_images, "0 or more")
         # What remains must still make a map.
-        least = max(2 * self.held_out, self.held_out + _FEWEST_LEARNED)
-        require(self.min_images >= least, "calibration.min_images", self.min_images, f"{least} or more: half is for mapping")
+        least = max(2 * self.validation_images, self.validation_images + _FEWEST_LEARNED)
+        require(self.min_images >= least, "acceptance.min_images", self.min_images, f"{least} or more: half is for mapping")
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ class MappingConfig:
     loss: LossConfig = field(default_factory=LossConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     landmarks: LandmarkConfig = field(default_factory=LandmarkConfig)
-    calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
+    acceptance: AcceptanceConfig = field(default_factory=AcceptanceConfig)
 
     def __post_init__(self) -> None:
         require(self.method in METHODS, "method", self.method, " or ".join(METHODS))
@@ -210,7 +210,7 @@ def fast_variant(config: MappingConfig) -> MappingConfig:
     """
     buffer, optimizer = config.buffer, config.optimizer
     views = max(1, buffer.views_per_image // 4)
-    buffer = replace(buffer, views_per_image=views, samples=buffer.samples // 4, enough=buffer.enough // 4)
+    buffer = replace(buffer, views_per_image=views, samples=buffer.samples // 4, min_samples=buffer.min_samples // 4)
     if views == 1 and buffer.samples == 0:
         buffer = replace(buffer, augmentation=NO_AUGMENTATION, keypoints_per_view=config.features.query_keypoints)
     optimizer = replace(optimizer, batch=max(1, optimizer.batch // optimizer.parts // 2) * optimizer.parts)
@@ -236,11 +236,11 @@ def fitted_to(config: MappingConfig, images: int, spots: int | None = None) -> M
     if config.images_per_network:
         wanted = -(-images // config.images_per_network)
         networks = max(networks, min(_MOST_FITTED, images if spots is None else spots, wanted))
-    calibration = config.calibration
-    if images < calibration.min_images or config.method == "hierarchical":
-        calibration = replace(calibration, held_out=0)
+    acceptance = config.acceptance
+    if images < acceptance.min_images or config.method == "hierarchical":
+        acceptance = replace(acceptance, validation_images=0)
     loss = config.loss
     if loss.supervision == "landmarks" and config.features.encoder in DENSE:
         loss = replace(loss, supervision="none")
-    head = replace(config.head, clusters=min(config.head.clusters, images - calibration.held_out))
-    return replace(config, ensemble=networks, global_encoding=encoding, head=head, loss=loss, calibration=calibration)
+    head = replace(config.head, clusters=min(config.head.clusters, images - acceptance.validation_images))
+    return replace(config, ensemble=networks, global_encoding=encoding, head=head, loss=loss, acceptance=acceptance)

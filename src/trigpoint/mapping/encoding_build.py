@@ -60,7 +60,7 @@ def build_encodings(
         codes=torch.from_numpy(tensors["own"].copy()),
         noise=config.noise if config.kind == "descriptor" else 0.0,
         neighbours=table,
-        neighbour_share=config.neighbour_share,
+        neighbour_fraction=config.neighbour_fraction,
     )
     return SceneEncoding.from_tensors(kept, config), own
 

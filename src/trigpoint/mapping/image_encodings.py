@@ -26,13 +26,13 @@ class ImageEncodings:
         codes: (P, D) float32.
         noise: standard deviation of the feature diffusion: codes g become (g + noise) / |g + noise| (GLACE, Eq. 5); 0: none.
         neighbours: whose codes may stand in for an image's own (R-SCoRe), or None.
-        neighbour_share: share of each batch whose codes are swapped.
+        neighbour_fraction: fraction of each batch whose codes are swapped.
     """
 
     codes: Tensor
     noise: float = 0.0
     neighbours: NeighbourTable | None = None
-    neighbour_share: float = 0.0
+    neighbour_fraction: float = 0.0
 
     @property
     def dim(self) -> int:
@@ -42,7 +42,7 @@ class ImageEncodings:
     def draw(self, image: Tensor, generator: torch.Generator) -> Tensor:
         """(B,) indices of images to (B, D) codes for one batch. The swapped ones come first; batches are in random order."""
         if self.neighbours is not None:
-            swapped = round(self.neighbour_share * len(image))
+            swapped = round(self.neighbour_fraction * len(image))
             image = torch.cat([self.neighbours.draw(image[:swapped], generator), image[swapped:]])
         codes = self.codes[image]
         if self.noise == 0:

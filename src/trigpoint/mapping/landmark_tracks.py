@@ -34,8 +34,8 @@ class LandmarkTracks:
     keypoints: int
 
     @property
-    def share(self) -> float:
-        """Share of the keypoints that see a landmark, 0 to 1."""
+    def fraction(self) -> float:
+        """Fraction of the keypoints that see a landmark, 0 to 1."""
         seen = sum(len(each.point) for each in self.tracks.images.values())
         return seen / max(self.keypoints, 1)
 

@@ -21,17 +21,17 @@ def total_loss(
         stages: outputs of ``Head.stages``, (B, 3) each, normalised world frame.
         targets: where the points were seen.
         config: weights and clamps.
-        progress: share of the training that is done, 0 to 1.
+        progress: fraction of the training that is done, 0 to 1.
         known: (B, 3) true points in the normalised world frame, NaN where unknown; None without supervision.
 
     Returns:
-        The loss of all outputs, with the shares of the last.
+        The loss of all outputs, with the fractions of the last.
     """
     final = reprojection_loss(stages[-1], targets, config, progress)
     loss = final.loss
     if len(stages) > 1:
         loss = loss + reprojection_loss(stages[0], targets, config, progress, config.coarse).loss
-    weight = tie_weight(progress, config.tie_share)
+    weight = tie_weight(progress, config.tie_fraction)
     if known is not None:
         for points, term in zip(stages[::-1], (config.final, config.coarse), strict=False):
             loss = loss + config.known_weight * known_loss(points, known, targets, config, progress, term)
@@ -53,7 +53,7 @@ def known_loss(
         known: (B, 3) true points, NaN where unknown.
         targets: where they were seen.
         config: limits.
-        progress: share of the training that is done, 0 to 1.
+        progress: fraction of the training that is done, 0 to 1.
         term: robust loss of this output.
     """
     usable = torch.isfinite(known).all(dim=1)
@@ -64,11 +64,11 @@ def known_loss(
     return torch.where(usable, error, 0.0).sum() / len(points)
 
 
-def tie_weight(progress: float, share: float) -> float:
-    """Half a cosine from 1 to 0 over the first ``share`` of the training; 0 without a share."""
-    if share == 0:
+def tie_weight(progress: float, fraction: float) -> float:
+    """Half a cosine from 1 to 0 over the first ``share`` of the training; 0 without a fraction."""
+    if fraction == 0:
         return 0.0
-    return (1 + math.cos(math.pi * min(progress / share, 1.0))) / 2
+    return (1 + math.cos(math.pi * min(progress / fraction, 1.0))) / 2
 
 
 def _beyond(points: Tensor, others: Tensor, tolerance: float) -> Tensor:

@@ -41,7 +41,7 @@ class Muon:
 
     Args:
         matrices: parameters with two dimensions.
-        momentum: share of the momentum that is kept.
+        momentum: fraction of the momentum that is kept.
     """
 
     def __init__(self, matrices: list[nn.Parameter], momentum: float = 0.95) -> None:

@@ -15,14 +15,14 @@ from trigpoint.mapping.training_config import OptimizerConfig
 _START_DIVISOR, _END_DIVISOR = 25.0, 1e4
 
 
-def one_cycle(step: int, steps: int, warmup_share: float) -> float:
-    """Share of the peak rate at a step: cosine up from 1/25, cosine down to 4e-6 (Smith and Topin)."""
+def one_cycle(step: int, steps: int, warmup_fraction: float) -> float:
+    """Fraction of the peak rate at a step: cosine up from 1/25, cosine down to 4e-6 (Smith and Topin)."""
     start, end = 1 / _START_DIVISOR, 1 / _START_DIVISOR / _END_DIVISOR
-    peak_step = max(warmup_share * steps - 1, 1.0)
+    peak_step = max(warmup_fraction * steps - 1, 1.0)
     if step <= peak_step:
         return start + (1 - start) * (1 - math.cos(math.pi * step / peak_step)) / 2
-    share = (step - peak_step) / max(steps - 1 - peak_step, 1.0)
-    return end + (1 - end) * (1 + math.cos(math.pi * min(share, 1.0))) / 2
+    fraction = (step - peak_step) / max(steps - 1 - peak_step, 1.0)
+    return end + (1 - end) * (1 + math.cos(math.pi * min(fraction, 1.0))) / 2
 
 
 class Optimizer:
@@ -38,13 +38,13 @@ class Optimizer:
 
     def step(self, step: int) -> None:
         """Apply the gradients; ``step`` counts from 0."""
-        share = one_cycle(step, self.config.steps, self.config.warmup_share)
+        fraction = one_cycle(step, self.config.steps, self.config.warmup_fraction)
         for group in self.adamw.param_groups:
-            group["lr"] = self.config.learning_rate * share
+            group["lr"] = self.config.learning_rate * fraction
         self.adamw.step()
         self.adamw.zero_grad(set_to_none=True)
         if self.muon is not None:
-            self.muon.step(self.config.matrix_rate * share)
+            self.muon.step(self.config.matrix_rate * fraction)
             for group in self.muon.groups:
                 for matrix in group:
                     matrix.grad = None

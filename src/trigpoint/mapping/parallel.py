@@ -1,6 +1,6 @@
 """Several processes that train one network together: ``torchrun --nproc-per-node N -m trigpoint map ...``.
 
-Every process fills the buffer from its share of the images, draws its own batches, and the gradients are averaged, so a
+Every process fills the buffer from its fraction of the images, draws its own batches, and the gradients are averaged, so a
 step sees N times the configured batch. Alone, nothing here does anything.
 """
 

@@ -11,8 +11,8 @@ from trigpoint.core.config import from_json, to_json
 from trigpoint.core.errors import ConfigError, did_you_mean
 from trigpoint.features.views import AugmentationConfig
 from trigpoint.mapping.config import (
+    AcceptanceConfig,
     BufferConfig,
-    CalibrationConfig,
     FeatureConfig,
     GlobalConfig,
     MappingConfig,
@@ -49,9 +49,9 @@ _RSCORE = MappingConfig(
         norm=2,
         coarse=TermConfig(robust="geman-mcclure", schedule="blend", depth_sigma=3.0, depth_fades=False),
         final=TermConfig(schedule="blend", tau_start_px=25.0),
-        tie_share=0.5,
+        tie_fraction=0.5,
     ),
-    optimizer=OptimizerConfig(learning_rate=3e-3, warmup_share=0.04, steps=100_000, batch=327_680, parts=8),
+    optimizer=OptimizerConfig(learning_rate=3e-3, warmup_fraction=0.04, steps=100_000, batch=327_680, parts=8),
 )
 
 # Sized for two CPU cores: the best sparse keypoints, a quarter of ACE's network, Muon, and a loss that starts where even the
@@ -66,8 +66,8 @@ _COMPACT = MappingConfig(
     ),
     head=HeadConfig(width=256, standardize=True),
     loss=LossConfig(norm=2, final=TermConfig(schedule="log-circle", tau_start_px=200.0, depth_sigma=1.0)),
-    optimizer=OptimizerConfig(kind="muon", matrix_rate=0.04, warmup_share=0.04, steps=1500, batch=2048),
-    calibration=CalibrationConfig(held_out=8),
+    optimizer=OptimizerConfig(kind="muon", matrix_rate=0.04, warmup_fraction=0.04, steps=1500, batch=2048),
+    acceptance=AcceptanceConfig(validation_images=8),
 )
 
 # The classical way, to compare with: keypoints triangulated from the known poses, retrieval, matching.
@@ -126,7 +126,7 @@ _ALL = (
         _COMPACT,
         preset="trig",
         images_per_network=300,
-        buffer=replace(_COMPACT.buffer, enough=150_000),
+        buffer=replace(_COMPACT.buffer, min_samples=150_000),
         loss=replace(_COMPACT.loss, supervision="landmarks"),
         optimizer=replace(_COMPACT.optimizer, steps=1000),
         global_encoding=GlobalConfig(

@@ -32,17 +32,17 @@ class LossTerms:
 
     Attributes:
         loss: scalar to minimise.
-        inlier_share: share of the samples that reproject within 10 px.
-        valid_share: share of the samples with a valid reprojection.
+        inlier_ratio: fraction of the samples that reproject within 10 px.
+        valid_fraction: fraction of the samples with a valid reprojection.
     """
 
     loss: Tensor
-    inlier_share: Tensor
-    valid_share: Tensor
+    inlier_ratio: Tensor
+    valid_fraction: Tensor
 
 
 def soft_clamp_px(term: TermConfig, progress: float) -> float:
-    """The soft clamp tau of the robust loss at a share x of the training, with w = 1 - sqrt(1 - x^2).
+    """The soft clamp tau of the robust loss at a fraction x of the training, with w = 1 - sqrt(1 - x^2).
 
     ``"circle"`` (ACE, GLACE): (1 - w) tau_start + tau_end, from 51 px to 1 px. ``"blend"`` (R-SCoRe): (1 - w) tau_start +
     w tau_end. ``"log-circle"``: the same path for the logarithm of tau, which can start where every error still has a
@@ -81,7 +81,7 @@ def reprojection_loss(
         points: (B, 3) predicted points in the normalised world frame.
         targets: where they were seen.
         config: norms, limits and depth range.
-        progress: share of the training that is done, 0 to 1.
+        progress: fraction of the training that is done, 0 to 1.
         term: robust loss of this output; ``config.final`` if None.
     """
     term = term or config.final

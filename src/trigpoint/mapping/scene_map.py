@@ -16,7 +16,7 @@ from trigpoint.core.config import from_json, to_json
 from trigpoint.core.errors import MapFileError, TrigpointError
 from trigpoint.features.extract import ImageFeatures
 from trigpoint.features.pca import Pca
-from trigpoint.mapping.acceptance import Calibration
+from trigpoint.mapping.acceptance import Acceptance
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.head import Head
 from trigpoint.mapping.landmarks import Landmarks
@@ -61,7 +61,7 @@ class SceneMap:
         encoding: what gives a query its global encoding, or None.
         pca: reduction of the encoder's descriptors to ``dim``, or None.
         landmarks: what the map holds instead of networks, or None.
-        calibration: which inlier shares can be trusted; all are until it has been measured.
+        calibration: which inlier ratios can be trusted; all are until it has been measured.
         map_id: first 12 digits of the file's SHA-256; ``""`` before it is written.
     """
 
@@ -76,7 +76,7 @@ class SceneMap:
     encoding: SceneEncoding | None = None
     pca: Pca | None = None
     landmarks: Landmarks | None = None
-    calibration: Calibration = Calibration(noise_share=0.0, typical_share=1.0)  # noqa: RUF009 (frozen)
+    acceptance: Acceptance = Acceptance(noise_inlier_ratio=0.0, typical_inlier_ratio=1.0)  # noqa: RUF009 (frozen)
     map_id: str = ""
 
     @property
@@ -163,7 +163,7 @@ def save_map(scene_map: SceneMap, path: Path) -> None:
         "metric": scene_map.metric,
         "built_from": scene_map.built_from,
         "training": scene_map.training,
-        "calibration": to_json(scene_map.calibration),
+        "acceptance": to_json(scene_map.acceptance),
     }
     write_bytes(path, encode_artifact(tensors, metadata))
 
@@ -207,7 +207,7 @@ def load_map(path: Path) -> SceneMap:
             encoding=None if hierarchical else _encoding(artifact.tensors, config),
             pca=Pca.restore(_part(artifact.tensors, "pca.")) if config.features.pca_dim else None,
             landmarks=_landmarks(artifact.tensors, config, metadata["dim"]) if hierarchical else None,
-            calibration=from_json(Calibration, metadata["calibration"]),
+            acceptance=from_json(Acceptance, metadata["acceptance"]),
             map_id=sha256_of(path)[:12],
         )
     except (KeyError, ValueError, TypeError, RuntimeError, TrigpointError) as error:

@@ -17,7 +17,7 @@ from trigpoint.mapping.landmark_tracks import LandmarkTracks
 
 Array = NDArray[np.float64]
 
-# A keypoint is taken for the triangulated one within this share of the image's longer side.
+# A keypoint is taken for the triangulated one within this fraction of the image's longer side.
 _SAME_KEYPOINT = 0.002
 _NOTHING = (0, 65535)
 # With fewer triangulated keypoints an image, poses, cameras or images have something that only a robust loss can live with.
@@ -75,7 +75,7 @@ class TriangulatedPoints:
 
 def landmark_supervision(landmarks: LandmarkTracks) -> TriangulatedPoints | None:
     """The triangulated keypoints of a scene as supervision; None if there are too few of them to learn from."""
-    return TriangulatedPoints(landmarks.tracks) if landmarks.share > _FEWEST_LANDMARKS else None
+    return TriangulatedPoints(landmarks.tracks) if landmarks.fraction > _FEWEST_LANDMARKS else None
 
 
 def supervision_of(kind: str, scene: Scene) -> Supervision:

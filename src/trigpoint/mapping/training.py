@@ -37,12 +37,12 @@ class HistoryPoint:
     Attributes:
         step: number of finished steps.
         loss: mean loss of the batch.
-        inlier_share: share of the batch that reprojects within 10 px of its view.
+        inlier_ratio: fraction of the batch that reprojects within 10 px of its view.
     """
 
     step: int
     loss: float
-    inlier_share: float
+    inlier_ratio: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +141,7 @@ def train_head(
             if (step + 1) % every == 0 or step + 1 == steps:
                 history.append(_history_point(step + 1, terms))
             if (step + 1) % _NOTE_STEPS == 0:
-                note = f"loss {float(terms.loss.detach()):.2f}, within 10 px {float(terms.inlier_share):.0%}"
+                note = f"loss {float(terms.loss.detach()):.2f}, within 10 px {float(terms.inlier_ratio):.0%}"
             advance(1, note) if note else advance()
             stopping = workers.any(bool(stop))
             if workers.first and (stopping or time.monotonic() - saved > _CHECKPOINT_INTERVAL_S):
@@ -168,10 +168,10 @@ def _train_step(
     done = step / config.optimizer.steps
     terms = []
     for some, which in zip(inputs.chunk(config.optimizer.parts), index.chunk(config.optimizer.parts), strict=True):
-        share = len(which) / len(index)
+        fraction = len(which) / len(index)
         part = _loss(head, data.buffer, some, which, tables, config, done)
-        (part.loss * share).backward()
-        terms.append((share, part))
+        (part.loss * fraction).backward()
+        terms.append((fraction, part))
     workers.average_gradients(head)
     optimizer.step(step)
     return _joined(terms)
@@ -197,13 +197,13 @@ def _joined(terms: list[tuple[float, LossTerms]]) -> LossTerms:
     """The terms of a whole batch from those of its parts with their shares."""
 
     def mean(values: list[Tensor]) -> Tensor:
-        shares = torch.tensor([share for share, _ in terms], device=values[0].device)
-        return (torch.stack(values).detach() * shares).sum()
+        fractions = torch.tensor([fraction for fraction, _ in terms], device=values[0].device)
+        return (torch.stack(values).detach() * fractions).sum()
 
     return LossTerms(
         loss=mean([part.loss for _, part in terms]),
-        inlier_share=mean([part.inlier_share for _, part in terms]),
-        valid_share=mean([part.valid_share for _, part in terms]),
+        inlier_ratio=mean([part.inlier_ratio for _, part in terms]),
+        valid_fraction=mean([part.valid_fraction for _, part in terms]),
     )
 
 
@@ -215,7 +215,7 @@ def _history_point(step: int, terms: LossTerms) -> HistoryPoint:
             f"the training diverged at step {step} (loss {loss})",
             fix="Check the scene with 'trigpoint info'; smaller rates may help: --set optimizer.learning_rate=0.001.",
         )
-    return HistoryPoint(step, round(loss, 4), round(float(terms.inlier_share), 4))
+    return HistoryPoint(step, round(loss, 4), round(float(terms.inlier_ratio), 4))
 
 
 class _Checkpoint:

@@ -98,8 +98,8 @@ class LossConfig:
         norm: 1 for the L1 norm of the residual (ACE, GLACE), 2 for L2 (R-SCoRe).
         final: the reprojection error of the final output.
         coarse: that of the coarse output, where there is a refinement.
-        tie_share: the refinement may move points by more than ``tie_tolerance`` only at a cost that fades out over this
-            share of the training (R-SCoRe's coordinate tie); 0: no tie.
+        tie_fraction: the refinement may move points by more than ``tie_tolerance`` only at a cost that fades out over this
+            fraction of the training (R-SCoRe's coordinate tie); 0: no tie.
         tie_tolerance: free movement.
         supervision: where points of samples are known from, whose distance to the output counts beside the reprojection
             error: ``"depth"`` images or the ``"points"`` of a structure-from-motion model, where the scene has them, or
@@ -115,7 +115,7 @@ class LossConfig:
     norm: int = 1
     final: TermConfig = field(default_factory=TermConfig)
     coarse: TermConfig = field(default_factory=TermConfig)
-    tie_share: float = 0.0
+    tie_fraction: float = 0.0
     tie_tolerance: float = 0.1
     supervision: str = "none"
     known_weight: float = 1.0
@@ -130,7 +130,7 @@ class LossConfig:
         for name in ("depth_min", "depth_target", "pull_weight", "hard_clamp_px"):
             value = getattr(self, name)
             require(0 < value < math.inf, f"loss.{name}", value, "positive")
-        require(0 <= self.tie_share <= 1, "loss.tie_share", self.tie_share, "0 to 1")
+        require(0 <= self.tie_fraction <= 1, "loss.tie_fraction", self.tie_fraction, "0 to 1")
         require(0 <= self.tie_tolerance < math.inf, "loss.tie_tolerance", self.tie_tolerance, "0 or more")
         require(0 <= self.known_weight < math.inf, "loss.known_weight", self.known_weight, "0 or more")
         require(self.supervision in SUPERVISION, "loss.supervision", self.supervision, " or ".join(SUPERVISION))
@@ -145,7 +145,7 @@ class OptimizerConfig:
         kind: ``"adamw"`` or ``"muon"`` (orthogonalised momentum on the inner matrices, AdamW on the rest).
         learning_rate: peak rate of AdamW.
         matrix_rate: peak rate of Muon's matrices: the largest singular value of one step.
-        warmup_share: share of the steps in which the rate rises (OneCycle's ``pct_start``).
+        warmup_fraction: fraction of the steps in which the rate rises (OneCycle's ``pct_start``).
         steps: number of optimizer steps.
         batch: samples per step.
         parts: the batch is computed in this many parts, which bounds the memory and changes nothing else.
@@ -154,7 +154,7 @@ class OptimizerConfig:
     kind: str = "adamw"
     learning_rate: float = 5e-3
     matrix_rate: float = 0.0
-    warmup_share: float = 0.3
+    warmup_fraction: float = 0.3
     steps: int = 25_000
     batch: int = 5_120
     parts: int = 1
@@ -167,4 +167,4 @@ class OptimizerConfig:
         require(0 < self.learning_rate < math.inf, "optimizer.learning_rate", self.learning_rate, "positive")
         require(0 <= self.matrix_rate < math.inf, "optimizer.matrix_rate", self.matrix_rate, "0 or more")
         require(self.kind != "muon" or self.matrix_rate > 0, "optimizer.matrix_rate", self.matrix_rate, "positive for muon")
-        require(0 <= self.warmup_share <= 1, "optimizer.warmup_share", self.warmup_share, "0 to 1")
+        require(0 <= self.warmup_fraction <= 1, "optimizer.warmup_fraction", self.warmup_fraction, "0 to 1")

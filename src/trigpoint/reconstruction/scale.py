@@ -93,7 +93,7 @@ def scale_from_distance(
             fix="Name two images far apart: the further, the more exact the scale.",
         )
     how = f"scale from {metres:g} m between {first} and {second}, {units / extent:.0%} of the extent of all cameras"
-    record = {"from": "distance", "images": [first, second], "metres": metres, "share_of_extent": units / extent}
+    record = {"from": "distance", "images": [first, second], "metres": metres, "fraction_of_extent": units / extent}
     return MetricScale(Similarity(metres / units, np.eye(3), np.zeros(3)), how, record)
 
 

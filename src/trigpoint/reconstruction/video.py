@@ -21,7 +21,7 @@ VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".m4v", ".webm")
 _DEFAULT_EVERY_S, _DEFAULT_MOST = 0.5, 300
 _SHARPNESS_SIDE_PX, _THUMBNAIL_PX = 480, 48
 # As in the check of images: a fifth of the usual contrast between neighbouring pixels is blur.
-_BLURRY_SHARE = 0.2
+_BLURRY_FRACTION = 0.2
 # Mean difference of gray levels, after taking off a change of exposure, below which two frames show the same.
 _SAME_LEVELS = 1.5
 _JPEG_QUALITY = 95
@@ -84,7 +84,7 @@ def choose_frames(video: Path, folder: Path, frames: int | None, every: float | 
         write_bytes(path, _jpeg(best.rgb))
         written[path], last = best.sharpness, best.thumbnail
     usual = float(np.median(list(written.values()))) if written else 0.0
-    files = tuple(path for path, sharpness in written.items() if sharpness >= _BLURRY_SHARE * usual)
+    files = tuple(path for path, sharpness in written.items() if sharpness >= _BLURRY_FRACTION * usual)
     for path in written.keys() - set(files):
         path.unlink()
     text = f"{len(files)} sharp frames chosen; {same} windows left out because nothing moved, "

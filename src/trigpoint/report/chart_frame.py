@@ -51,8 +51,8 @@ class LogAxis:
 
     def x(self, value: float) -> float:
         """Where a value is, px; values beyond the ends are at them."""
-        share = math.log(min(max(value, self.low), self.high) / self.low) / math.log(self.high / self.low)
-        return LEFT + share * (WIDTH - LEFT - RIGHT)
+        fraction = math.log(min(max(value, self.low), self.high) / self.low) / math.log(self.high / self.low)
+        return LEFT + fraction * (WIDTH - LEFT - RIGHT)
 
     def ticks(self) -> list[float]:
         """1, 2 and 5 times powers of ten, as many as there is room for."""
@@ -67,7 +67,7 @@ class LogAxis:
 
 
 @dataclass(frozen=True)
-class ShareAxis:
+class FractionAxis:
     """A linear axis from 0 to 1."""
 
     title: str
@@ -83,13 +83,13 @@ class ShareAxis:
         return [0, 0.2, 0.4, 0.6, 0.8, 1]
 
 
-def y(share: float) -> float:
-    """Where a share is on the vertical axis, px."""
-    return TOP + (1 - share) * (HEIGHT - TOP - BOTTOM)
+def y(fraction: float) -> float:
+    """Where a fraction is on the vertical axis, px."""
+    return TOP + (1 - fraction) * (HEIGHT - TOP - BOTTOM)
 
 
 def steps(errors: Sequence[float], total: int, axis: Axis, kind: str, *, style: str = "") -> str:
-    """How errors add up: a stair of the share of all ``total`` images below each value.
+    """How errors add up: a stair of the fraction of all ``total`` images below each value.
 
     Args:
         errors: of the images that have one.
@@ -113,19 +113,19 @@ def limits_at(axis: Axis, limits: Sequence[float]) -> str:
     return f'<path class="limit" d="{path}"/>' if path else ""
 
 
-def chart(axis: Axis, label: str, content: str, share_text: Callable[[float], str]) -> str:
+def chart(axis: Axis, label: str, content: str, fraction_text: Callable[[float], str]) -> str:
     """One SVG element.
 
     Args:
         axis: horizontal; the vertical one goes from 0 to 1.
         label: for those who hear the page instead of seeing it.
         content: what is drawn, as SVG.
-        share_text: how the values of the vertical axis are written.
+        fraction_text: how the values of the vertical axis are written.
     """
     grid = "".join(
-        f'<path class="grid" d="M{LEFT} {y(share):.1f}H{WIDTH - RIGHT}"/>'
-        f'<text x="{LEFT - 8}" y="{y(share) + 4:.1f}" text-anchor="end">{share_text(share)}</text>'
-        for share in (0, 0.25, 0.5, 0.75, 1)
+        f'<path class="grid" d="M{LEFT} {y(fraction):.1f}H{WIDTH - RIGHT}"/>'
+        f'<text x="{LEFT - 8}" y="{y(fraction) + 4:.1f}" text-anchor="end">{fraction_text(fraction)}</text>'
+        for fraction in (0, 0.25, 0.5, 0.75, 1)
     )
     ticks = "".join(
         f'<path class="tick" d="M{axis.x(tick):.1f} {HEIGHT - BOTTOM}v5"/>'

@@ -12,8 +12,8 @@ from trigpoint.evaluation.reliability import Reliability
 from trigpoint.report.chart_frame import (
     BOTTOM,
     HEIGHT,
+    FractionAxis,
     LogAxis,
-    ShareAxis,
     chart,
     limits_at,
     steps,
@@ -23,7 +23,7 @@ from trigpoint.report.formatting import angle, length
 
 
 def translation_curve(evaluation: Evaluation) -> str:
-    """Share of all images below each translation error, every pose and only trusted ones."""
+    """Fraction of all images below each translation error, every pose and only trusted ones."""
     limits = [threshold.translation for threshold in evaluation.thresholds]
     errors = [error.translation for error in evaluation.errors() if error is not None]
     axis = translation_axis(errors, limits, evaluation.units)
@@ -31,7 +31,7 @@ def translation_curve(evaluation: Evaluation) -> str:
 
 
 def rotation_curve(evaluation: Evaluation) -> str:
-    """Share of all images below each rotation error, every pose and only trusted ones."""
+    """Fraction of all images below each rotation error, every pose and only trusted ones."""
     limits = [threshold.rotation_deg for threshold in evaluation.thresholds]
     errors = [error.rotation_deg for error in evaluation.errors() if error is not None]
     axis = LogAxis(*_range(errors, limits), angle, "rotation error")
@@ -49,12 +49,12 @@ def confidence_chart(evaluation: Evaluation) -> str:
         for result in evaluation.results
         if result.error is not None and math.isfinite(result.localization.confidence)
     )
-    return chart(axis, "Confidence over translation error", limits_at(axis, limits) + dots, lambda share: f"{share:g}")
+    return chart(axis, "Confidence over translation error", limits_at(axis, limits) + dots, lambda fraction: f"{fraction:g}")
 
 
 def reliability_chart(reliability: Reliability) -> str:
-    """Share of correct answers over their confidence, a bar for each bin that has answers, and the diagonal."""
-    axis = ShareAxis("confidence")
+    """Fraction of correct answers over their confidence, a bar for each bin that has answers, and the diagonal."""
+    axis = FractionAxis("confidence")
     bars: list[str] = []
     for each in reliability.bins:
         if each.count:
@@ -67,7 +67,7 @@ def reliability_chart(reliability: Reliability) -> str:
                 f'<text x="{left + width / 2:.1f}" y="{HEIGHT - BOTTOM - 5}" text-anchor="middle">{each.count}</text></g>'
             )
     diagonal = f'<path class="limit" d="M{axis.x(0):.1f} {y(0):.1f}L{axis.x(1):.1f} {y(1):.1f}"/>'
-    return chart(axis, "Reliability of the confidence", "".join(bars) + diagonal, lambda share: f"{100 * share:.0f} %")
+    return chart(axis, "Reliability of the confidence", "".join(bars) + diagonal, lambda fraction: f"{100 * fraction:.0f} %")
 
 
 def translation_axis(errors: Sequence[float], limits: Sequence[float], units: str) -> LogAxis:
@@ -110,4 +110,4 @@ def _curves(
         )
         for only_ok, kind in ((False, "every"), (True, "trusted"))
     )
-    return chart(axis, label, limits_at(axis, limits) + lines, lambda share: f"{100 * share:.0f} %")
+    return chart(axis, label, limits_at(axis, limits) + lines, lambda fraction: f"{100 * fraction:.0f} %")

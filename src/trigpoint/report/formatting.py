@@ -21,9 +21,9 @@ def angle(degrees: float | None) -> str:
     return "-" if degrees is None or not math.isfinite(degrees) else f"{_short(degrees)}°"
 
 
-def percent(share: float) -> str:
-    """A share, 0 to 1: ``"87.5 %"``; a dash for NaN."""
-    return "-" if math.isnan(share) else f"{100 * share:.1f} %"
+def percent(fraction: float) -> str:
+    """A fraction, 0 to 1: ``"87.5 %"``; a dash for NaN."""
+    return "-" if math.isnan(fraction) else f"{100 * fraction:.1f} %"
 
 
 def duration(milliseconds: float) -> str:

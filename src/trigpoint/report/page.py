@@ -76,7 +76,7 @@ def _tiles(evaluation: Evaluation) -> str:
         _tile(
             "Called ok but wrong",
             f"{evaluation.wrong_ok()} of {counts[OK]}",
-            f"beyond {threshold(evaluation.blunder, units)}",
+            f"beyond {threshold(evaluation.gross_error, units)}",
         ),
         _tile("Time for an image", duration(evaluation.median_ms()), "median, reading the file included"),
     ]
@@ -95,20 +95,20 @@ def _tile(label: str, value: str, note: str) -> str:
 
 
 def _recall(evaluation: Evaluation) -> str:
-    shares, trusted = evaluation.recall(), evaluation.recall(only_ok=True)
+    fractions, trusted = evaluation.recall(), evaluation.recall(only_ok=True)
     rows: list[list[str]] = []
-    for limit, every, ok in zip(evaluation.thresholds, shares, trusted, strict=True):
+    for limit, every, ok in zip(evaluation.thresholds, fractions, trusted, strict=True):
         low, high = recall_interval(every, len(evaluation.results))
         interval = f"{100 * low:.1f} to {100 * high:.1f} %"
         rows.append([threshold(limit, evaluation.units), _bar(every, ""), interval, _bar(ok, "trusted")])
     if not rows:
         return ""
     table = table_html(["error below", "every pose", "95 % interval", "ok answers only"], rows)
-    return f'<section><h2>Share of all images localized</h2><div class="card scroll">{table}</div></section>'
+    return f'<section><h2>Fraction of all images localized</h2><div class="card scroll">{table}</div></section>'
 
 
-def _bar(share: float, kind: str) -> str:
-    return f'{percent(share)}<span class="bar {kind}"><i style="width:{100 * share:.1f}%"></i></span>'
+def _bar(fraction: float, kind: str) -> str:
+    return f'{percent(fraction)}<span class="bar {kind}"><i style="width:{100 * fraction:.1f}%"></i></span>'
 
 
 def _pictures(scene: SceneDrawing) -> str:
@@ -129,8 +129,8 @@ def _charts(evaluation: Evaluation) -> str:
     verdicts = legend_html(("ok", "ok"), ("rejected", "rejected"))
     reliability = Reliability.of(evaluation)
     figures = [
-        figure_html(translation_curve(evaluation), f"{every}Share of all images below an error."),
-        figure_html(rotation_curve(evaluation), f"{every}Share of all images below an error."),
+        figure_html(translation_curve(evaluation), f"{every}Fraction of all images below an error."),
+        figure_html(rotation_curve(evaluation), f"{every}Fraction of all images below an error."),
         figure_html(
             confidence_chart(evaluation),
             f"{verdicts}Confidence of each pose: good ones belong to the top left, wrong ones to the bottom right."
@@ -145,9 +145,9 @@ def _reliability_caption(reliability: Reliability, units: str) -> str:
     if not reliability.answers:
         return "No image has a pose: the confidence cannot be judged."
     return (
-        f"Expected calibration error <b>{reliability.ece:.3f}</b> over {reliability.answers} answers. Bars: share of answers"
-        f" within {escape(threshold(reliability.correct_within, units))}, with their number; an honest confidence puts the"
-        " dots on the dotted line."
+        f"Expected calibration error <b>{reliability.ece:.3f}</b> over {reliability.answers} answers. Bars: fraction of "
+        f"answers within {escape(threshold(reliability.correct_within, units))}, with their number; an honest confidence "
+        "puts the dots on the dotted line."
     )
 
 
@@ -174,14 +174,14 @@ def _frames(evaluation: Evaluation) -> str:
 
 
 def _reading(evaluation: Evaluation) -> str:
-    blunder = threshold(evaluation.blunder, evaluation.units)
+    gross_error = threshold(evaluation.gross_error, evaluation.units)
     return (
         "<section><h2>How to read this</h2>"
         "<p>The translation error is the distance between the estimated and the true camera centre, the rotation error the"
         " angle between the two orientations. An image is within a threshold if both errors are smaller (not equal).</p>"
         "<p>Every share is one of all images; those without a pose are failures. “Every pose” also counts poses that were"
         " rejected; “ok answers only” treats them as failures, which is what an application gets that trusts the verdict."
-        f" “Wrong” is a pose further off than {escape(blunder)}.</p>"
+        f" “Wrong” is a pose further off than {escape(gross_error)}.</p>"
         "<p>The 95 % interval (Wilson) takes images as independent. Images of one walk are not: the true one is wider.</p>"
         "</section>"
     )

@@ -89,7 +89,7 @@ def _document(title: str, evaluation: Evaluation, facts: Facts, sections: Sequen
 def _markdown(title: str, evaluation: Evaluation, facts: Facts, sections: Sequence[Section]) -> str:
     units = evaluation.units
     reliability = Reliability.of(evaluation)
-    shares = zip(evaluation.thresholds, evaluation.recall(), evaluation.recall(only_ok=True), strict=True)
+    fractions = zip(evaluation.thresholds, evaluation.recall(), evaluation.recall(only_ok=True), strict=True)
     worst = [
         (
             result.name,
@@ -103,10 +103,10 @@ def _markdown(title: str, evaluation: Evaluation, facts: Facts, sections: Sequen
     parts = [
         f"# {_plain(title)}",
         markdown_table(("Evaluation of", evaluation.scene_name), summary_rows(evaluation)),
-        "## Share of all images localized",
+        "## Fraction of all images localized",
         markdown_table(
             ("error below", "every pose", "ok answers only"),
-            [(threshold(limit, units), percent(every), percent(ok)) for limit, every, ok in shares],
+            [(threshold(limit, units), percent(every), percent(ok)) for limit, every, ok in fractions],
         ),
         "## Reliability of the confidence",
         f"Expected calibration error {_number(reliability.ece)} over {reliability.answers} answers;"

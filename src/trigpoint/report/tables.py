@@ -20,7 +20,7 @@ WORST_SHOWN = 8
 
 def ranked(evaluation: Evaluation) -> list[FrameResult]:
     """The images from best to worst: by the error in multiples of the first threshold, those without a pose last."""
-    limit = evaluation.thresholds[0] if evaluation.thresholds else evaluation.blunder
+    limit = evaluation.thresholds[0] if evaluation.thresholds else evaluation.gross_error
 
     def badness(result: FrameResult) -> float:
         if result.error is None:
@@ -40,7 +40,7 @@ def summary_rows(evaluation: Evaluation) -> list[tuple[str, str]]:
         ("median error, all images", f"{length(translation, units)}, {angle(rotation)}"),
         ("median error, ok answers", f"{length(translation_ok, units)}, {angle(rotation_ok)}"),
         (
-            f"called ok but wrong by more than {threshold(evaluation.blunder, units)}",
+            f"called ok but wrong by more than {threshold(evaluation.gross_error, units)}",
             f"{evaluation.wrong_ok()} of {counts[OK]}",
         ),
         ("time for an image (median)", duration(evaluation.median_ms())),
@@ -52,14 +52,14 @@ def tables(evaluation: Evaluation) -> list[Table]:
     summary = Table(title=Text(f"Evaluation of {evaluation.scene_name}"), show_header=False)
     for label, value in summary_rows(evaluation):
         summary.add_row(Text(label), Text(value))
-    shares = Table(title="Share of all images within")
+    fractions = Table(title="Fraction of all images within")
     for header in ("threshold", "every pose", "ok answers"):
-        shares.add_column(header, justify="right")
+        fractions.add_column(header, justify="right")
     rows = zip(evaluation.thresholds, evaluation.recall(), evaluation.recall(only_ok=True), strict=True)
     for limit, every, trusted in rows:
-        shares.add_row(threshold(limit, evaluation.units), percent(every), percent(trusted))
+        fractions.add_row(threshold(limit, evaluation.units), percent(every), percent(trusted))
     worst = _frames_table(ranked(evaluation)[::-1][:WORST_SHOWN], evaluation)
-    return [summary, shares, worst]
+    return [summary, fractions, worst]
 
 
 def print_evaluation(evaluation: Evaluation, console: Console) -> None:
@@ -84,12 +84,12 @@ def print_protocol(protocol: Protocol, scene: str, ours: Published | None, conso
     sources = list(dict.fromkeys(cited))
     for row, source in zip(rows, cited, strict=True):
         both = "-" if row.median_m is None else f"{length(row.median_m, 'm')}, {angle(row.median_deg)}"
-        shares = [
+        fractions = [
             percent(row.recall[index]) if index < len(row.recall) else "-" for index in range(len(protocol.thresholds))
         ]
         number = Text(f"[{sources.index(source) + 1}]")
         style = "bold" if row is ours else ""
-        table.add_row(Text(row.method), Text(row.scene or "all"), both, *shares, number, style=style)
+        table.add_row(Text(row.method), Text(row.scene or "all"), both, *fractions, number, style=style)
     console.print(table)
     notes = [f"[{number}] {source}" for number, source in enumerate(sources, start=1)]
     for text in (*notes, f"Truth: {protocol.truth}. Split: {protocol.split}.", protocol.note):

@@ -21,7 +21,7 @@ _STYLE = (
 
 
 def size_chart(summaries: Sequence[Summary]) -> str:
-    """Share of images within the first threshold over the size of the map, a dot for each map."""
+    """Fraction of images within the first threshold over the size of the map, a dot for each map."""
     limit = _first_threshold(summaries)
     found = [
         (index, trial.preset, trial.seed, trial.map_bytes / 1e6, trial.evaluation.recall()[0])
@@ -32,18 +32,18 @@ def size_chart(summaries: Sequence[Summary]) -> str:
     sizes = [size for *_, size, _ in found] or [1.0]
     axis = LogAxis(min(sizes) / 2, max(sizes) * 2, lambda value: f"{value:g} MB", "map size")
     dots = "".join(
-        f"<g><title>{html.escape(preset)}, seed {seed}: {size:.2f} MB, {percent(share)}</title>"
-        f'<path class="dots" style="stroke:{colour(index)};stroke-width:9" d="M{axis.x(size):.1f} {y(share):.1f}h0"/></g>'
-        for index, preset, seed, size, share in found
+        f"<g><title>{html.escape(preset)}, seed {seed}: {size:.2f} MB, {percent(fraction)}</title>"
+        f'<path class="dots" style="stroke:{colour(index)};stroke-width:9" d="M{axis.x(size):.1f} {y(fraction):.1f}h0"/></g>'
+        for index, preset, seed, size, fraction in found
     )
     # At the bottom, where hardly any map is.
     at = f'x="{WIDTH - 22}" y="{HEIGHT - BOTTOM - 8}" text-anchor="end"'
     label = f"<text {at}>images within {html.escape(limit)}</text>" if limit else ""
-    return chart(axis, "Accuracy over map size", label + dots, _share)
+    return chart(axis, "Accuracy over map size", label + dots, _fraction)
 
 
 def recall_chart(summaries: Sequence[Summary]) -> str:
-    """Share of the images of all seeds below each translation error, a curve for each preset."""
+    """Fraction of the images of all seeds below each translation error, a curve for each preset."""
     evaluations = [[trial.evaluation for trial in each.trials if trial.evaluation is not None] for each in summaries]
     everything = [evaluation for group in evaluations for evaluation in group]
     limits = [limit.translation for limit in everything[0].thresholds] if everything else []
@@ -61,7 +61,7 @@ def recall_chart(summaries: Sequence[Summary]) -> str:
         for index, group in enumerate(evaluations)
         if group
     )
-    return chart(axis, "Cumulative translation error", limits_at(axis, limits) + curves, _share)
+    return chart(axis, "Cumulative translation error", limits_at(axis, limits) + curves, _fraction)
 
 
 def figure_svg(summaries: Sequence[Summary]) -> str:
@@ -108,5 +108,5 @@ def _translations(errors: Sequence[PoseError | None]) -> list[float]:
     return [error.translation for error in errors if error is not None]
 
 
-def _share(share: float) -> str:
-    return f"{100 * share:.0f} %"
+def _fraction(fraction: float) -> str:
+    return f"{100 * fraction:.0f} %"

@@ -57,11 +57,11 @@ def problems(summaries: Sequence[Summary]) -> list[str]:
 
 
 def _cells(summary: Summary, limits: int, units: str) -> list[str]:
-    shares: list[Spread | None] = [*summary.recall[:limits], *[None] * (limits - len(summary.recall))]
+    fractions: list[Spread | None] = [*summary.recall[:limits], *[None] * (limits - len(summary.recall))]
     error = f"{_spread(summary.translation, lambda value: length(value, units))}, {_spread(summary.rotation_deg, angle)}"
     known = [trial for trial in summary.trials if trial.mapping_seconds is not None]
     unknown = "unknown" if summary.map_bytes is not None and not known else "-"
-    within = [_spread(share, percent) for share in shares]
+    within = [_spread(fraction, percent) for fraction in fractions]
     return [
         summary.preset + (f" ({len(summary.problems)} of {len(summary.trials)} failed)" if summary.problems else ""),
         *within[:1],
@@ -150,7 +150,7 @@ def _charts(summaries: Sequence[Summary]) -> list[tuple[str, str]]:
     legend = swatches(summaries)
     return [
         (size_chart(summaries), f"{legend}A dot for each map: the best stand at the top left."),
-        (recall_chart(summaries), f"{legend}Share of the images of all seeds below an error, every pose counted."),
+        (recall_chart(summaries), f"{legend}Fraction of the images of all seeds below an error, every pose counted."),
     ]
 
 

@@ -31,7 +31,7 @@ class RetrievalScore:
         dim: its length.
         bytes_per_image: what a map keeps of each gallery image.
         scene_bytes: what a map keeps beside that, whatever the number of images.
-        recall: share of queries with a right answer among the first 1, 5 and 10, by rank.
+        recall: fraction of queries with a right answer among the first 1, 5 and 10, by rank.
         recall_reranked: the same after re-ranking, or None without.
         describe_ms: time from the local features of a query to its descriptor, median.
         search_ms: time of the search, median.
@@ -92,7 +92,7 @@ class Reranker:
 
 
 def recall_at(found: NDArray[np.int64], positives: NDArray[np.bool_], ranks: Sequence[int] = RANKS) -> dict[int, float]:
-    """Share of queries with at least one right answer among the first r found, for each rank r.
+    """Fraction of queries with at least one right answer among the first r found, for each rank r.
 
     Args:
         found: (Q, k) gallery indices, best first.

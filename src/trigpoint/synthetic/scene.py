@@ -48,7 +48,7 @@ class SyntheticConfig:
         n_train: number of mapping images.
         n_test: number of test images by day.
         n_test_night: number of test images by night.
-        train_night_share: share of the mapping images taken by night, 0 to 1.
+        train_night_fraction: fraction of the mapping images taken by night, 0 to 1.
         camera_model: ``"PINHOLE"``, or ``"OPENCV"`` for a distorted lens that is a little off centre.
         image_format: ``"jpg"`` or ``"png"``.
         write_depth: whether to write depth images, 16-bit PNG in mm, 0 where there is nothing within 65 m.
@@ -62,7 +62,7 @@ class SyntheticConfig:
     n_train: int = 60
     n_test: int = 15
     n_test_night: int = 0
-    train_night_share: float = 0.0
+    train_night_fraction: float = 0.0
     camera_model: str = "PINHOLE"
     image_format: str = "jpg"
     write_depth: bool = False
@@ -75,8 +75,8 @@ class SyntheticConfig:
         for name, least in (("n_train", 1), ("n_test", 0), ("n_test_night", 0), ("width", 32), ("height", 32)):
             if getattr(self, name) < least:
                 self._refuse(name, f"{least} or more")
-        if not 0 <= self.train_night_share <= 1:
-            self._refuse("train_night_share", "0 to 1")
+        if not 0 <= self.train_night_fraction <= 1:
+            self._refuse("train_night_fraction", "0 to 1")
 
     def _refuse(self, name: str, allowed: str) -> None:
         value = getattr(self, name)
@@ -141,7 +141,7 @@ def write_synthetic_scene(folder: Path, config: SyntheticConfig) -> Scene:
 def _shots(scene: SyntheticWorld, config: SyntheticConfig, camera: Camera) -> list[_Shot]:
     walk = mapping_views(scene, config.n_train)
     order = scene.random("night-share").permutation(config.n_train)
-    nightly = set(order[: round(config.train_night_share * config.n_train)].tolist())
+    nightly = set(order[: round(config.train_night_fraction * config.n_train)].tolist())
     shots = [
         _Shot(f"walk/{index:04d}", view, "night" if index in nightly else "day", TRAIN) for index, view in enumerate(walk)
     ]

@@ -72,7 +72,7 @@ def _texels(
 def _sample_mips(atlas: Atlas, s: Plane, t: Plane, level: Plane, slots: Plane) -> Plane:
     """(N, 3) float32 colours, linear between two mip levels."""
     lower = level.astype(np.int8)
-    share = level - lower
+    fraction = level - lower
     colours = np.empty((len(s), 3), dtype=np.float32)
     for index in range(int(lower.min(initial=0)), int(lower.max(initial=0)) + 1):
         chosen = np.flatnonzero(lower == index)
@@ -81,7 +81,7 @@ def _sample_mips(atlas: Atlas, s: Plane, t: Plane, level: Plane, slots: Plane) -
         part = s[chosen], t[chosen], slots[chosen]
         fine = _sample(atlas.levels[index], *part, 2**index)
         coarse = _sample(atlas.levels[index + 1], *part, 2 ** (index + 1))
-        fine += (coarse - fine) * share[chosen][:, None]
+        fine += (coarse - fine) * fraction[chosen][:, None]
         colours[chosen] = fine
     return colours
 

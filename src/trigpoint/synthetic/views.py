@@ -20,7 +20,7 @@ MAX_OFFSET_M = 0.5
 MAX_TURN_DEG = 15.0
 _MIN_OFFSET_M = 0.1
 # A test image is fair when this much of what it sees is seen in two mapping images or more.
-MIN_SHARE_SEEN = 0.6
+MIN_FRACTION_SEEN = 0.6
 _ATTEMPTS = 100
 
 
@@ -37,8 +37,8 @@ def mapping_views(scene: SyntheticWorld, count: int) -> list[Viewpoint]:
     cells = np.arange(count) * len(scene.walks) // max(count, 1)
     views = []
     for cell, walk in enumerate(scene.walks):
-        share = int((cells == cell).sum())
-        views += [Viewpoint(walk.pose((index + 0.5) / share), cell) for index in range(share)]
+        fraction = int((cells == cell).sum())
+        views += [Viewpoint(walk.pose((index + 0.5) / fraction), cell) for index in range(fraction)]
     return views
 
 
@@ -54,8 +54,8 @@ class Coverage:
     def _depths_m(self) -> list[NDArray[np.float32]]:
         return [self.scene.depth_m(view.pose, self.camera) for view in self.views]
 
-    def share_seen(self, pose: Pose, cell: int) -> float:
-        """Share of the surface points in a view, ``cam_from_world``, that two of the views of its cell or more see."""
+    def fraction_seen(self, pose: Pose, cell: int) -> float:
+        """Fraction of the surface points in a view, ``cam_from_world``, that two of the views of its cell or more see."""
         points = _points(pose, self.scene.depth_m(pose, self.camera), self.camera)
         if len(points) == 0:
             return 0.0
@@ -92,7 +92,7 @@ def _test_view(scene: SyntheticWorld, coverage: Coverage, index: int, purpose: s
         turn = np.deg2rad(MAX_TURN_DEG * np.sqrt(rng.uniform())) * axis / np.linalg.norm(axis)
         rotation = Rotation.from_rotvec(turn).as_matrix() @ base.rotation
         pose = Pose(rotation, -rotation @ centre)
-        if scene.clearance(centre) >= MIN_CLEARANCE_M and coverage.share_seen(pose, cell) >= MIN_SHARE_SEEN:
+        if scene.clearance(centre) >= MIN_CLEARANCE_M and coverage.fraction_seen(pose, cell) >= MIN_FRACTION_SEEN:
             return Viewpoint(pose, cell)
     raise ConfigError(
         "TP-732",

@@ -33,8 +33,8 @@ Array = NDArray[np.float64]
 
 # More cameras than this cover each other and take long to localize.
 MAX_QUERIES = 300
-# About this share of an image's keypoints has a point that fits.
-_USUAL_SHARE = 0.5
+# About this fraction of an image's keypoints has a point that fits.
+_USUAL_FRACTION = 0.5
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ def _points(finder: Finder, frames: Sequence[Frame], limit: int) -> PointCloud:
     if not frames:
         return PointCloud(np.zeros((0, 3)), np.zeros((0, 3), np.uint8))
     scene_map = finder.localizer.map
-    images = math.ceil(limit / (_USUAL_SHARE * scene_map.config.features.query_keypoints))
+    images = math.ceil(limit / (_USUAL_FRACTION * scene_map.config.features.query_keypoints))
     found = implicit_points(scene_map, finder.localizer.encoder, frames, max_images=max(images, 8))
     if len(found.xyz) <= limit:
         return found

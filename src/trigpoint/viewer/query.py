@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from trigpoint.core.errors import ConfigError
 from trigpoint.core.localization import FAILED, OK, REJECTED, Localization
 from trigpoint.core.pose import Pose
-from trigpoint.evaluation.metrics import PoseError, Threshold, blunder_threshold, default_thresholds
+from trigpoint.evaluation.metrics import PoseError, Threshold, default_thresholds, gross_error_threshold
 from trigpoint.report.formatting import threshold
 
 Colour = tuple[int, int, int]
@@ -73,7 +73,7 @@ class ErrorScale:
         except ConfigError:
             return None
         good = Threshold(min(each.translation for each in thresholds), min(each.rotation_deg for each in thresholds))
-        return ErrorScale(good, blunder_threshold(metric, centres), "m" if metric else "units")
+        return ErrorScale(good, gross_error_threshold(metric, centres), "m" if metric else "units")
 
     def level(self, error: PoseError) -> float:
         """0 (good) to 1 (wrong), the worse of distance and angle."""

@@ -41,7 +41,7 @@ class Images:
         paths, self.overlaps = [], []
         for index in range(TRAINED + UNSEEN):
             kind, seed = KINDS[index % 2], FIRST_SEED + index
-            config = SyntheticConfig(kind, seed, 320, 240, n_train=IMAGES, n_test=0, train_night_share=0.4)
+            config = SyntheticConfig(kind, seed, 320, 240, n_train=IMAGES, n_test=0, train_night_fraction=0.4)
             frames = write_synthetic_scene(folder / str(index), config).frames
             paths += [frame.image_path for frame in frames]
             self.overlaps.append(near(frames))

@@ -84,7 +84,7 @@ def test_no_order_beats_the_ideal(labels, seed):
 
 @settings(max_examples=50, deadline=None)
 @given(st.floats(-0.9, 0.8), st.floats(0.01, 0.15), st.integers(0, 1000))
-def test_value_is_a_share_wherever_the_bins_are(low, width, seed):
+def test_value_is_a_fraction_wherever_the_bins_are(low, width, seed):
     """Also where all similarities are beyond the last bin, by more than rounding or by less."""
     rng = np.random.default_rng(seed)
     labels = torch.tensor(rng.uniform(size=(1, 7)), dtype=torch.float32)

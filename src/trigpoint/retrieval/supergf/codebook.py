@@ -50,10 +50,10 @@ class Codebook(nn.Module):
             an image. A slot that no keypoint is near has zeros for both.
         """
         closeness = descriptors @ self.centres.T - 0.5 * self.centres.square().sum(dim=1)
-        share = (self.log_sharpness.exp() * closeness).softmax(dim=2)
+        fraction = (self.log_sharpness.exp() * closeness).softmax(dim=2)
         # Twice the logistic function: all keypoints count 1 at the start, and none counts more than 2.
         weight = 2 * self.weigh(torch.cat([descriptors, where], dim=2)).sigmoid() * mask[:, :, None]
-        won = share * weight
+        won = fraction * weight
         if self.residual_power:
             square = descriptors.square().sum(dim=2, keepdim=True) - 2 * closeness
             won = won * square.clamp_min(1e-4).pow(-self.residual_power / 2)

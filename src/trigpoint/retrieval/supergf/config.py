@@ -158,10 +158,10 @@ class AggregatorTrainingConfig:
         warmup_steps: steps in which the rate rises.
         weight_decay: AdamW's weight decay.
         keypoints: keypoints of an image that are drawn in a step at most; 0: all (sparse).
-        keypoint_dropout: largest share of the keypoints of an image that is left out, drawn anew each time (sparse).
+        keypoint_dropout: largest fraction of the keypoints of an image that is left out, drawn anew each time (sparse).
         score_jitter: standard deviation of the noise on scores, which lie in [0, 1] (sparse).
-        flip: share of the steps in which the images' horizontal positions are mirrored (sparse).
-        windows: share of the images of which only a window is shown (sparse).
+        flip: fraction of the steps in which the images' horizontal positions are mirrored (sparse).
+        windows: fraction of the images of which only a window is shown (sparse).
     """
 
     steps: int = 875_000

@@ -37,8 +37,8 @@ def soft_average_precision(
     relevant = labels * weight
     # Each similarity lies between two neighbouring centres, so its triangular weights are two numbers.
     left = position.detach().floor().clamp(0, bins - 2)
-    share = position - left
-    count, found = (_histogram(left.long(), share, values, bins) for values in (weight, relevant))
+    fraction = position - left
+    count, found = (_histogram(left.long(), fraction, values, bins) for values in (weight, relevant))
     precision = found.cumsum(dim=1) / count.cumsum(dim=1).clamp_min(_NOTHING)
     return (precision * found).sum(dim=1) / relevant.sum(dim=1).clamp_min(_NOTHING)
 
@@ -112,6 +112,6 @@ class ListLoss:
         self.range, self._began = now, True
 
 
-def _histogram(left: Tensor, share: Tensor, values: Tensor, bins: int) -> Tensor:
-    empty = torch.zeros(left.shape[0], bins, dtype=share.dtype, device=share.device)
-    return empty.scatter_add(1, left, (1 - share) * values).scatter_add(1, left + 1, share * values)
+def _histogram(left: Tensor, fraction: Tensor, values: Tensor, bins: int) -> Tensor:
+    empty = torch.zeros(left.shape[0], bins, dtype=fraction.dtype, device=fraction.device)
+    return empty.scatter_add(1, left, (1 - fraction) * values).scatter_add(1, left + 1, fraction * values)

@@ -112,8 +112,8 @@ def _pair_overlap(
 
 
 def _sector_points(angle_deg: float, radius_m: float) -> NDArray[np.float64]:
-    share = (np.arange(_RINGS) + 0.5) / _RINGS
-    radius, angle = np.meshgrid(radius_m * np.sqrt(share), np.deg2rad(angle_deg) * (share - 0.5))
+    fraction = (np.arange(_RINGS) + 0.5) / _RINGS
+    radius, angle = np.meshgrid(radius_m * np.sqrt(fraction), np.deg2rad(angle_deg) * (fraction - 0.5))
     return np.stack([radius * np.sin(angle), radius * np.cos(angle)], axis=-1).reshape(-1, 2)
 
 

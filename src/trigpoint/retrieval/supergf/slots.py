@@ -59,7 +59,7 @@ class SlotAggregator(Aggregator):
         """(B, dim) descriptors of unit length.
 
         Up to ``config.whitening_rank`` they are the main directions of the whitening alone. Above it ``dim`` is a
-        multiple of the number of slots: each gives its first numbers, which its basis sorts by their share in the spread.
+        multiple of the number of slots: each gives its first numbers, which its basis sorts by their fraction in the spread.
         """
         gathered = self.gather(images).descriptors
         if dim <= self.config.whitening_rank:

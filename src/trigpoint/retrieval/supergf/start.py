@@ -75,12 +75,12 @@ def _start_whitening(model: SlotAggregator, images: Images, seed: int) -> None:
 def _sample(model: SlotAggregator, images: Images, seed: int) -> NDArray[np.float32]:
     """Local descriptors drawn evenly from all images, in random order."""
     generator = numpy_generator(seed, "supergf-sample")
-    share = -(-_SAMPLE // len(images))
+    fraction = -(-_SAMPLE // len(images))
     drawn = []
     with torch.no_grad():
         for index in range(len(images)):
             found = model.tokens([images[index]])[0][0].cpu().numpy()
-            drawn.append(found[generator.permutation(len(found))[:share]])
+            drawn.append(found[generator.permutation(len(found))[:fraction]])
     joined = np.concatenate(drawn).astype(np.float32)
     return joined[generator.permutation(len(joined))]
 

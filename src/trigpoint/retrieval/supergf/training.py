@@ -50,8 +50,8 @@ class AggregatorTraining:
 def learning_rate(step: int, config: AggregatorTrainingConfig) -> float:
     """The rate of a step: linear warm-up, then half a cosine."""
     warm = min(1.0, (step + 1) / config.warmup_steps) if config.warmup_steps else 1.0
-    share = max(0, step - config.warmup_steps) / max(config.steps - 1 - config.warmup_steps, 1)
-    cosine = (1 + math.cos(math.pi * min(share, 1.0))) / 2
+    fraction = max(0, step - config.warmup_steps) / max(config.steps - 1 - config.warmup_steps, 1)
+    cosine = (1 + math.cos(math.pi * min(fraction, 1.0))) / 2
     return warm * (config.final_rate + (config.learning_rate - config.final_rate) * cosine)
 
 

@@ -55,19 +55,19 @@ def encoder():
 
 
 @pytest.fixture(scope="module")
-def landmarks(rows, encoder, tmp_path_factory):
-    frames = rows.for_mapping()
-    scene = rows.with_frames(frames)
-    normalization = Normalization.of_cameras(scene.centres(), metric=True)
+def landmarks(scene, encoder, tmp_path_factory):
+    frames = scene.for_mapping()
+    mapped = scene.with_frames(frames)
+    normalization = Normalization.of_cameras(mapped.centres(), metric=True)
     depths = depth_range(frames, None, seed=0)
     options = {"depths": lambda: depths, "seed": 0, "folder": tmp_path_factory.mktemp("work"), "stop": StopRequest()}
 
     def images():
         return image_features([frame.image_path for frame in frames], encoder, ViewPolicy(240, 700))
 
-    made = landmark_tracks(scene, images, LandmarkConfig(), normalization, **options)
+    made = landmark_tracks(mapped, images, LandmarkConfig(), normalization, **options)
     # What is in the folder is not made again.
-    again = landmark_tracks(scene, lambda: 1 / 0, LandmarkConfig(), normalization, **options)
+    again = landmark_tracks(mapped, lambda: 1 / 0, LandmarkConfig(), normalization, **options)
     assert (again.tracks.points == made.tracks.points).all() and again.fraction == made.fraction
     return made
 
@@ -136,18 +136,18 @@ def test_cells_of_a_grid_are_no_landmarks(name):
     assert fitted_to(config, 50).loss.supervision == "none"
 
 
-def test_images_that_all_look_away_from_each_other_have_no_landmarks(folder, encoder, tmp_path):
+def test_images_that_all_look_away_from_each_other_have_no_landmarks(scene, encoder, tmp_path):
     """Eight cameras on a ring that look outwards: their frusta do not meet."""
     frames = []
-    for index, frame in enumerate(folder.for_mapping()[:8]):
+    for index, frame in enumerate(scene.for_mapping()[:8]):
         rotation = Rotation.from_euler("y", 45 * index, degrees=True).as_matrix()
         frames.append(replace(frame, cam_from_world=Pose(rotation, np.array([0.0, 0.0, -50.0]))))
-    scene = folder.with_frames(tuple(frames))
-    normalization = Normalization.of_cameras(scene.centres(), metric=True)
+    ring = scene.with_frames(tuple(frames))
+    normalization = Normalization.of_cameras(ring.centres(), metric=True)
     paths = [frame.image_path for frame in frames]
     options = {"depths": lambda: DepthRange(10, 100), "seed": 0, "folder": tmp_path, "stop": StopRequest()}
     images = functools.partial(image_features, paths, encoder, ViewPolicy(240, 300))
-    assert landmark_tracks(scene, images, LandmarkConfig(), normalization, **options).fraction == 0
+    assert landmark_tracks(ring, images, LandmarkConfig(), normalization, **options).fraction == 0
 
 
 @pytest.mark.parametrize("fewest", [0, 40, 10_000])
@@ -204,7 +204,7 @@ def test_in_a_hurry_images_are_described_once(room, tmp_path, monkeypatch):
     seen = []
     encode = XFeatSparse.encode
     monkeypatch.setattr(XFeatSparse, "encode", lambda *arguments: seen.append(1) or encode(*arguments))
-    monkeypatch.setattr("trigpoint.build.job.calibrate", lambda *_: Acceptance(0.0, 1.0))
+    monkeypatch.setattr("trigpoint.build.job.measure_acceptance", lambda *_: Acceptance(0.0, 1.0))
     built = build_map(open_scene(room), tmp_path / "fast.trig", fast=True, overrides=["optimizer.steps=2"], seed=0)
     assert len(seen) == built.map.built_from["images"] == 24
     assert built.map.config.head.width == 192

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.scene_files import data_folder
+from support.scene_files import data_folder, write_colmap
 
 from trigpoint.core.camera import Camera
 from trigpoint.core.errors import ConfigError, TrigpointError
@@ -97,11 +96,17 @@ def test_sequence_of_a_scene_without_sequences():
         apply_holdout(scene(), parse_holdout("sequence:a"))
 
 
-def test_without_a_rule_the_format_decides():
-    assert {frame.split for frame in apply_holdout(scene(), None).frames} == {"train"}
-    half = scene()
-    half = half.with_frames(replace(frame, split="test" if frame.name < "003" else None) for frame in half.frames)
-    assert apply_holdout(half, None) == half
+def test_open_scene_applies_a_rule_and_remembers_it(tmp_path):
+    write_colmap(tmp_path)
+    plain = open_scene(tmp_path)
+    assert {frame.split for frame in plain.frames} == {None}
+    assert plain.holdout is None
+    for rule in ("every:4:0", parse_holdout("every:4:0")):
+        split = open_scene(tmp_path, holdout=rule)
+        assert [frame.name for frame in split.subset("test").frames] == ["000.jpg", "004.jpg"]
+        assert split.holdout == "every:4:0"
+    with pytest.raises(ConfigError, match="TP-715"):
+        open_scene(tmp_path / "absent", holdout="every")
 
 
 @given(st.one_of(st.text(), st.from_regex(r"(every|blocks|sequence):[0-9:,\-a]{0,12}", fullmatch=True)))
@@ -117,6 +122,6 @@ def test_any_text_is_a_rule_or_a_named_error(text):
     [("fox_nerfstudio", "every:5:2", 10, None), ("bonsai_colmap", "every:8:0", 37, "DSCF5565.JPG")],
 )
 def test_real_samples(scene, text, count, first):
-    result = apply_holdout(open_scene(data_folder(scene)), parse_holdout(text)).subset("test")
+    result = open_scene(data_folder(scene), holdout=text).subset("test")
     assert len(result.frames) == count
     assert first in (None, result.frames[0].name)

@@ -84,7 +84,9 @@ def _same_map(path: Path, scene: Scene, config: MappingConfig, holdout: str | No
         found = load_map(path)
     except MapFileError:
         return None
-    if holdout is not None:
+    if holdout is None:
+        holdout = scene.holdout
+    else:
         scene = apply_holdout(scene, parse_holdout(holdout))
     frames = mapping_frames(scene)
     encoder = load_encoder(config.features.encoder, pick_device("cpu"))

@@ -76,7 +76,9 @@ def build_map(
     """
     output = Path(output)
     config = preset_config(preset, overrides, fast=fast)
-    if holdout is not None:
+    if holdout is None:
+        holdout = scene.holdout
+    else:
         scene = apply_holdout(scene, parse_holdout(holdout))
     chosen = pick_device(device)
     workers = join_workers()

@@ -14,7 +14,6 @@ from trigpoint.evaluation.map_evaluation import evaluate_map, split_frames
 from trigpoint.evaluation.metrics import parse_threshold
 from trigpoint.evaluation.trials import Summary, check_choice, run_trials
 from trigpoint.formats.readers import open_scene
-from trigpoint.formats.splits import apply_holdout, parse_holdout
 from trigpoint.mapping.presets import preset_config
 
 
@@ -39,7 +38,7 @@ def run_comparison(task: ComparisonTask) -> tuple[list[Summary], dict[str, dict[
     """Build what is missing in ``OUTPUT/PRESET-SEED.trig`` and evaluate everything; (a summary for each preset, facts).
 
     Raises:
-        ConfigError: presets or seeds that are no comparison (TP-763, TP-764), and as ``preset_config``, ``parse_holdout``
+        ConfigError: presets or seeds that are no comparison (TP-763, TP-764), and as ``preset_config``, ``open_scene``
             and ``parse_threshold``: all options are looked at before anything is built.
         OutputError: the output is a file (TP-824).
         TrigpointError: the scene cannot be mapped or has no test images.
@@ -52,9 +51,9 @@ def run_comparison(task: ComparisonTask) -> tuple[list[Summary], dict[str, dict[
         parse_threshold(text)
     if task.output.is_file():
         raise OutputError("TP-824", "this is a file, a folder is needed", where=task.output, fix="Name a folder with -o.")
-    scene = open_scene(task.scene, format=task.format, skip_invalid=task.skip_invalid, metric=task.metric)
-    split = scene if task.holdout is None else apply_holdout(scene, parse_holdout(task.holdout))
-    counts = {"mapping images": str(len(mapping_frames(split))), "test images": str(len(split_frames(split, "test")))}
+    reading = {"skip_invalid": task.skip_invalid, "metric": task.metric}
+    scene = open_scene(task.scene, format=task.format, holdout=task.holdout, **reading)
+    counts = {"mapping images": str(len(mapping_frames(scene))), "test images": str(len(split_frames(scene, "test")))}
 
     def build(preset: str, seed: int) -> tuple[Path, int, float | None]:
         kept = kept_map(

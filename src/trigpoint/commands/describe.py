@@ -24,11 +24,8 @@ def scene_report(
     """What is in a folder of posed images: lines, JSON, exit code (0 if it can be mapped)."""
     from trigpoint.diagnosis.inspect import describe_scene
     from trigpoint.formats.readers import open_scene
-    from trigpoint.formats.splits import apply_holdout, parse_holdout
 
-    scene = open_scene(path, format=format, skip_invalid=skip_invalid, metric=metric)
-    if holdout is not None:
-        scene = apply_holdout(scene, parse_holdout(holdout))
+    scene = open_scene(path, format=format, holdout=holdout, skip_invalid=skip_invalid, metric=metric)
     found = describe_scene(scene)
     return found.lines(), found.to_json(), found.exit_code()
 

@@ -13,7 +13,6 @@ from trigpoint.formats.export.image_files import ImageFiles
 from trigpoint.formats.export.ply import ply_bytes
 from trigpoint.formats.export.scene import FOLDERS, SceneFormat, Split, check_file, chosen_split, export_scene
 from trigpoint.formats.readers import open_scene
-from trigpoint.formats.splits import apply_holdout, parse_holdout
 from trigpoint.localization.localizer import Localizer
 from trigpoint.localization.pointcloud import PointCloud, implicit_points
 from trigpoint.report.point_picture import points_png
@@ -56,10 +55,9 @@ def read_points(
         SceneError, MapFileError, ...: as the readers.
     """
     localizer = Localizer.load(map_path, device=device)
-    scene = open_scene(folder, format=format, skip_invalid=skip_invalid, metric=localizer.map.metric)
-    holdout = localizer.map.built_from["holdout"]
-    if holdout:
-        scene = apply_holdout(scene, parse_holdout(holdout))
+    holdout = localizer.map.built_from["holdout"] or None
+    metric = localizer.map.metric
+    scene = open_scene(folder, format=format, holdout=holdout, skip_invalid=skip_invalid, metric=metric)
     frames = scene.for_mapping()
     points = implicit_points(localizer.map, localizer.encoder, frames, max_images=max_images or len(frames))
     if len(points.xyz) == 0:

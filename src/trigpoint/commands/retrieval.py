@@ -105,7 +105,6 @@ def _train(
 ) -> dict[str, Any]:
     from trigpoint.evaluation.retrieval import TRAIN_FLOOR, scene_overlaps
     from trigpoint.formats.readers import open_scene
-    from trigpoint.formats.splits import apply_holdout, parse_holdout
     from trigpoint.retrieval.supergf.build import train_aggregator
     from trigpoint.retrieval.supergf.config import COMPACT, FINE_TUNE
     from trigpoint.retrieval.supergf.descriptor import SHIPPED, load_aggregator
@@ -113,10 +112,9 @@ def _train(
 
     recipe = COMPACT if start is None else FINE_TUNE
     earlier = None if start is None else load_aggregator(SHIPPED if start == "supergf" else Path(start))
-    rule = None if read.holdout is None else parse_holdout(read.holdout)
     paths, overlaps = [], []
     for folder in folders:
-        scene = apply_holdout(open_scene(folder, format=read.format, skip_invalid=read.skip_invalid), rule)
+        scene = open_scene(folder, format=read.format, holdout=read.holdout, skip_invalid=read.skip_invalid)
         frames = scene.for_mapping()
         paths += [frame.image_path for frame in frames]
         overlaps.append(scene_overlaps(scene, frames, TRAIN_FLOOR))

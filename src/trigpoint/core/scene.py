@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -75,13 +75,15 @@ class Scene:
         frames: images sorted by name.
         metric: whether one unit of the poses is one metre.
         problems: what the reader noticed.
+        holdout: the hold-out rule that set the splits, such as ``"every:8:0"``; None where the format says them.
     """
 
     root: Path
     format: str
     frames: tuple[Frame, ...]
     metric: bool
-    problems: tuple[Problem, ...] = field(default=())
+    problems: tuple[Problem, ...] = ()
+    holdout: str | None = None
 
     def __post_init__(self) -> None:
         twice = [name for name, count in Counter(frame.name for frame in self.frames).items() if count > 1]

@@ -12,7 +12,6 @@ from trigpoint.evaluation.evaluate import Evaluation, FrameResult, evaluate
 from trigpoint.evaluation.metrics import default_thresholds, parse_threshold
 from trigpoint.formats.joint import scene_of
 from trigpoint.formats.readers import open_scene
-from trigpoint.formats.splits import apply_holdout, parse_holdout
 from trigpoint.localization.localizer import Localizer
 
 
@@ -52,14 +51,13 @@ def evaluate_map(
         skip_invalid: leave out images that cannot be used.
 
     Raises:
-        ConfigError: the split has no images (TP-724), and as ``parse_threshold`` and ``parse_holdout``.
+        ConfigError: the split has no images (TP-724), and as ``parse_threshold`` and ``open_scene``.
         SceneError, MapFileError, ...: as the readers.
     """
     localizer = Localizer.load(map_path, device=device)
-    scene = open_scene(folder, format=format, skip_invalid=skip_invalid, metric=localizer.map.metric)
-    holdout = holdout or localizer.map.built_from["holdout"]
-    if holdout:
-        scene = apply_holdout(scene, parse_holdout(holdout))
+    rule = holdout or localizer.map.built_from["holdout"] or None
+    metric = localizer.map.metric
+    scene = open_scene(folder, format=format, holdout=rule, skip_invalid=skip_invalid, metric=metric)
     frames = split_frames(scene, split)
     chosen = tuple(parse_threshold(text) for text in thresholds)
     evaluation = evaluate(

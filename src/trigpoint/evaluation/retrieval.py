@@ -23,7 +23,6 @@ from trigpoint.covisibility.overlap import overlap_scores
 from trigpoint.features.encoders import load_encoder
 from trigpoint.formats.colmap_tracks import read_tracks
 from trigpoint.formats.readers import open_scene
-from trigpoint.formats.splits import apply_holdout, parse_holdout
 from trigpoint.retrieval.descriptor import AGGREGATOR, GlobalDescriptor, descriptor_kind, fit_descriptor
 from trigpoint.retrieval.evaluation import (
     Reranker,
@@ -100,13 +99,11 @@ def scene_task(
 
     Raises:
         MappingError: labels that cannot be used (TP-637), nothing to evaluate (TP-635).
-        SceneError, ConfigError, ...: as ``open_scene`` and ``apply_holdout``.
+        SceneError, ConfigError, ...: as ``open_scene``.
     """
     if is_labelled(folder):
         return labelled_task(folder)
-    scene = open_scene(folder, format=format, skip_invalid=skip_invalid)
-    if holdout is not None:
-        scene = apply_holdout(scene, parse_holdout(holdout))
+    scene = open_scene(folder, format=format, holdout=holdout, skip_invalid=skip_invalid)
     queries, gallery = scene.subset(TEST).posed(), scene.for_mapping()
     return posed_task(folder.resolve().name, queries, gallery, _positives(scene, queries, gallery), scene.root)
 

@@ -27,7 +27,6 @@ from trigpoint.core.errors import SceneError
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import Frame, Problem, Scene
 from trigpoint.formats.format import Reader, ReadOptions
-from trigpoint.formats.splits import apply_holdout, parse_holdout
 from trigpoint.formats.textfiles import is_file, read_json
 
 Array = NDArray[np.float64]
@@ -140,8 +139,7 @@ def read(path: Path, options: ReadOptions) -> Scene:
     for part in parts:
         if sniff(part.path):
             raise SceneError("TP-261", "a joint scene inside a joint scene", where=part.path, fix="List its scenes here.")
-        scene = options.open_part(part.path, part.format)
-        scenes.append(scene if part.holdout is None else apply_holdout(scene, parse_holdout(part.holdout)))
+        scenes.append(options.open_part(part.path, part.format, part.holdout))
     joint = joint_scene(
         scenes,
         spacing,

@@ -22,6 +22,7 @@ from trigpoint.formats import (
     twelvescenes,
 )
 from trigpoint.formats.format import Reader, ReadOptions
+from trigpoint.formats.splits import Holdout, apply_holdout, parse_holdout
 
 # The order decides where several formats fit: from layouts that only one program writes to those that other programs
 # leave behind as a by-product (nerfstudio folders keep the COLMAP model that their transforms.json was made from).
@@ -45,7 +46,12 @@ _LOOKED_AT = 20_000
 
 
 def open_scene(
-    path: Path | str, *, format: str | None = None, skip_invalid: bool = False, metric: bool | None = None
+    path: Path | str,
+    *,
+    format: str | None = None,
+    holdout: Holdout | str | None = None,
+    skip_invalid: bool = False,
+    metric: bool | None = None,
 ) -> Scene:
     """Read a scene: images with poses and cameras.
 
@@ -54,6 +60,7 @@ def open_scene(
     Args:
         path: the folder, or the file or subfolder that holds the poses (``transforms.json``, ``sparse/0``).
         format: name of the format, from ``READERS``; None finds out.
+        holdout: rule for the test split, as a value or as text such as ``"every:8:0"``; None keeps the split of the format.
         skip_invalid: leave out images that cannot be used and list them in ``Scene.problems``, instead of raising.
         metric: whether one unit of the poses is one metre; None takes what the format says.
 
@@ -61,13 +68,22 @@ def open_scene(
         SceneError: no such folder (TP-201), no format recognised (TP-202), not of the named format (TP-203), TP-2xx.
         GeometryError: an impossible pose or camera (TP-3xx).
         ImageError: an image whose header cannot be read (TP-1xx).
+        ConfigError: a hold-out rule that is none or does not fit the scene (TP-715 to TP-719).
     """
+    rule = parse_holdout(holdout) if isinstance(holdout, str) else holdout
     folder = Path(path)
     if not _exists(folder):
         raise SceneError("TP-201", "there is no such file or folder", where=folder, fix="Check the path.")
-    options = ReadOptions(skip_invalid, metric, lambda part, name: open_scene(part, format=name, skip_invalid=skip_invalid))
-    if format is not None:
-        return _named(format, folder).read(folder, options)
+
+    def open_part(part: Path, name: str | None, text: str | None) -> Scene:
+        return open_scene(part, format=name, holdout=text, skip_invalid=skip_invalid)
+
+    options = ReadOptions(skip_invalid, metric, open_part)
+    scene = _recognised(folder, options) if format is None else _named(format, folder).read(folder, options)
+    return scene if rule is None else apply_holdout(scene, rule)
+
+
+def _recognised(folder: Path, options: ReadOptions) -> Scene:
     matches = [reader for reader in READERS.values() if reader.sniff(folder)]
     if not matches:
         raise _not_recognised(folder)

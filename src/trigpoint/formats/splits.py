@@ -60,19 +60,14 @@ def parse_holdout(text: str) -> Holdout:
     raise ConfigError("TP-715", f"--holdout {text!r} is not a rule", fix=f"{hint}Give {_FORMS}.")
 
 
-def apply_holdout(scene: Scene, holdout: Holdout | None) -> Scene:
+def apply_holdout(scene: Scene, holdout: Holdout) -> Scene:
     """The scene with ``split`` set by the rule: ``"test"`` where it holds, ``"train"`` elsewhere, None without a pose.
 
-    Without a rule the split of the format stays, and if the format has none, all images are for training.
-
+    ``Scene.holdout`` remembers the rule.
     Raises:
         ConfigError: blocks beyond the last image (TP-717), unknown sequence (TP-718), no image left for training or for
             testing (TP-719).
     """
-    if holdout is None:
-        if any(frame.split is not None for frame in scene.frames):
-            return scene
-        return scene.with_frames(replace(frame, split=TRAIN) for frame in scene.frames)
     posed = sorted(scene.posed(), key=lambda frame: frame.name)
     tested = _tested(posed, holdout, scene)
     if not tested or len(tested) == len(posed):
@@ -83,7 +78,8 @@ def apply_holdout(scene: Scene, holdout: Holdout | None) -> Scene:
             where=scene.root,
             fix="Hold out some images, not all.",
         )
-    return scene.with_frames(replace(frame, split=_split(frame, tested)) for frame in scene.frames)
+    split = scene.with_frames(replace(frame, split=_split(frame, tested)) for frame in scene.frames)
+    return replace(split, holdout=holdout.text)
 
 
 def _split(frame: Frame, tested: set[str]) -> str | None:

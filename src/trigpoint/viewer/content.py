@@ -20,7 +20,6 @@ from trigpoint.evaluation.evaluate import Evaluation
 from trigpoint.evaluation.map_evaluation import split_frames
 from trigpoint.evaluation.metrics import Threshold
 from trigpoint.formats.readers import open_scene
-from trigpoint.formats.splits import apply_holdout, parse_holdout
 from trigpoint.localization.batch import image_files
 from trigpoint.localization.pointcloud import PointCloud, implicit_points
 from trigpoint.mapping.scene_map import SceneMap
@@ -93,7 +92,7 @@ def load_content(finder: Finder, map_path: Path, options: ContentOptions) -> Con
     """Read the images, localize the queries, predict the points.
 
     Raises:
-        TrigpointError: as ``open_scene``, ``parse_holdout`` and ``split_frames``; a folder without images (TP-742).
+        TrigpointError: as ``open_scene`` and ``split_frames``; a folder without images (TP-742).
     """
     scene_map = finder.localizer.map
     queried, queries_missing = (), []
@@ -175,9 +174,9 @@ def _query_frames(folder: Path, scene_map: SceneMap, options: ContentOptions) ->
 
 
 def _open(folder: Path, scene_map: SceneMap, options: ContentOptions, *, split: bool) -> Scene:
-    scene = open_scene(folder, format=options.format, skip_invalid=options.skip_invalid, metric=scene_map.metric)
-    rule = options.holdout or scene_map.built_from["holdout"]
-    return apply_holdout(scene, parse_holdout(rule)) if rule and split else scene
+    rule = (options.holdout or scene_map.built_from["holdout"] or None) if split else None
+    reading = {"skip_invalid": options.skip_invalid, "metric": scene_map.metric}
+    return open_scene(folder, format=options.format, holdout=rule, **reading)
 
 
 def _points(finder: Finder, frames: Sequence[Frame], limit: int) -> PointCloud:

@@ -105,7 +105,7 @@ def test_a_map_without_a_part_is_refused(part, landmark_map, tmp_path, capsys):
     assert "TP-405" in capsys.readouterr().err
 
 
-def test_images_that_fraction_nothing_make_no_map(room, tmp_path, capsys):
+def test_images_that_share_nothing_make_no_map(room, tmp_path, capsys):
     arguments = ["map", str(room), "-o", str(tmp_path / "no.trig"), "--preset", "hierarchical", *SETTINGS]
     assert run([*arguments, "--set", "landmarks.max_error_px=1e-6"]) == 2
     assert "TP-651" in capsys.readouterr().err

@@ -79,7 +79,7 @@ def test_a_known_distance_makes_the_scene_metric(finished):
     assert any(line.startswith("metric:") for line in report.lines())
 
 
-def test_images_fraction_a_camera_and_are_not_copied(finished, walk):
+def test_images_share_a_camera_and_are_not_copied(finished, walk):
     report, scene, _ = finished
     assert report.cameras == 1
     assert report.pictures == "hard links"
@@ -124,7 +124,7 @@ def divided_model(count, near, bridging):
 
 
 @pytest.mark.parametrize(("bridging", "apart"), [(0, True), (MIN_POINTS - 1, True), (MIN_POINTS, False)])
-def test_groups_that_fraction_too_few_points_are_not_one_scene(bridging, apart):
+def test_groups_that_share_too_few_points_are_not_one_scene(bridging, apart):
     model, others = divided_model(9, 6, bridging)
     found = outside_the_largest_group(model)
     assert found == (dict.fromkeys(others, bridging) if apart else {})

@@ -107,7 +107,8 @@ class SyntheticWorld:
         if self.panorama is not None and (surfaces.quad < 0).any():
             above = sky(camera, cam_from_world.rotation.T, self.panorama, _SKY_AT_NIGHT if night else 1.0)
         colours = shade(surfaces, self._arrays, camera, self.atlas, light, above)
-        rng = self.random("image", lighting, frame_key)
+        # A stream keeps its name when words change: another name would be another noise.
+        rng = self.random("photo", lighting, frame_key)
         if night:
             rgb = develop(colours, rng, blur_px=0.85, noise=4.0, exposure=0.1)
         else:

@@ -94,7 +94,7 @@ def test_only_the_best_keypoints_are_used(sparse):
     torch.testing.assert_close(SuperGF(sparse).describe(found, SIZE), SuperGF(sparse).describe(best, SIZE))
 
 
-def test_dense_images_of_different_sizes_fraction_a_batch(dense):
+def test_dense_images_of_different_sizes_share_a_batch(dense):
     images = [tokens(12, grid=(3, 4)), tokens(20, grid=(4, 5)), tokens(12, seed=3, grid=(3, 4)), tokens(1, grid=(1, 1))]
     together = dense(images).descriptors
     for index, image in enumerate(images):

@@ -9,9 +9,9 @@ from trigpoint.features.grids import network_input
 from trigpoint.features.local import LocalFeatures
 from trigpoint.features.pretrained import load_pretrained
 
-# Measured (docs/encoders.md): between views of different scale, keypoints agree where pixel i is taken for the scene i. For
+# Measured (docs/encoders.md): between views of different scale, keypoints agree where pixel i is taken as position i. For
 # i + 0.5 they are off by (0.4, 0.5) px. Training with the number of a pixel as its position would explain it.
-SCENE_IN_PIXEL_PX = 0.0
+POSITION_IN_PIXEL_PX = 0.0
 
 
 class Disk:
@@ -31,5 +31,5 @@ class Disk:
     def encode(self, view: Tensor, max_keypoints: int) -> LocalFeatures:
         """See ``LocalEncoder.encode``. Scores are the values of the heat map (logits), all positive."""
         found = self.network(network_input(view, self.device, channels=3), n=max_keypoints)[0]
-        keypoints = found.keypoints.float() + SCENE_IN_PIXEL_PX
+        keypoints = found.keypoints.float() + POSITION_IN_PIXEL_PX
         return LocalFeatures(keypoints.cpu(), found.descriptors.contiguous().cpu(), found.detection_scores.cpu())

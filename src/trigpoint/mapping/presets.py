@@ -121,7 +121,7 @@ _ALL = (
     ),
     _HIERARCHICAL,
     replace(_HIERARCHICAL, preset="hierarchical-compact", landmarks=LandmarkConfig(kept="mean")),
-    # Ours: what the measurements in docs/presets.md say.
+    # Ours: what the measurements in docs/experiments.md say.
     replace(
         _COMPACT,
         preset="trig",

@@ -28,7 +28,7 @@ class Supervision(Protocol):
     """Where known points come from."""
 
     def points(self, frame: Frame, image_px: Array) -> Array:
-        """(N, 3) points in world seen at (N, 2) scenes of the image, px; NaN where unknown."""
+        """(N, 3) points in world seen at (N, 2) positions in the image, px; NaN where unknown."""
         ...
 
 

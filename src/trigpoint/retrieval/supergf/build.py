@@ -73,7 +73,7 @@ def train_aggregator(
         labels: which images show the same, see ``labels_from_overlaps``.
         output: file to write.
         recipe: network, lists, loss and training.
-        start: trained aggregator to go on from; its network takes the scene of the recipe's.
+        start: trained aggregator to go on from; its network is used instead of the recipe's.
         data: what the images are and under which terms; kept in the file.
         licence: licence of the result; kept in the file.
         seed: seed of every random number.

@@ -31,7 +31,7 @@ class SuperGFConfig:
         max_keypoints: keypoints of an image, the best by score (sparse).
         slots: learned slots that share the keypoints among them (sparse, or ``"slots"``).
         iterations: rounds of slot attention (sparse and ``"gem"``).
-        position_hidden: middle layers of the network that codes scene and score of a keypoint (sparse and ``"gem"``), the
+        position_hidden: middle layers of the network that codes position and score of a keypoint (sparse and ``"gem"``), the
             first of them also that of the network that weighs keypoints (``"slots"``).
         stride: stride of the tokenizer: cells per token along a side (dense).
         gem_power: power of the generalised mean at the start; it is learned (``"gem"``).

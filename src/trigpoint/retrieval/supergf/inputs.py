@@ -1,4 +1,4 @@
-"""What an aggregator takes of an image: descriptors with scenes and scores, in a form that does not depend on its size."""
+"""What an aggregator takes of an image: descriptors with positions and scores, independent of its size."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ def soft_average_precision(
 ) -> Tensor:
     """Average precision of ranked lists with labels in [0, 1], differentiable.
 
-    Revaud et al. (Learning with average precision, ICCV 2019), with the label in the scene of "relevant or not". For a
+    Revaud et al. (Learning with average precision, ICCV 2019), with the label instead of "relevant or not". For a
     given list it is largest when the list is in descending order of its labels; that maximum is ``ideal_average_precision``,
     which similarities between two bin centres can exceed a little, because their two parts count one after the other.
 

@@ -26,11 +26,11 @@ from trigpoint.core.artifact import write_json
 from trigpoint.core.camera import Camera
 from trigpoint.core.progress import progress
 from trigpoint.core.scene import TEST, Frame
+from trigpoint.features.cache import SizedFeatures, ViewPolicy, image_features
 from trigpoint.features.encoders import load_encoder
 from trigpoint.formats.readers import open_scene
 from trigpoint.retrieval.descriptor import GlobalDescriptor, fit_descriptor
 from trigpoint.retrieval.evaluation import RetrievalScore, evaluate_descriptor
-from trigpoint.retrieval.image_features import SizedFeatures, ViewPolicy, image_features
 from trigpoint.retrieval.supergf.build import TrainedAggregator, train_aggregator
 from trigpoint.retrieval.supergf.config import RECIPES, VARIANTS, SuperGFRecipe
 from trigpoint.retrieval.supergf.descriptor import SuperGF

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -13,13 +12,12 @@ from support.tiny_scene import CHEAP, write_part
 from trigpoint.build.job import Job
 from trigpoint.core import work
 from trigpoint.core.errors import ImageError, MappingError
-from trigpoint.core.interrupt import Interrupted, StopRequest
+from trigpoint.core.interrupt import Interrupted
 from trigpoint.features.encoders import load_encoder
 from trigpoint.formats.readers import open_scene
 from trigpoint.mapping.buffer import _SampleFiles
 from trigpoint.mapping.parallel import ALONE
 from trigpoint.mapping.presets import preset_config
-from trigpoint.retrieval.image_features import ViewPolicy, image_features
 
 BUSY = MappingError("TP-608", "")
 
@@ -124,14 +122,3 @@ def test_samples_whose_file_was_cut_are_made_again(tmp_path):
     again = files()
     assert again.resume() == 0 and set(again.rows.values()) == {0}
     assert (tmp_path / "view.bin").stat().st_size == 0
-
-
-def test_images_are_described_until_somebody_asks_to_stop(corner, encoder, tmp_path):
-    paths = [frame.image_path for frame in corner.frames[:3]]
-    request = StopRequest()
-    request.requested = True
-    with pytest.raises(Interrupted):
-        image_features(paths, encoder, ViewPolicy(120, 50), cache=tmp_path / "cache", stop=request)
-    assert len(list((tmp_path / "cache").iterdir())) == 1
-    assert len(image_features(paths, encoder, ViewPolicy(120, 50), cache=tmp_path / "cache", stop=StopRequest())) == 3
-    shutil.rmtree(tmp_path / "cache")

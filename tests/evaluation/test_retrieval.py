@@ -13,12 +13,9 @@ from support.retrieval_images import scenes
 from support.scene_files import write_image
 
 from trigpoint.cli import run
-from trigpoint.core.errors import ConfigError, ImageError, MappingError
-from trigpoint.features.dense_sift import DenseSift
-from trigpoint.retrieval import image_features as images_module
+from trigpoint.core.errors import ConfigError, MappingError
 from trigpoint.retrieval.descriptor import fit_descriptor
 from trigpoint.retrieval.evaluation import Reranker, evaluate_descriptor, recall_at
-from trigpoint.retrieval.image_features import ViewPolicy, image_features
 from trigpoint.retrieval.matching import MutualNearest
 from trigpoint.retrieval.network import NetworkInput, OnnxNetwork, network_tensor
 from trigpoint.retrieval.task import labelled_task, retrieval_task
@@ -111,63 +108,6 @@ def test_lists_that_are_no_text(tmp_path):
 def test_nothing_in_common(tmp_path):
     with pytest.raises(MappingError, match="TP-635"):
         retrieval_task("x", [tmp_path], [tmp_path], np.zeros((1, 1), dtype=bool), tmp_path)
-
-
-# The cache of local features.
-
-
-@pytest.fixture
-def noise(tmp_path):
-    from PIL import Image
-
-    paths = []
-    for index in range(2):
-        pixels = np.random.default_rng(index).integers(0, 255, (48, 64), dtype=np.uint8)
-        paths.append(tmp_path / f"{index}.png")
-        Image.fromarray(pixels).save(paths[-1])
-    return paths
-
-
-def equal(first, second):
-    return all(
-        np.array_equal(a.image_px, b.image_px)
-        and torch.equal(a.descriptors, b.descriptors)
-        and torch.equal(a.scores, b.scores)
-        and (a.scale, size_a) == (b.scale, size_b)
-        for (a, size_a), (b, size_b) in zip(first, second, strict=True)
-    )
-
-
-def test_a_cache_changes_nothing_and_is_used(noise, tmp_path, monkeypatch):
-    encoder, policy, cache = DenseSift(CPU), ViewPolicy(32, 20), tmp_path / "cache"
-    plain = image_features(noise, encoder, policy)
-    assert [len(features) for features, _ in plain] == [20, 20] and plain[0][1] == (64, 48)
-    assert equal(plain, image_features(noise, encoder, policy, cache=cache))
-    assert len(list(cache.iterdir())) == 2
-    monkeypatch.setattr(images_module, "_extract", lambda *arguments: pytest.fail("was in the cache"))
-    assert equal(plain, image_features(noise, encoder, policy, cache=cache))
-
-
-def test_other_settings_or_pixels_are_not_in_the_cache(noise, tmp_path):
-    encoder, cache = DenseSift(CPU), tmp_path / "cache"
-    image_features(noise, encoder, ViewPolicy(32, 20), cache=cache)
-    image_features(noise, encoder, ViewPolicy(32, 10), cache=cache)
-    image_features(noise, encoder, ViewPolicy(40, 20), cache=cache)
-    noise[0].write_bytes(noise[1].read_bytes())
-    image_features(noise, encoder, ViewPolicy(32, 20), cache=cache)
-    assert len(list(cache.iterdir())) == 6
-
-
-def test_a_damaged_cache_is_named(noise, tmp_path):
-    encoder, policy, cache = DenseSift(CPU), ViewPolicy(32, 20), tmp_path / "cache"
-    image_features(noise, encoder, policy, cache=cache)
-    for path in cache.iterdir():
-        path.write_bytes(path.read_bytes()[:-1] + b"x")
-    with pytest.raises(MappingError, match=r"TP-638.*features\]"):
-        image_features(noise, encoder, policy, cache=cache)
-    noise[0].unlink()
-    with pytest.raises(ImageError, match="TP-101"):
-        image_features(noise, encoder, policy, cache=cache)
 
 
 # Networks of the user's.

@@ -19,6 +19,7 @@ from trigpoint.core.errors import MappingError
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.core.pose import Pose
 from trigpoint.covisibility.depth_range import DepthRange, depth_range
+from trigpoint.features.cache import ViewPolicy, features_of_image, image_features
 from trigpoint.features.encoders import DENSE, load_encoder
 from trigpoint.features.extract import rays_of
 from trigpoint.features.views import NO_AUGMENTATION
@@ -33,7 +34,6 @@ from trigpoint.mapping.landmark_tracks import LandmarkTracks, landmark_tracks
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.presets import preset_config
 from trigpoint.mapping.supervision import TriangulatedPoints, landmark_supervision, supervision_of
-from trigpoint.retrieval.image_features import ViewPolicy, features_of_image, image_features
 from trigpoint.synthetic.scene import SyntheticConfig, write_synthetic_scene
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -10,9 +10,9 @@ from support.scene_files import data_folder
 from torch.nn import functional
 
 from trigpoint.core.errors import MappingError
+from trigpoint.features.cache import ViewPolicy, image_features
 from trigpoint.features.encoders import load_encoder
 from trigpoint.features.weights import WEIGHTS
-from trigpoint.retrieval.image_features import ViewPolicy, image_features
 from trigpoint.retrieval.matching import MutualNearest, mutual_nearest
 from trigpoint.retrieval.rerank import candidate_inliers, homography_inliers, load_matcher, rerank
 

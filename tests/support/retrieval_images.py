@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from trigpoint.features.cache import SizedFeatures
 from trigpoint.features.extract import ImageFeatures
-from trigpoint.retrieval.image_features import SizedFeatures
 
 SIZE = (640, 480)
 

@@ -35,7 +35,7 @@ def walks(*lengths, reach=4):
 
 
 class MemoryCache:
-    """The interface of FeatureCache over images in memory."""
+    """The interface of ``Images`` over images in memory."""
 
     def __init__(self, images):
         self.images = images

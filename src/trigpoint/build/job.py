@@ -25,6 +25,7 @@ from trigpoint.core.interrupt import StopRequest
 from trigpoint.core.progress import console
 from trigpoint.core.scene import TEST, Frame, Scene
 from trigpoint.covisibility.depth_range import DepthRange, depth_range
+from trigpoint.features.cache import SizedFeatures, ViewPolicy, image_features
 from trigpoint.features.local import LocalEncoder
 from trigpoint.features.pca import Pca, fit_pca
 from trigpoint.features.reduced import ReducedEncoder
@@ -41,7 +42,6 @@ from trigpoint.mapping.scene_encoding import SceneEncoding
 from trigpoint.mapping.scene_map import FORMAT_VERSION, SceneMap
 from trigpoint.mapping.supervision import Supervision, landmark_supervision, supervision_of
 from trigpoint.retrieval.descriptor import AGGREGATOR
-from trigpoint.retrieval.image_features import SizedFeatures, ViewPolicy, image_features
 
 # Enough images to fit a PCA of at most a few hundred numbers.
 _PCA_IMAGES = 200

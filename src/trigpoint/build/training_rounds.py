@@ -17,6 +17,7 @@ from torch import Tensor
 
 from trigpoint.core.errors import MappingError
 from trigpoint.core.interrupt import StopRequest
+from trigpoint.features.cache import features_of_image
 from trigpoint.features.encoders import DENSE
 from trigpoint.features.extract import ImageFeatures
 from trigpoint.features.local import LocalEncoder
@@ -27,7 +28,6 @@ from trigpoint.mapping.image_encodings import ImageEncodings
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.supervision import Supervision
 from trigpoint.mapping.training import Training, TrainingSet, train_head
-from trigpoint.retrieval.image_features import features_of_image
 
 if TYPE_CHECKING:
     from trigpoint.build.job import Job

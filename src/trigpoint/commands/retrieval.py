@@ -63,7 +63,7 @@ def retrieval(
         json: file to write the numbers to.
     """
     from trigpoint.evaluation.retrieval import RetrievalOptions
-    from trigpoint.retrieval.image_features import ViewPolicy
+    from trigpoint.features.cache import ViewPolicy
 
     set_quiet(quiet)
     read = ReadOptions(format, skip_invalid, holdout)

@@ -20,6 +20,7 @@ from trigpoint.core.progress import progress
 from trigpoint.core.scene import TEST, Frame, Scene
 from trigpoint.covisibility.depth_range import depth_range
 from trigpoint.covisibility.overlap import overlap_scores
+from trigpoint.features.cache import SizedFeatures, ViewPolicy, image_features
 from trigpoint.features.encoders import load_encoder
 from trigpoint.formats.colmap_tracks import read_tracks
 from trigpoint.formats.readers import open_scene
@@ -31,7 +32,6 @@ from trigpoint.retrieval.evaluation import (
     evaluate_vectors,
     timed,
 )
-from trigpoint.retrieval.image_features import SizedFeatures, ViewPolicy, image_features
 from trigpoint.retrieval.network import OnnxNetwork
 from trigpoint.retrieval.rerank import load_matcher
 from trigpoint.retrieval.supergf.descriptor import load_aggregator

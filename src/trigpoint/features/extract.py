@@ -34,6 +34,11 @@ class ImageFeatures:
     def __len__(self) -> int:
         return len(self.image_px)
 
+    def select(self, rows: NDArray[np.int64]) -> ImageFeatures:
+        """The features at ``rows``, (K,) indices."""
+        index = torch.from_numpy(rows)
+        return ImageFeatures(self.image_px[rows], self.descriptors[index], self.scores[index], self.scale)
+
 
 def extract_features(encoder: LocalEncoder, image: DecodedImage, view: View, max_keypoints: int) -> ImageFeatures:
     """Encode one view and map its keypoints back to the image. Keypoints in the mirrored margin are left out."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 
 from trigpoint.core.errors import ConfigError, did_you_mean
@@ -27,8 +26,7 @@ def sample_features(features: ImageFeatures, count: int, how: str, generator: np
     chosen = sample_rows(features.scores.numpy(), count, how, generator)
     if len(chosen) == len(features):
         return features
-    index = torch.from_numpy(chosen)
-    return ImageFeatures(features.image_px[chosen], features.descriptors[index], features.scores[index], features.scale)
+    return features.select(chosen)
 
 
 def sample_rows(scores: ArrayLike, count: int, how: str, generator: np.random.Generator) -> NDArray[np.int64]:

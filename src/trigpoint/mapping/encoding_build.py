@@ -15,11 +15,11 @@ from trigpoint.core.scene import Scene
 from trigpoint.covisibility.depth_range import DepthRange
 from trigpoint.covisibility.graph import CovisibilityGraph, NeighbourTable, build_graph
 from trigpoint.covisibility.spectral import spectral_codes
+from trigpoint.features.cache import SizedFeatures
 from trigpoint.mapping.config import GlobalConfig
 from trigpoint.mapping.image_encodings import ImageEncodings
 from trigpoint.mapping.scene_encoding import SceneEncoding
 from trigpoint.retrieval.descriptor import describe_images, fit_descriptor
-from trigpoint.retrieval.image_features import SizedFeatures
 from trigpoint.retrieval.index import RetrievalIndex
 
 _FILE = "encodings.safetensors"

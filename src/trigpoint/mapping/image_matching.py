@@ -12,9 +12,9 @@ from trigpoint.core.evenly import evenly
 from trigpoint.core.interrupt import Interrupted, StopRequest
 from trigpoint.core.progress import progress
 from trigpoint.covisibility.graph import CovisibilityGraph
+from trigpoint.features.cache import SizedFeatures
 from trigpoint.mapping.landmark_config import LandmarkConfig
 from trigpoint.mapping.observations import PosedKeypoints
-from trigpoint.retrieval.image_features import SizedFeatures
 from trigpoint.retrieval.matching import Matcher, MutualNearest
 from trigpoint.retrieval.rerank import load_matcher
 

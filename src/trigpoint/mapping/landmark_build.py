@@ -18,6 +18,7 @@ from trigpoint.core.interrupt import StopRequest
 from trigpoint.core.scene import Scene
 from trigpoint.covisibility.depth_range import DepthRange
 from trigpoint.covisibility.graph import build_graph
+from trigpoint.features.cache import SizedFeatures
 from trigpoint.features.extract import ImageFeatures
 from trigpoint.mapping.image_matching import image_pairs, match_images
 from trigpoint.mapping.landmark_config import LandmarkConfig
@@ -26,7 +27,6 @@ from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.observations import Observations, PosedKeypoints, join_tracks
 from trigpoint.mapping.triangulation import Triangulated, triangulate
 from trigpoint.retrieval.descriptor import describe_images, fit_descriptor
-from trigpoint.retrieval.image_features import SizedFeatures
 from trigpoint.retrieval.index import RetrievalIndex
 
 _MATCHES = "matches.safetensors"

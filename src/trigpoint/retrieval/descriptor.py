@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trigpoint.core.errors import MappingError, did_you_mean
+from trigpoint.features.cache import SizedFeatures
 from trigpoint.features.extract import ImageFeatures
-from trigpoint.retrieval.image_features import SizedFeatures
 
 # Before the name of a file that holds a trained aggregator.
 AGGREGATOR = "supergf:"

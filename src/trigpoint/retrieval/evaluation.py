@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trigpoint.core.progress import progress
+from trigpoint.features.cache import SizedFeatures
 from trigpoint.retrieval.descriptor import GlobalDescriptor, describe_images
-from trigpoint.retrieval.image_features import SizedFeatures
 from trigpoint.retrieval.index import RetrievalIndex, restore_index
 from trigpoint.retrieval.matching import Matcher
 from trigpoint.retrieval.rerank import candidate_inliers

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trigpoint.features.cache import SizedFeatures
 from trigpoint.features.weights import find_weights
-from trigpoint.retrieval.image_features import SizedFeatures
 
 LOCAL_DIM = 64
 _PREFIX = "matcher."

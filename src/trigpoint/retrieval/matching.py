@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trigpoint.retrieval.image_features import SizedFeatures
+from trigpoint.features.cache import SizedFeatures
 
 
 class Matcher(Protocol):

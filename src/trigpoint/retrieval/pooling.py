@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from trigpoint.features.cache import SizedFeatures
 from trigpoint.features.extract import ImageFeatures
 from trigpoint.retrieval.descriptor_state import impossible_dim, unfit
-from trigpoint.retrieval.image_features import SizedFeatures
 
 GEM_POWER = 3.0
 

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from trigpoint.core.errors import MappingError, did_you_mean
-from trigpoint.retrieval.image_features import SizedFeatures
+from trigpoint.features.cache import SizedFeatures
 from trigpoint.retrieval.lighterglue import LighterGlue
 from trigpoint.retrieval.matching import Matcher, MutualNearest
 

@@ -16,9 +16,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from trigpoint.core.randomness import derived_seed, numpy_generator
+from trigpoint.features.cache import SizedFeatures
 from trigpoint.features.extract import ImageFeatures
 from trigpoint.retrieval.descriptor_state import impossible_dim, tensor, unfit
-from trigpoint.retrieval.image_features import SizedFeatures
 
 NATURAL_DIM = 1024
 # Measured: 64 centres with 16 numbers each find more than 16 with 64 or 32 with 32, at the same length.

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from trigpoint.core.interrupt import StopRequest
+from trigpoint.features.cache import ViewPolicy, image_features
 from trigpoint.features.encoders import load_encoder
 from trigpoint.retrieval.descriptor import describe_images, fit_descriptor
-from trigpoint.retrieval.image_features import ViewPolicy, image_features
 from trigpoint.retrieval.supergf.config import COMPACT
 from trigpoint.retrieval.supergf.descriptor import SuperGF
 from trigpoint.retrieval.supergf.inputs import image_tokens

@@ -14,10 +14,11 @@ from support.supergf_images import LISTS, SMALL, SMALL_DENSE, MemoryCache, token
 from trigpoint.core.errors import ConfigError, MappingError
 from trigpoint.core.interrupt import Interrupted, StopRequest
 from trigpoint.core.work import work_folder
+from trigpoint.features.encoders import load_encoder
 from trigpoint.retrieval.supergf import build as build_module
 from trigpoint.retrieval.supergf.build import train_aggregator
-from trigpoint.retrieval.supergf.cache import FeatureCache
 from trigpoint.retrieval.supergf.config import AggregatorTrainingConfig, APConfig, SuperGFConfig, SuperGFRecipe
+from trigpoint.retrieval.supergf.images import CachedImages
 from trigpoint.retrieval.supergf.labels import labels_from_overlaps
 from trigpoint.retrieval.supergf.training import fit_aggregator, learning_rate
 
@@ -194,18 +195,18 @@ class Blind:
 
 def test_images_without_any_keypoint(tmp_path, pictures):
     with pytest.raises(MappingError) as caught:
-        FeatureCache(tmp_path, 8).fill(pictures, Blind(), SMALL, StopRequest())
+        CachedImages(pictures, Blind(), SMALL, tmp_path, StopRequest())
     assert caught.value.code == "TP-647"
 
 
-def test_cache_is_half_precision_and_keeps_grids(tmp_path, pictures):
-    from trigpoint.features.encoders import load_encoder
-    from trigpoint.retrieval.supergf.cache import encode_image
-
-    config = SuperGFConfig(variant="dense", encoder="dense-sift", input_dim=128, short_side_px=96)
+def test_cached_images_are_half_precision_and_keep_grids(tmp_path, pictures):
+    config = SuperGFConfig(variant="dense", encoder="dense-sift", input_dim=128, short_side_px=96, max_keypoints=50)
     encoder = load_encoder("dense-sift", CPU)
-    cache = FeatureCache(tmp_path, 128).fill(pictures, encoder, config, StopRequest())
-    exact = encode_image(pictures[5], encoder, config)
-    assert cache[5].grid == exact.grid == (12, 16)
-    torch.testing.assert_close(cache[5].descriptors, exact.descriptors.half().float())
-    torch.testing.assert_close(cache[5].where, exact.where)
+    images = CachedImages(pictures, encoder, config, tmp_path, StopRequest())
+    assert len(images) == 8 and len(list(tmp_path.iterdir())) == 8
+    image = images[5]
+    # Every cell, however many keypoints a sparse aggregator would take.
+    assert image.grid == (12, 16) and image.descriptors.shape == (192, 128) and image.where.shape == (192, 3)
+    view = torch.from_numpy(np.asarray(Image.open(pictures[5])))
+    exact = encoder.encode(view, 50).descriptors
+    assert torch.equal(image.descriptors, exact.half().float())

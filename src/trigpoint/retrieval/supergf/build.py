@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from trigpoint.core.artifact import sha256_of
 from trigpoint.core.config import to_json
 from trigpoint.core.device import pick_device
 from trigpoint.core.errors import ConfigError, MappingError, OutputError
 from trigpoint.core.interrupt import StopRequest, stop_request
 from trigpoint.core.work import continues, work_folder
+from trigpoint.features.cache import image_digest
 from trigpoint.features.encoders import load_encoder
 from trigpoint.features.local import LocalEncoder
-from trigpoint.retrieval.supergf.cache import FeatureCache
 from trigpoint.retrieval.supergf.config import COMPACT, SuperGFRecipe
 from trigpoint.retrieval.supergf.descriptor import SuperGF, load_aggregator
+from trigpoint.retrieval.supergf.images import CachedImages
 from trigpoint.retrieval.supergf.labels import GradedLabels, check_labels
 from trigpoint.retrieval.supergf.model_file import Provenance, save_aggregator
 from trigpoint.retrieval.supergf.training import LossPoint, fit_aggregator
@@ -129,7 +129,7 @@ class _Job:
         """Everything that the file's bytes depend on."""
         digest = hashlib.sha256()
         for path in self.paths:
-            digest.update(sha256_of(path).encode())
+            digest.update(image_digest(path).encode())
         pairs = self.labels.pairs
         for array in (pairs.indptr, pairs.indices, pairs.data, self.labels.scene):
             digest.update(np.ascontiguousarray(array).tobytes())
@@ -141,7 +141,7 @@ class _Job:
     def run(self, work: Path, stop: StopRequest) -> tuple[tuple[LossPoint, ...], dict[str, float]]:
         began = time.monotonic()
         config = self.recipe.aggregator
-        images = FeatureCache(work, config.input_dim).fill(self.paths, self.encoder, config, stop)
+        images = CachedImages(self.paths, self.encoder, config, work / "features", stop)
         extracted = time.monotonic()
         start = None if self.start is None else self.start.model
         training = fit_aggregator(

@@ -14,9 +14,9 @@ from torch import Tensor
 from trigpoint.core.artifact import sha256_of
 from trigpoint.core.config import from_json, to_json
 from trigpoint.core.errors import TrigpointError
+from trigpoint.features.cache import SizedFeatures
 from trigpoint.features.extract import ImageFeatures
 from trigpoint.retrieval.descriptor_state import impossible_dim, unfit
-from trigpoint.retrieval.image_features import SizedFeatures
 from trigpoint.retrieval.supergf.aggregator import Aggregator
 from trigpoint.retrieval.supergf.config import SuperGFConfig
 from trigpoint.retrieval.supergf.inputs import image_tokens

@@ -51,9 +51,7 @@ def image_tokens(features: ImageFeatures, size: tuple[int, int], config: SuperGF
         order, grid = _grid_order(features.image_px)
         return ImageTokens(features.descriptors[order], _where(features, size)[order], grid)
     best = torch.topk(features.scores, min(len(features), config.max_keypoints)).indices
-    chosen = ImageFeatures(
-        features.image_px[best.numpy()], features.descriptors[best], features.scores[best], features.scale
-    )
+    chosen = features.select(best.numpy())
     return ImageTokens(chosen.descriptors, _where(chosen, size))
 
 

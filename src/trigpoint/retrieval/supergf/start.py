@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -13,20 +11,12 @@ from trigpoint.core.evenly import evenly
 from trigpoint.core.randomness import derived_seed, numpy_generator, torch_generator
 from trigpoint.retrieval.supergf.aggregator import Aggregator
 from trigpoint.retrieval.supergf.augment import window
-from trigpoint.retrieval.supergf.inputs import ImageTokens
+from trigpoint.retrieval.supergf.images import Images
 from trigpoint.retrieval.supergf.slots import SlotAggregator
 
 # Keypoints for the vocabulary, images for the whitening.
 _SAMPLE, _WHITENED = 60_000, 4000
 _FEWEST_FOR_BASIS = 32
-
-
-class Images(Protocol):
-    """Prepared images by index."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int) -> ImageTokens: ...
 
 
 def start_from_images(model: Aggregator, images: Images, seed: int) -> None:

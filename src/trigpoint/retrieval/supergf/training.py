@@ -17,8 +17,8 @@ from trigpoint.core.interrupt import Interrupted, StopRequest
 from trigpoint.core.progress import progress
 from trigpoint.retrieval.supergf.aggregator import Aggregator
 from trigpoint.retrieval.supergf.augment import augmented
-from trigpoint.retrieval.supergf.cache import FeatureCache
 from trigpoint.retrieval.supergf.config import AggregatorTrainingConfig, SuperGFRecipe
+from trigpoint.retrieval.supergf.images import Images
 from trigpoint.retrieval.supergf.labels import GradedLabels
 from trigpoint.retrieval.supergf.losses import ListLoss, attention_decorrelation
 from trigpoint.retrieval.supergf.sampling import ListSampler, RankedLists
@@ -56,7 +56,7 @@ def learning_rate(step: int, config: AggregatorTrainingConfig) -> float:
 
 
 def fit_aggregator(
-    images: FeatureCache,
+    images: Images,
     labels: GradedLabels,
     recipe: SuperGFRecipe,
     *,
@@ -103,9 +103,7 @@ def fit_aggregator(
 class _Run:
     """A training in progress: network, optimizer, loss, history and step."""
 
-    def __init__(
-        self, images: FeatureCache, sampler: ListSampler, recipe: SuperGFRecipe, seed: int, device: torch.device
-    ) -> None:
+    def __init__(self, images: Images, sampler: ListSampler, recipe: SuperGFRecipe, seed: int, device: torch.device) -> None:
         self.images, self.sampler, self.recipe, self.seed = images, sampler, recipe, seed
         self.model = make_aggregator(recipe.aggregator, seed).to(device).train()
         self.parameters = dict(self.model.named_parameters())

@@ -13,6 +13,7 @@ Names are loaded when they are first used, so that importing the package is quic
 from __future__ import annotations
 
 import importlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 from trigpoint._version import __version__ as __version__
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from trigpoint.evaluation.map_evaluation import evaluate_map as evaluate_map
     from trigpoint.formats.readers import open_scene as open_scene
     from trigpoint.localization.localizer import Localizer as Localizer
+
+# A library says nothing unless it is asked to: logging.basicConfig(level=logging.INFO) shows the stages of a build.
+logging.getLogger("trigpoint").addHandler(logging.NullHandler())
 
 _HOMES = {
     "Camera": "trigpoint.core.camera",

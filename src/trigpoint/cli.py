@@ -7,7 +7,7 @@ import sys
 
 from trigpoint._version import __version__
 from trigpoint.core.errors import TrigpointError
-from trigpoint.core.progress import error_console
+from trigpoint.core.terminal import print_error, shown_on_terminal
 
 EXIT_OK, EXIT_NOT_LOCALIZED, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 2, 130
 
@@ -32,23 +32,22 @@ def run(arguments: list[str]) -> int:
         return EXIT_OK
     debug = "--debug" in arguments
     try:
-        return tyro.extras.subcommand_cli_from_dict(
-            dict(VERBS),
-            prog="trigpoint",
-            description="Learns a scene from images, then tells for any new image where the camera stood. "
-            "--version tells which one this is; --debug, after any verb, where in the program an error was raised.",
-            args=[argument for argument in arguments if argument != "--debug"],
-            config=(tyro.conf.OmitArgPrefixes,),
-        )
+        with shown_on_terminal():
+            return tyro.extras.subcommand_cli_from_dict(
+                dict(VERBS),
+                prog="trigpoint",
+                description="Learns a scene from images, then tells for any new image where the camera stood. "
+                "--version tells which one this is; --debug, after any verb, where in the program an error was raised.",
+                args=[argument for argument in arguments if argument != "--debug"],
+                config=(tyro.conf.OmitArgPrefixes,),
+            )
     except TrigpointError as error:
         if debug:
             raise
-        error_console().print(f"[bold red]error[/bold red] {error.code}", end=" ")
-        # Not wrapped, so that paths stay whole in log files.
-        error_console().print(str(error).removeprefix(error.code + " "), markup=False, soft_wrap=True)
+        print_error(str(error))
         return EXIT_ERROR
     except KeyboardInterrupt:
-        error_console().print("Stopped. Finished work is kept: run the same command to continue.")
+        print("Stopped. Finished work is kept: run the same command to continue.", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away, as 'head' does.

@@ -13,7 +13,6 @@ from support.scene_files import poses, write_sevenscenes
 
 from trigpoint.cli import run
 from trigpoint.core.errors import SceneError
-from trigpoint.core.progress import set_quiet
 from trigpoint.datasets import entries
 from trigpoint.datasets.entries import DataSet, RemoteFile, catalogue, find_data_set
 from trigpoint.datasets.install import RECORD, install, present_scenes
@@ -49,7 +48,6 @@ def server(tmp_path):
     server.files["/train.txt"], server.files["/test.txt"] = pgt_text(1), pgt_text(2)
     yield server
     server.stop()
-    set_quiet(False)
 
 
 @pytest.fixture

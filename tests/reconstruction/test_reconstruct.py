@@ -17,7 +17,6 @@ from support.image_walk import write_walk
 from trigpoint.cli import run
 from trigpoint.core.errors import ImageError, SceneError
 from trigpoint.core.interrupt import Interrupted, StopRequest
-from trigpoint.core.progress import set_quiet
 from trigpoint.core.work import work_folder
 from trigpoint.formats.readers import open_scene
 from trigpoint.reconstruction import ReconstructionOptions, build, reconstruct
@@ -30,13 +29,6 @@ from trigpoint.reconstruction.placement import MIN_POINTS, _take_out_weak, outsi
 from trigpoint.reconstruction.scale import metres_from_gps, scale_from_distance, scale_from_gps, similarity_between
 
 NEGATIVE, BLANK_IMAGE = "other.jpg", "wall.jpg"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def silent():
-    set_quiet(True)
-    yield
-    set_quiet(False)
 
 
 @pytest.fixture(scope="module")

@@ -13,19 +13,11 @@ from support.image_walk import write_video
 from trigpoint.core.errors import SceneError
 from trigpoint.core.image import image_size
 from trigpoint.core.interrupt import StopRequest
-from trigpoint.core.progress import set_quiet
 from trigpoint.reconstruction import ReconstructionOptions, reconstruct
 from trigpoint.reconstruction.video import _turned, choose_frames, is_video, sharpness
 
 av = pytest.importorskip("av")
 WIDTH, HEIGHT, RATE = 160, 128, 10
-
-
-@pytest.fixture(scope="module", autouse=True)
-def silent():
-    set_quiet(True)
-    yield
-    set_quiet(False)
 
 
 def blurred(pixels):

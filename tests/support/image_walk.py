@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 
-from trigpoint.core.progress import set_quiet
 from trigpoint.synthetic.scene import SyntheticConfig, encode_image, synthetic_camera
 from trigpoint.synthetic.views import mapping_views
 from trigpoint.synthetic.world import build_world
@@ -14,7 +13,6 @@ from trigpoint.synthetic.world import build_world
 
 def write_walk(folder: Path, count: int = 12, of: int = 90, seed: int = 3) -> dict[str, np.ndarray]:
     """Write ``count`` successive images out of a walk of ``of``; the camera centre of each, m, by name."""
-    set_quiet(True)
     scene, camera = build_world("room", seed), synthetic_camera(SyntheticConfig(width=320, height=240))
     folder.mkdir(parents=True, exist_ok=True)
     centres = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,7 +23,6 @@ from trigpoint.core.errors import ImageError
 from trigpoint.core.evenly import evenly
 from trigpoint.core.image import read_image
 from trigpoint.core.interrupt import StopRequest
-from trigpoint.core.progress import console
 from trigpoint.core.scene import TEST, Frame, Scene
 from trigpoint.covisibility.depth_range import DepthRange, depth_range
 from trigpoint.features.cache import SizedFeatures, ViewPolicy, image_features
@@ -42,6 +42,8 @@ from trigpoint.mapping.scene_encoding import SceneEncoding
 from trigpoint.mapping.scene_map import FORMAT_VERSION, SceneMap
 from trigpoint.mapping.supervision import Supervision, landmark_supervision, supervision_of
 from trigpoint.retrieval.descriptor import AGGREGATOR
+
+_LOGGER = logging.getLogger(__name__)
 
 # Enough images to fit a PCA of at most a few hundred numbers.
 _PCA_IMAGES = 200
@@ -271,7 +273,7 @@ class Job:
         landmarks = self.workers.first_then_all(make)
         found = landmark_supervision(landmarks)
         if found is None:
-            console().print(
+            _LOGGER.warning(
                 f"only {landmarks.fraction:.1%} of the keypoints are landmarks: learning from reprojection errors alone; "
                 "'trigpoint info SCENE' checks whether poses and cameras fit the images"
             )

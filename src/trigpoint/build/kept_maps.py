@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,6 @@ from trigpoint.build.pipeline import build_map, mapping_frames, recipe_for
 from trigpoint.core.artifact import write_json
 from trigpoint.core.device import pick_device
 from trigpoint.core.errors import MapFileError
-from trigpoint.core.progress import console
 from trigpoint.core.scene import Scene
 from trigpoint.features.encoders import load_encoder
 from trigpoint.formats.splits import apply_holdout, parse_holdout
@@ -21,6 +21,8 @@ from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.parallel import join_workers
 from trigpoint.mapping.presets import preset_config
 from trigpoint.mapping.scene_map import SceneMap, load_map
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -68,9 +70,9 @@ def kept_map(
     if path.is_file():
         found = _same_map(path, scene, config, holdout, seed)
         if found is not None:
-            console().print(f"{path.name} is there already", markup=False)
+            _LOGGER.info(f"{path.name} is there already")
             return KeptMap(path, path.stat().st_size, _remembered(times, found.map_id), True)
-        console().print(f"{path.name} was made of other images or settings and is built anew", markup=False)
+        _LOGGER.info(f"{path.name} was made of other images or settings and is built anew")
     built = build_map(scene, path, preset=preset, overrides=overrides, holdout=holdout, seed=seed, device=device)
     # A build that was continued has not measured what went before.
     seconds = None if built.resumed else sum(built.seconds.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,8 @@ from trigpoint.build.job import Job
 from trigpoint.core.device import pick_device
 from trigpoint.core.errors import MappingError, OutputError
 from trigpoint.core.interrupt import stop_request
-from trigpoint.core.progress import console, set_quiet
 from trigpoint.core.scene import Frame, Scene
+from trigpoint.core.terminal import set_quiet
 from trigpoint.core.work import continues, work_folder, work_path
 from trigpoint.diagnosis.inspect import MIN_POSED
 from trigpoint.features.encoders import load_encoder
@@ -22,6 +23,8 @@ from trigpoint.mapping.config import MappingConfig, fitted_to
 from trigpoint.mapping.parallel import join_workers
 from trigpoint.mapping.presets import DEFAULT_PRESET, preset_config
 from trigpoint.mapping.scene_map import SceneMap, load_map, save_map
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def build_map(
     )
     with work_folder(output, busy) as work:
         resumed = continues(work, job.record(), fresh)
-        console().print(f"{len(job.frames)} images, preset {preset}{', continuing an interrupted build' if resumed else ''}")
+        _LOGGER.info(f"{len(job.frames)} images, preset {preset}{', continuing an interrupted build' if resumed else ''}")
         workers.wait()
         with stop_request() as stop:
             scene_map, seconds = job.run(work, stop)

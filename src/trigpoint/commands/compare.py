@@ -7,7 +7,7 @@ from pathlib import Path
 from tyro.conf import Positional, UseAppendAction
 
 from trigpoint.commands.options import Flag, Output, write_document
-from trigpoint.core.progress import set_quiet
+from trigpoint.core.terminal import set_quiet
 
 
 def compare(

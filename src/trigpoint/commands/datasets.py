@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from tyro.conf import Positional, UseAppendAction, arg
 
 from trigpoint.commands.options import Flag, note, write_document
-from trigpoint.core.progress import set_quiet
+from trigpoint.core.terminal import set_quiet
 from trigpoint.datasets.entries import DataSet
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from trigpoint.commands.options import Flag, Output, write_document
-from trigpoint.core.progress import set_quiet
+from trigpoint.core.terminal import set_quiet
 
 
 def demo(*, output: Output = Path("trigpoint-demo"), seed: int = 0, quiet: Flag = False, json: Path | None = None) -> int:

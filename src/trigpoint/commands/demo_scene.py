@@ -12,10 +12,10 @@ from rich.table import Table
 
 from trigpoint.build.pipeline import build_map
 from trigpoint.commands.describe import stdout_console
+from trigpoint.commands.options import note
 from trigpoint.core.artifact import write_json
 from trigpoint.core.errors import ConfigError
 from trigpoint.core.localization import OK
-from trigpoint.core.progress import console
 from trigpoint.core.scene import Scene
 from trigpoint.evaluation.evaluate import Evaluation, evaluate
 from trigpoint.evaluation.map_evaluation import MapEvaluation, split_frames
@@ -145,5 +145,5 @@ def _print(document: dict[str, Any], page: Path, seconds: float) -> None:
     other = document["elsewhere"]
     table.add_row("elsewhere", str(other["images"]), str(other["accepted"]), "", "", f"{other['median_ms']:.0f} ms")
     stdout_console().print(table)
-    console().print(f"{seconds:.0f} s in all. The report with pictures:")
+    note(f"{seconds:.0f} s in all. The report with pictures:")
     print(page)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tyro.conf import Positional, UseAppendAction
 
 from trigpoint.commands.options import Flag, write_document
-from trigpoint.core.progress import set_quiet
+from trigpoint.core.terminal import set_quiet
 
 if TYPE_CHECKING:
     from trigpoint.evaluation.evaluate import Evaluation

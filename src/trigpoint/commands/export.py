@@ -11,7 +11,7 @@ from tyro.conf import Positional
 from trigpoint.commands.options import Flag, Output, note, write_document
 from trigpoint.core.config import require
 from trigpoint.core.errors import ConfigError
-from trigpoint.core.progress import set_quiet
+from trigpoint.core.terminal import set_quiet
 
 Format = Literal["ply", "colmap", "nerfstudio", "tum", "ltvl", "json"]
 

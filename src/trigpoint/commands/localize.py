@@ -9,7 +9,7 @@ from typing import Literal
 from tyro.conf import Positional
 
 from trigpoint.commands.options import Flag, OptionalOutput, note, write_document
-from trigpoint.core.progress import set_quiet
+from trigpoint.core.terminal import set_quiet
 
 
 def localize(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated, Any
 
 from tyro.conf import FlagCreatePairsOff, arg
+
+_LOGGER = logging.getLogger(__name__)
 
 Output = Annotated[Path, arg(aliases=["-o"])]
 OptionalOutput = Annotated[Path | None, arg(aliases=["-o"])]
@@ -13,10 +16,8 @@ Flag = FlagCreatePairsOff[bool]
 
 
 def note(text: str) -> None:
-    """Say something beside the results, on the progress console."""
-    from trigpoint.core.progress import console
-
-    console().print(text, markup=False, soft_wrap=True)
+    """Say something beside the results, on standard error."""
+    _LOGGER.info(text)
 
 
 def write_document(path: Path | None, document: Any) -> None:

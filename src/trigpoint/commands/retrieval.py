@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from trigpoint.commands.options import Flag, Output, note, write_document
-from trigpoint.core.progress import set_quiet
+from trigpoint.core.terminal import set_quiet
 
 if TYPE_CHECKING:
     from trigpoint.evaluation.retrieval import RetrievalOptions

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from trigpoint.core.terminal import is_quiet, printable
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class Advance(Protocol):
@@ -20,28 +22,9 @@ class Advance(Protocol):
         ...
 
 
-_quiet = False
-
-
-def set_quiet(quiet: bool) -> None:
-    """Switch all progress output off or on."""
-    global _quiet
-    _quiet = quiet
-
-
-def error_console() -> Console:
-    """The console for errors, which ``set_quiet`` does not silence: standard error."""
-    return Console(stderr=True, highlight=False)
-
-
-def console() -> Console:
-    """The console for messages that are not results: standard error, so that results can be piped."""
-    return Console(stderr=True, quiet=_quiet, highlight=False)
-
-
 @contextmanager
 def progress(title: str, total: int, *, start: int = 0) -> Iterator[Advance]:
-    """Show one stage.
+    """Show one stage, if the command line runs it.
 
     On a terminal a bar with elapsed and remaining time; otherwise (log files, CI) a line every 15 seconds.
 
@@ -50,24 +33,10 @@ def progress(title: str, total: int, *, start: int = 0) -> Iterator[Advance]:
         total: number of steps.
         start: steps that an earlier, interrupted run has done.
     """
-    if _quiet:
+    if is_quiet():
         yield _nothing
     elif sys.stderr.isatty():
-        columns = (
-            TextColumn("{task.description:<20}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
-        )
-        with Progress(*columns, console=console()) as bars:
-            task = bars.add_task(title, total=total, completed=start, note="")
-
-            def advance(done: int = 1, note: str = "") -> None:
-                bars.update(task, advance=done, note=note)
-
+        with _bar(printable(title), total, start) as advance:
             yield advance
     else:
         yield _Lines(title, total, start)
@@ -75,6 +44,31 @@ def progress(title: str, total: int, *, start: int = 0) -> Iterator[Advance]:
 
 def _nothing(done: int = 1, note: str = "") -> None:
     return None
+
+
+@contextmanager
+def _bar(title: str, total: int, start: int) -> Iterator[Advance]:
+    # Loading rich takes longer than localizing an image, which shows no bar.
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (
+        # File names are in titles, and brackets in them are no markup.
+        TextColumn("{task.description:<20}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+    )
+    with Progress(*columns, console=Console(stderr=True, highlight=False)) as bars:
+        task = bars.add_task(title, total=total, completed=start, note="")
+
+        def advance(done: int = 1, note: str = "") -> None:
+            bars.update(task, advance=done, note=note)
+
+        yield advance
 
 
 class _Lines:
@@ -92,5 +86,6 @@ class _Lines:
         if now - self.last < self.INTERVAL_S and not (self.done == self.total and now - self.began > 2):
             return
         self.last = now
-        left_s = (now - self.began) / max(self.done - self.start, 1) * (self.total - self.done)
-        console().print(f"{self.title}: {self.done}/{self.total}, {now - self.began:.0f} s, {left_s:.0f} s left {note}")
+        elapsed_s = now - self.began
+        left_s = elapsed_s / max(self.done - self.start, 1) * (self.total - self.done)
+        _LOGGER.info(f"{self.title}: {self.done}/{self.total}, {elapsed_s:.0f} s, {left_s:.0f} s left {note}")

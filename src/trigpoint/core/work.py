@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,8 @@ from filelock import FileLock, Timeout
 
 from trigpoint.core.artifact import write_json
 from trigpoint.core.errors import OutputError, TrigpointError
-from trigpoint.core.progress import console
+
+_LOGGER = logging.getLogger(__name__)
 
 JOB = "job.json"
 
@@ -66,7 +68,7 @@ def continues(work: Path, job: dict[str, Any], fresh: bool) -> bool:
     if path.exists() and not fresh and json.loads(path.read_text(encoding="utf-8")) == json.loads(json.dumps(job)):
         return True
     if path.exists():
-        console().print(f"Discarding the work of an interrupted run with other images or settings in {work}", soft_wrap=True)
+        _LOGGER.info(f"Discarding the work of an interrupted run with other images or settings in {work}")
         path.unlink()
     for item in work.iterdir():
         if item.is_dir() and not item.is_symlink():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from trigpoint.core.errors import ConfigError, TrigpointError
-from trigpoint.core.progress import console
 from trigpoint.evaluation.evaluate import Evaluation
 from trigpoint.evaluation.metrics import finite_or_none
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,10 @@ def run_trials(
     trials: list[Trial] = []
     for preset in presets:
         for seed in seeds:
-            console().print(f"preset {preset}, seed {seed}", markup=False)
+            _LOGGER.info(f"preset {preset}, seed {seed}")
             trials.append(_run_trial(preset, seed, build, judge))
             if trials[-1].problem:
-                console().print(trials[-1].problem, markup=False, soft_wrap=True)
+                _LOGGER.warning(trials[-1].problem)
     return trials
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,7 +11,6 @@ import torch
 
 from trigpoint.core.artifact import read_artifact, write_artifact
 from trigpoint.core.errors import MappingError
-from trigpoint.core.progress import console
 from trigpoint.core.scene import Scene
 from trigpoint.covisibility.depth_range import DepthRange
 from trigpoint.covisibility.graph import CovisibilityGraph, NeighbourTable, build_graph
@@ -21,6 +21,8 @@ from trigpoint.mapping.image_encodings import ImageEncodings
 from trigpoint.mapping.scene_encoding import SceneEncoding
 from trigpoint.retrieval.descriptor import describe_images, fit_descriptor
 from trigpoint.retrieval.index import RetrievalIndex
+
+_LOGGER = logging.getLogger(__name__)
 
 _FILE = "encodings.safetensors"
 # Below this it is not halved again.
@@ -114,8 +116,8 @@ def _graph(scene: Scene, config: GlobalConfig, seed: int, depths: Callable[[], D
         threshold /= 2
     alone = len(graph.isolated())
     if threshold < config.min_overlap or alone:
-        said = f"{graph.edges} pairs of images overlap by {threshold:.2f} or more"
-        console().print(f"{said}, {alone} images with none" if alone else said)
+        message = f"{graph.edges} pairs of images overlap by {threshold:.2f} or more"
+        _LOGGER.info(f"{message}, {alone} images with none" if alone else message)
     return graph
 
 

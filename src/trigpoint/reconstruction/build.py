@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
 from collections.abc import Iterator
@@ -12,7 +13,6 @@ from typing import Any
 
 from trigpoint.core.errors import SceneError
 from trigpoint.core.interrupt import StopRequest, stop_request
-from trigpoint.core.progress import console
 from trigpoint.core.scene import Problem
 from trigpoint.core.work import continues, work_folder
 from trigpoint.reconstruction.account import Unplaced, account_for, largest_group, summary
@@ -36,6 +36,8 @@ from trigpoint.reconstruction.report import ReconstructionReport
 from trigpoint.reconstruction.scale import MetricScale, scale_from_distance, scale_from_gps
 from trigpoint.reconstruction.silence import errors_only
 from trigpoint.reconstruction.video import choose_frames, is_video
+
+_LOGGER = logging.getLogger(__name__)
 
 # The incremental mapper is tried too when the global one places fewer of the connected images than this.
 _ENOUGH = 0.9
@@ -166,7 +168,7 @@ class _Run:
         best = self._attempt(first, images) if possible >= 3 else None
         if options.mapper == "auto" and possible >= 3 and (best is None or len(best.placed) < _ENOUGH * possible):
             placed = 0 if best is None else len(best.placed)
-            console().print(f"The global mapper placed {placed} of {possible} connected images; trying the incremental one")
+            _LOGGER.info(f"The global mapper placed {placed} of {possible} connected images; trying the incremental one")
             second = self._attempt("incremental", images)
             if second is not None and len(second.placed) > placed:
                 best = second

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -11,8 +12,10 @@ from pathlib import Path
 
 from trigpoint.core.errors import SceneError
 from trigpoint.core.interrupt import Interrupted, StopRequest
-from trigpoint.core.progress import console, progress
+from trigpoint.core.progress import progress
 from trigpoint.reconstruction.options import ReconstructionOptions
+
+_LOGGER = logging.getLogger(__name__)
 
 _POLL_S = 0.1
 # What the global mapper writes to its log at the beginning of each of its steps.
@@ -82,7 +85,7 @@ def _follow(process: subprocess.Popen[bytes], log: Path, mapper: str, images: in
                 advance(now - done, step)
                 done = now
     if time.monotonic() - began > 2:
-        console().print(f"{title}: {time.monotonic() - began:.0f} s")
+        _LOGGER.info(f"{title}: {time.monotonic() - began:.0f} s")
 
 
 def _placed(log: Path) -> int:

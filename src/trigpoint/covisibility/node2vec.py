@@ -129,7 +129,8 @@ def window_loss(codes: Tensor, positive: Tensor, negative: Tensor, context: int)
 
     Args:
         codes: (N, D).
-        positive, negative: (B, L) walks.
+        positive: (B, L) biased walks.
+        negative: (B, L) walks of random nodes.
         context: nodes of a window, at most L.
     """
     length = positive.shape[1]

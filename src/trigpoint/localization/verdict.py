@@ -78,7 +78,7 @@ def judge(
         covariance: (6, 6) as ``pose_covariance`` gives it.
         distance: median distance from the camera to its inliers, in the unit of the world.
         noise: number of inliers that random points would give.
-        calibration: of the map.
+        acceptance: what the map takes for noise.
         options: thresholds.
     """
     if result.cam_from_world is None:

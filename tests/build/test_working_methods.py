@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support.tiny_scene import WORKING, write_part
 
-from trigpoint.build import job as build_job
+from trigpoint.build import context as build_context
 from trigpoint.build.pipeline import build_map
 from trigpoint.core.image import read_image
 from trigpoint.core.pose import centre_distance, rotation_angle_deg
@@ -133,7 +133,7 @@ def test_how_far_images_see_is_found_out_once(room, tmp_path, monkeypatch):
         asked.append(arguments)
         return depth_range(*arguments)
 
-    monkeypatch.setattr(build_job, "depth_range", counting)
+    monkeypatch.setattr(build_context, "depth_range", counting)
     monkeypatch.setattr(graph, "depth_range", counting)
     scene = replace(open_scene(room), metric=False)
     changes = (*TINY, "optimizer.batch=64", "global_encoding.min_images=0", "landmarks.min_images=2")

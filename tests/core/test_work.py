@@ -9,7 +9,7 @@ import pytest
 import torch
 from support.tiny_scene import CHEAP, write_part
 
-from trigpoint.build.job import Job
+from trigpoint.build.context import BuildContext
 from trigpoint.core import work
 from trigpoint.core.errors import ImageError, MappingError
 from trigpoint.core.interrupt import Interrupted
@@ -35,7 +35,7 @@ def encoder():
 
 def record(scene, encoder, *overrides, preset="trig"):
     config = preset_config(preset, (*CHEAP, *overrides))
-    return Job(scene, scene.frames, config, None, 0, torch.device("cpu"), encoder, ALONE).record()
+    return BuildContext(scene, scene.frames, config, None, 0, torch.device("cpu"), encoder, ALONE).record()
 
 
 def with_depth(scene, folder, value, unit=0.001):

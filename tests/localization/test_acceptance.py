@@ -11,7 +11,7 @@ import torch
 from support.image_files import image_pixels
 from support.tiny_scene import CHEAP, settings, write_part
 
-from trigpoint.build.job import Job
+from trigpoint.build.context import BuildContext
 from trigpoint.cli import run
 from trigpoint.core.errors import ConfigError
 from trigpoint.core.image import DecodedImage
@@ -170,7 +170,7 @@ def test_images_held_out_are_spread_over_the_walk(room):
     scene = open_scene(room)
     frames = scene.for_mapping()
     config = preset_config("trig", ["acceptance.validation_images=4", "acceptance.min_images=9"])
-    job = Job(scene, frames, fitted_to(config, len(frames)), None, 0, torch.device("cpu"), None, ALONE)
+    job = BuildContext(scene, frames, fitted_to(config, len(frames)), None, 0, torch.device("cpu"), None, ALONE)
     names = [frame.name for frame in frames]
     apart = [names.index(name) for name in names if name not in {frame.name for frame in job.learned}]
     assert len(apart) == 4 and len(job.learned) == len(frames) - 4

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trigpoint.build.context import BuildContext
 from trigpoint.core.errors import MappingError
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.features.cache import features_of_image
@@ -28,9 +28,6 @@ from trigpoint.mapping.image_encodings import ImageEncodings
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.supervision import Supervision
 from trigpoint.mapping.training import Training, TrainingSet, train_head
-
-if TYPE_CHECKING:
-    from trigpoint.build.job import Job
 
 # Folder in the work folder with the local features of the images as they are.
 DESCRIBED = "features"
@@ -56,7 +53,7 @@ class TrainingRounds:
     """The training of all networks of a map.
 
     Attributes:
-        job: the build.
+        context: what the map is built from.
         encoder: local encoder, after its PCA.
         encodings: global encodings of the images, or None.
         supervision: source of known points, or None.
@@ -66,7 +63,7 @@ class TrainingRounds:
         stop: checked after each image and each step.
     """
 
-    job: Job
+    context: BuildContext
     encoder: LocalEncoder
     encodings: ImageEncodings | None
     supervision: Supervision | None
@@ -78,7 +75,7 @@ class TrainingRounds:
     @cached_property
     def heads(self) -> NDArray[np.int64]:
         """(F,) network that learns each mapping image."""
-        return split_cameras(self.positions, self.job.config.ensemble, self.job.seed)
+        return split_cameras(self.positions, self.context.config.ensemble, self.context.seed)
 
     def run(self, watch: Stopwatch) -> tuple[list[Training], int]:
         """Fill a buffer and train on it, as often as the recipe says, or continue where an earlier run stopped.
@@ -86,7 +83,7 @@ class TrainingRounds:
         Returns:
             The networks, and the number of samples of the last buffer in all processes.
         """
-        rounds, steps, workers = self.job.config.buffer.rounds, self.job.config.optimizer.steps, self.job.workers
+        rounds, steps, workers = self.context.config.buffer.rounds, self.context.config.optimizer.steps, self.context.workers
         folders = [self.folder] if rounds == 1 else [self.folder / f"round{number}" for number in range(rounds)]
         # The folder of a round is made when those before are finished.
         first = max((number for number, folder in enumerate(folders) if folder.exists()), default=0)
@@ -106,19 +103,19 @@ class TrainingRounds:
         return trainings, samples
 
     def _buffer(self, folder: Path, number: int) -> SampleBuffer:
-        job, workers = self.job, self.job.workers
+        context, workers, config = self.context, self.context.workers, self.context.config
         folder = folder if workers.count == 1 else folder / f"worker{workers.rank}"
         folder.mkdir(exist_ok=True, parents=True)
         return fill_buffer(
-            job.learned,
+            context.learned,
             self.encoder,
-            job.config.features,
-            job.config.buffer if job.config.loss.supervision == "landmarks" else replace(job.config.buffer, min_samples=0),
+            config.features,
+            config.buffer if config.loss.supervision == "landmarks" else replace(config.buffer, min_samples=0),
             self.normalization,
-            seed=job.seed,
+            seed=context.seed,
             folder=folder,
             stop=self.stop,
-            shard=range(workers.rank, len(job.learned), workers.count),
+            shard=range(workers.rank, len(context.learned), workers.count),
             supervision=self.supervision,
             number=number,
             described=self._described,
@@ -127,25 +124,25 @@ class TrainingRounds:
     @property
     def _described(self) -> Callable[[Path], ImageFeatures] | None:
         """Gives the features of an image as it is, if the samples are those, and codes or landmarks have left them."""
-        folder, config = self.folder / DESCRIBED, self.job.config
+        folder, config = self.folder / DESCRIBED, self.context.config
         plain = config.buffer.augmentation == NO_AUGMENTATION and config.features.encoder not in DENSE
         # With another number of keypoints an image's samples would not be its best.
         same = config.buffer.sampling == "uniform" and config.buffer.keypoints_per_view == config.features.query_keypoints
         if not (plain and same and folder.exists()):
             return None
-        return lambda image: features_of_image(image, self.encoder, self.job.policy, folder)[0]
+        return lambda image: features_of_image(image, self.encoder, self.context.policy, folder)[0]
 
     def _train(self, parts: list[TrainingSet], until: int) -> list[Training]:
-        job = self.job
+        context = self.context
         return [
             train_head(
                 part,
-                job.config,
-                seed=job.seed,
+                context.config,
+                seed=context.seed,
                 folder=self.folder,
-                device=job.device,
+                device=context.device,
                 stop=self.stop,
-                workers=job.workers,
+                workers=context.workers,
                 until=until,
             )
             for part in parts
@@ -164,24 +161,24 @@ class TrainingRounds:
         if samples == 0:
             raise MappingError(
                 "TP-603",
-                f"the local encoder found no keypoint in any of {len(self.job.learned)} images",
-                where=self.job.scene.root,
+                f"the local encoder found no keypoint in any of {len(self.context.learned)} images",
+                where=self.context.scene.root,
                 fix="Are the images black, blank or out of focus?",
             )
         parts = self._split(buffer)
         empty = sum(len(part) == 0 for part in parts)
         # All processes must stop, or some would wait for the others.
-        if self.job.workers.any(empty > 0):
+        if self.context.workers.any(empty > 0):
             raise MappingError(
                 "TP-664",
                 f"{empty} of {len(parts)} networks have nothing to learn from in this process",
-                where=self.job.scene.root,
+                where=self.context.scene.root,
                 fix="Use fewer processes or a smaller ensemble. Some images may be black, blank or out of focus.",
             )
         return parts
 
     def _split(self, buffer: SampleBuffer) -> list[TrainingSet]:
-        config, seed = self.job.config, self.job.seed
+        config, seed = self.context.config, self.context.seed
         if config.ensemble == 1:
             centres = cluster_centres(self.positions, config.head.clusters, seed) if config.head.clusters > 1 else None
             return [TrainingSet(buffer, self.encodings, centres)]
@@ -199,6 +196,6 @@ class TrainingRounds:
 
     def _centres_of(self, part: int) -> Tensor:
         """(k, 3) cluster centres of one part; some stand twice where it has fewer images than clusters."""
-        clusters = self.job.config.head.clusters
-        centres = cluster_centres(self.positions[self.heads == part], clusters, self.job.seed)
+        clusters = self.context.config.head.clusters
+        centres = cluster_centres(self.positions[self.heads == part], clusters, self.context.seed)
         return centres[torch.arange(clusters) % len(centres)]

@@ -81,13 +81,13 @@ def test_not_a_number_is_refused_in_metadata():
 ENCODED = encode_artifact(TENSORS, METADATA)
 
 
-@pytest.mark.parametrize("fraction", range(40))
-def test_files_cut_short_are_refused(fraction, tmp_path):
+def test_files_cut_short_are_refused(tmp_path):
     path = tmp_path / "cut"
-    path.write_bytes(ENCODED[: len(ENCODED) * fraction // 40])
-    with pytest.raises(MapFileError, match=r"TP-40[23]") as caught:
-        read_artifact(path)
-    assert caught.value.fix and caught.value.where == str(path)
+    for length in range(0, len(ENCODED), len(ENCODED) // 40):
+        path.write_bytes(ENCODED[:length])
+        with pytest.raises(MapFileError, match=r"TP-40[23]") as caught:
+            read_artifact(path)
+        assert caught.value.fix and caught.value.where == str(path)
 
 
 def test_every_flipped_bit_is_noticed(tmp_path):

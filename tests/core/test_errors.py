@@ -75,22 +75,40 @@ def raised(path):
             yield node
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if list(raised(path))], ids=label)
-def test_every_error_has_a_code_of_its_area_and_advice(path):
-    for call in raised(path):
-        name, line = dotted_name(call.func).rpartition(".")[2], f"line {call.lineno}"
-        code = call.args[0]
-        if isinstance(code, ast.Constant):
-            assert isinstance(code.value, str) and CODE.fullmatch(code.value), line
-            assert code.value[3] == AREAS[name], line
-        options = {option.arg: option.value for option in call.keywords}
-        assert "fix" in options, line
-        fix = options["fix"]
-        if isinstance(fix, ast.Constant):
-            assert isinstance(fix.value, str) and len(fix.value) > 8 and fix.value.endswith((".", "?", "!")), line
-        what = call.args[1]
-        if isinstance(what, ast.Constant):
-            assert isinstance(what.value, str) and what.value and not what.value.endswith("."), line
+def faults(call):
+    """What is wrong with the code, the sentence or the advice of an error, as far as they are constants."""
+    area = AREAS.get(dotted_name(call.func).rpartition(".")[2])
+    code, what, *_ = [argument.value if isinstance(argument, ast.Constant) else None for argument in call.args]
+    options = {option.arg: option.value for option in call.keywords}
+    fix = options.get("fix")
+    if code is not None and not (CODE.fullmatch(code) and code[3] == area):
+        yield "the code is not of the area of its class"
+    if what is not None and (not what or what.endswith(".")):
+        yield "what is wrong is empty or ends with a full stop"
+    if fix is None:
+        yield "there is no advice"
+    elif isinstance(fix, ast.Constant) and not (len(fix.value) > 8 and fix.value.endswith((".", "?", "!"))):
+        yield "the advice is no sentence"
+
+
+def test_every_error_has_a_code_of_its_area_and_advice():
+    calls = [(path, call) for path in FILES for call in raised(path)]
+    assert len(calls) > 200
+    assert [f"{label(path)}:{call.lineno} {fault}" for path, call in calls for fault in faults(call)] == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "SceneError('TP-101', 'it is wrong', fix='Mend it at once.')",
+        "SceneError('TP-2', 'it is wrong', fix='Mend it at once.')",
+        "SceneError('TP-201', 'It is wrong.', fix='Mend it at once.')",
+        "SceneError('TP-201', 'it is wrong')",
+        "SceneError('TP-201', 'it is wrong', fix='Mend it')",
+    ],
+)
+def test_faults_are_noticed(source):
+    assert len(list(faults(ast.parse(source).body[0].value))) == 1
 
 
 def test_areas_are_the_error_classes():

@@ -224,18 +224,22 @@ BEHIND = [(0.0, 0.0, 0.0), (0.3, -0.2, 0.0), (0.1, 0.1, -1e-30), (1.0, 2.0, -3.0
 
 @recipes()
 @pytest.mark.parametrize("progress", [0.0, 0.25, 1.0])
-@pytest.mark.parametrize("known", [None, "given", "unknown"])
-@pytest.mark.parametrize("apart", [0.0, 0.05, 5.0])
-def test_everything_behind_the_camera_can_still_be_learned_from(config, outputs, progress, known, apart):
-    """Also where known points lie on the plane of the camera, and where the refinement has not moved a point."""
+def test_everything_behind_the_camera_can_still_be_learned_from(config, outputs, progress):
+    """Also where given points lie on the plane of the camera, and where the refinement has not moved a point."""
+    for truth in (None, "given", "unknown"):
+        for moved in (0.0, 0.05, 5.0):
+            check_gradients_behind_the_camera(config, outputs, progress, truth, moved)
+
+
+def check_gradients_behind_the_camera(config, outputs, progress, truth, moved):
     coarse = torch.tensor(BEHIND, requires_grad=True)
-    final = (torch.tensor(BEHIND) - apart).requires_grad_()
+    final = (torch.tensor(BEHIND) - moved).requires_grad_()
     stages = (coarse, final)[2 - outputs :]
     count = len(BEHIND)
     rays = torch.tensor([(0.1, -0.2)] * count)
     targets = Targets(rays, torch.eye(3, 4).repeat(count, 1, 1), torch.full((count, 2), 500.0))
     points = torch.tensor([[0.2, -0.4, 2.0], [0.0, 0.0, 0.0]] * (count // 2))
-    given = {None: None, "given": points, "unknown": torch.full((count, 3), math.nan)}[known]
+    given = {None: None, "given": points, "unknown": torch.full((count, 3), math.nan)}[truth]
     terms = total_loss(stages, targets, config, progress, given)
     assert float(terms.valid_fraction) == float(terms.inlier_ratio) == 0
     assert torch.isfinite(terms.loss) and terms.loss > 0

@@ -16,8 +16,8 @@ install: $(INSTALLED) ## set up .venv
 demo: $(INSTALLED) ## build a synthetic scene, map it, find images in it again; the report is in out/demo
 	$(BIN)/trigpoint demo -o out/demo
 
-test: $(INSTALLED) ## run all tests
-	$(BIN)/python -m pytest
+test: $(INSTALLED) ## run all tests, in two processes
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 lint: $(INSTALLED) ## check style and format
 	$(BIN)/ruff check .

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+# One thread a process, before anything loads numpy or torch: two processes with two threads each would wait for one another,
+# small networks are fastest with one, and the bytes of a map depend on the number.
+os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 
 @pytest.fixture(scope="session")

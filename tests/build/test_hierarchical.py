@@ -82,7 +82,7 @@ def test_the_point_cloud_is_landmarks(room, landmark_map):
     from trigpoint.localization.pointcloud import implicit_points
 
     localizer = Localizer.load(landmark_map)
-    cloud = implicit_points(localizer.map, localizer.encoder, open_scene(room).for_mapping(), max_images=3)
+    cloud = implicit_points(localizer, open_scene(room).for_mapping(), max_images=3)
     assert len(cloud.xyz) > 100
     known = {tuple(point) for point in localizer.map.normalization.to_world(localizer.map.landmarks.points.numpy())}
     assert {tuple(point) for point in cloud.xyz} <= known

@@ -52,7 +52,7 @@ def test_learned_images_are_found(method, room, tmp_path):
     localizer = Localizer.load(tmp_path / "room.trig")
     errors = []
     for frame in scene.for_mapping()[::3]:
-        answer = localizer.localize_image(read_image(frame.image_path), camera=frame.camera)
+        answer = localizer.localize(read_image(frame.image_path), camera=frame.camera)
         assert answer.cam_from_world is not None, answer.reason
         pose = frame.pose()
         errors.append((centre_distance(answer.cam_from_world, pose), rotation_angle_deg(answer.cam_from_world, pose)))

@@ -21,8 +21,6 @@ from trigpoint.evaluation.evaluate import evaluate
 from trigpoint.evaluation.metrics import METRIC_THRESHOLDS, Threshold
 from trigpoint.evaluation.trials import Spread, Summary, Trial, check_choice, run_trials
 from trigpoint.formats.readers import open_scene
-from trigpoint.localization.agreement import keypoint_agreement
-from trigpoint.localization.localizer import Localizer
 from trigpoint.report.trial_report import (
     comparison_document,
     print_comparison,
@@ -279,20 +277,3 @@ def test_maps_are_used_again(compared, room, tmp_path, monkeypatch):
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(Built):
         kept_map(scene, path, **same)
-
-
-def test_keypoints_that_agree_are_the_inliers(compared, room):
-    localizer = Localizer.load(compared[1] / "ace-compact-0.trig")
-    frames = [frame for frame in open_scene(room).for_mapping()][:6]
-    tested = 0
-    for frame in frames:
-        answer = localizer.localize(frame.image_path, camera=frame.camera, name=frame.name)
-        found = keypoint_agreement(localizer, frame.image_path, answer)
-        if answer.cam_from_world is None:
-            assert found is None
-            continue
-        tested += 1
-        assert found is not None and found.size == (320, 240)
-        assert len(found.agrees) >= answer.points
-        assert int(found.agrees.sum()) == pytest.approx(answer.inliers, abs=2)
-    assert tested

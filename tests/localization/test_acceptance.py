@@ -123,7 +123,7 @@ def test_a_few_images_that_differ_widely_do_not_lock_everything_out():
 
 def answer(shift, inliers, status="ok"):
     pose = None if shift is None else Pose(np.eye(3), np.array([shift, 0.0, 0.0]))
-    return SimpleNamespace(cam_from_world=pose, inliers=inliers, points=1000, status=status)
+    return SimpleNamespace(cam_from_world=pose, inlier_ratio=inliers / 1000, status=status)
 
 
 def test_images_held_out_tell_how_accurate_the_map_is():

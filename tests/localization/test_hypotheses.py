@@ -11,14 +11,15 @@ from scipy.spatial.transform import Rotation
 
 from trigpoint.core.pose import Pose
 from trigpoint.localization import hypotheses as module
-from trigpoint.localization.hypotheses import TrialOptions, choose_hypothesis
+from trigpoint.localization.hypotheses import TrialOptions, choose_hypothesis, in_best_pose
+from trigpoint.localization.keypoints import UndistortedKeypoints
 from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions, solve_pnp
 from trigpoint.mapping.acceptance import Acceptance
 from trigpoint.mapping.scene_map import Hypothesis
 
 CAMERA = PinholeIntrinsics(520.0, 530.0, 315.0, 250.0)
 KEYPOINTS = 400
-OPTIONS = TrialOptions(keypoints=100, iterations=60, enough=1.6, first=2)
+OPTIONS = TrialOptions(keypoints=100, iterations=60, stop_fraction=1.6, first_batch=2)
 # A hypothesis settles it with 1.6 * 0.5 of the 100 keypoints that are tried.
 ENOUGH = 80
 SOME, FEW = 60, 40
@@ -53,8 +54,9 @@ class FakeMap:
 
     def choose(self, options=OPTIONS):
         descriptors = torch.arange(float(len(self.pixels)))[:, None]
+        keypoints = UndistortedKeypoints(self.pixels, self.pixels, descriptors, CAMERA, 640 * 480.0)
         hypotheses = [Hypothesis(index) for index in range(len(self.table))]
-        return choose_hypothesis(self, hypotheses, descriptors, self.pixels, CAMERA, PnpOptions(), options)
+        return choose_hypothesis(self, hypotheses, keypoints, in_best_pose(PnpOptions(), options), options)
 
 
 def trial_keypoints(keypoints):
@@ -69,9 +71,9 @@ def heads_asked(scene_map):
 def test_the_one_with_most_inliers_wins_wherever_it_stands(scene):
     scene_map = FakeMap([SOME if index == scene else FEW for index in range(5)])
     chosen = scene_map.choose()
-    assert chosen.hypothesis == scene
-    assert chosen.tried == 5 * OPTIONS.iterations
-    np.testing.assert_array_equal(chosen.points, scene_map.table[scene])
+    assert chosen.index == scene
+    assert chosen.tried == 5
+    np.testing.assert_array_equal(chosen.points_world, scene_map.table[scene])
     everything = list(range(KEYPOINTS))
     some = trial_keypoints(KEYPOINTS).tolist()
     assert scene_map.calls == [(some, [0, 1]), (some, [2, 3, 4]), (everything, [scene])]
@@ -81,15 +83,15 @@ def test_the_one_with_most_inliers_wins_wherever_it_stands(scene):
 def test_one_that_settles_it_spares_the_others_the_network(scene):
     scene_map = FakeMap([90 if index in (scene, 3) else FEW for index in range(5)])
     chosen = scene_map.choose()
-    assert chosen.hypothesis == scene
-    assert chosen.tried == (scene + 1) * OPTIONS.iterations
+    assert chosen.index == scene
+    assert chosen.tried == scene + 1
     assert heads_asked(scene_map) == [[0, 1], [scene]]
 
 
 def test_the_trial_ends_within_the_second_batch_too():
     scene_map = FakeMap([0, SOME, 85, 90, 90])
     chosen = scene_map.choose()
-    assert chosen.hypothesis == 2 and chosen.tried == 3 * OPTIONS.iterations
+    assert chosen.index == 2 and chosen.tried == 3
     assert heads_asked(scene_map) == [[0, 1], [2, 3, 4], [2]]
 
 
@@ -97,21 +99,21 @@ def test_the_trial_ends_within_the_second_batch_too():
 def test_what_settles_it_is_a_fraction_of_the_keypoints_that_are_tried(right, tried):
     scene_map = FakeMap([right, 0, 0])
     chosen = scene_map.choose()
-    assert chosen.hypothesis == 0 and chosen.tried == tried * OPTIONS.iterations
+    assert chosen.index == 0 and chosen.tried == tried
 
 
 def test_a_map_that_is_never_sure_tries_all():
     scene_map = FakeMap([95, 0, 0, 100])
     scene_map.acceptance = SimpleNamespace(sure_inlier_ratio=2.0)
     chosen = scene_map.choose()
-    assert chosen.hypothesis == 3 and chosen.tried == 4 * OPTIONS.iterations
+    assert chosen.index == 3 and chosen.tried == 4
     assert heads_asked(scene_map) == [[0, 1], [2, 3], [3]]
 
 
 def test_a_single_hypothesis_is_not_tried():
     scene_map = FakeMap([0])
     chosen = scene_map.choose()
-    assert chosen.hypothesis == 0 and chosen.tried == 0
+    assert chosen.index == 0 and chosen.tried == 0
     assert scene_map.calls == [(list(range(KEYPOINTS)), [0])]
 
 
@@ -119,23 +121,23 @@ def test_a_single_hypothesis_is_not_tried():
 def test_of_equals_the_likelier_wins(right):
     scene_map = FakeMap(right)
     scene_map.table = [scene_map.table[right.index(count)] for count in right]
-    assert scene_map.choose().hypothesis == right.index(SOME)
+    assert scene_map.choose().index == right.index(SOME)
 
 
 def test_where_nothing_is_known_the_likeliest_is_as_good_as_any():
     scene_map = FakeMap([0] * 4)
     scene_map.table = [np.full((KEYPOINTS, 3), np.nan)] * 4
     chosen = scene_map.choose()
-    assert chosen.hypothesis == 0 and chosen.tried == 4 * OPTIONS.iterations
+    assert chosen.index == 0 and chosen.tried == 4
 
 
 @pytest.mark.parametrize("count", [0, 1, 30])
 def test_images_with_few_keypoints(count):
     scene_map = FakeMap([0, min(count, 20)], keypoints=count)
     chosen = scene_map.choose()
-    assert chosen.hypothesis == (1 if count == 30 else 0) and chosen.points.shape == (count, 3)
+    assert chosen.index == (1 if count == 30 else 0) and chosen.points_world.shape == (count, 3)
     trial = [(list(range(count)), [0, 1])] if count else []
-    assert scene_map.calls == [*trial, (list(range(count)), [chosen.hypothesis])]
+    assert scene_map.calls == [*trial, (list(range(count)), [chosen.index])]
 
 
 def test_the_trial_is_bounded(monkeypatch):

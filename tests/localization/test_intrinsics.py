@@ -12,7 +12,8 @@ from PIL.TiffImagePlugin import IFDRational
 
 from trigpoint.core.camera import Camera
 from trigpoint.core.errors import ConfigError, GeometryError, ImageError, MappingError
-from trigpoint.localization.intrinsics import exif_camera, focal_candidates, guess_focal_px, parse_camera
+from trigpoint.localization.camera_text import parse_camera
+from trigpoint.localization.intrinsics import exif_camera, focal_candidates, guess_focal_px
 
 FOCAL_MM, FOCAL_35MM, PIXEL_WIDTH, PIXEL_HEIGHT, PLANE_X, PLANE_UNIT = 0x920A, 0xA405, 0xA002, 0xA003, 0xA20E, 0xA210
 
@@ -43,7 +44,7 @@ def write_image(path, size, tags, orientation=None):
     ],
 )
 def test_camera_text(text, model, params):
-    camera = parse_camera(text, 640, 480)
+    camera = parse_camera(text)(640, 480)
     assert (camera.model, camera.width, camera.height) == (model, 640, 480)
     assert camera.params == pytest.approx(params, rel=1e-12)
 
@@ -75,21 +76,21 @@ def test_camera_text(text, model, params):
 )
 def test_camera_text_refused(text, error, code):
     with pytest.raises(error) as caught:
-        parse_camera(text, 640, 480)
+        parse_camera(text)(640, 480)
     assert caught.value.code == code
     assert caught.value.fix
 
 
 def test_camera_for_turned_image_says_so():
     with pytest.raises(MappingError, match="90 degrees"):
-        parse_camera("PINHOLE,480,640,525,526,240,320", 640, 480)
+        parse_camera("PINHOLE,480,640,525,526,240,320")(640, 480)
 
 
 @pytest.mark.parametrize("suffix", [".json", ".txt"])
 def test_camera_file(tmp_path, suffix):
     path = tmp_path / f"camera{suffix}"
     path.write_text(json.dumps({"model": "PINHOLE", "width": 1920, "height": 1080, "params": [1500, 1500, 960, 540.5]}))
-    camera = parse_camera(str(path), 960, 540)
+    camera = parse_camera(str(path))(960, 540)
     assert camera == Camera("PINHOLE", 960, 540, (750.0, 750.0, 480.0, 270.25))
 
 
@@ -109,7 +110,7 @@ def test_camera_file_refused(tmp_path, text, error, code):
     path = tmp_path / "camera.json"
     path.write_bytes(text.encode("latin1"))
     with pytest.raises(error) as caught:
-        parse_camera(str(path), 640, 480)
+        parse_camera(str(path))(640, 480)
     assert caught.value.code == code
 
 
@@ -121,7 +122,7 @@ def test_camera_file_refused(tmp_path, text, error, code):
 )
 def test_camera_of_larger_image_fits_its_thumbnails(focal, width, height, scale):
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    camera = parse_camera(f"PINHOLE,{width},{height},{focal!r},{focal!r},{width / 2},{height / 2}", *size)
+    camera = parse_camera(f"PINHOLE,{width},{height},{focal!r},{focal!r},{width / 2},{height / 2}")(*size)
     fx, fy, cx, cy = camera.pinhole_params()
     assert (fx, fy) == pytest.approx((focal * size[0] / width, focal * size[1] / height))
     assert (cx, cy) == pytest.approx((size[0] / 2, size[1] / 2))

@@ -13,6 +13,7 @@ from trigpoint.core.camera import Camera
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import Frame
 from trigpoint.features.local import LocalFeatures
+from trigpoint.localization.localizer import Localizer
 from trigpoint.localization.pointcloud import implicit_points
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.presets import preset_config
@@ -69,11 +70,11 @@ class TwoCodes:
         return [(torch.tensor([0.0]), None), (torch.tensor([1.0]), None)]
 
 
-def map_of(*networks, encoding=None):
+def localizer_of(*networks, encoding=None):
     config = preset_config("ace-compact", [f"features.short_side_px={ROWS * BLOCK_PX // 2}"])
     scene = Normalization(np.array([10.0, 20, 30]), 0.5)
     heads = tuple(Known(scene.to_normalized(points)) for points in networks)
-    return SceneMap(config, heads, scene, 1, "", True, {}, [], encoding)
+    return Localizer(SceneMap(config, heads, scene, 1, "", True, {}, [], encoding), Blocks())
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def frame(tmp_path):
 def test_points_that_are_seen_where_they_should_be_are_kept_with_their_colours(frame):
     right = np.arange(KEYPOINTS) % 2 == 0
     points = points_off_by(np.where(right, 0.0, 20.0))
-    cloud = implicit_points(map_of(points), Blocks(), [frame])
+    cloud = implicit_points(localizer_of(points), [frame])
     np.testing.assert_allclose(cloud.xyz, points[right], atol=1e-9)
     np.testing.assert_array_equal(cloud.rgb, COLOURS.reshape(-1, 3)[right])
     assert cloud.rgb.dtype == np.uint8
@@ -98,7 +99,7 @@ def test_points_that_are_seen_where_they_should_be_are_kept_with_their_colours(f
 def test_errors_are_counted_in_the_view(frame, options, kept):
     off = np.array([0.0, 4.9, 5.1, 20.0])[np.arange(KEYPOINTS) % 4]
     points = points_off_by(off)
-    cloud = implicit_points(map_of(points), Blocks(), [frame], **options)
+    cloud = implicit_points(localizer_of(points), [frame], **options)
     np.testing.assert_allclose(cloud.xyz, points[np.isin(off, kept)], atol=1e-9)
 
 
@@ -106,7 +107,7 @@ def test_points_behind_the_camera_fit_nothing(frame):
     points = points_off_by(0.0)
     in_cam = POSE.apply(points)
     in_cam[::3] *= -1
-    cloud = implicit_points(map_of(POSE.inverse().apply(in_cam)), Blocks(), [frame])
+    cloud = implicit_points(localizer_of(POSE.inverse().apply(in_cam)), [frame])
     np.testing.assert_allclose(cloud.xyz, np.delete(points, np.s_[::3], axis=0), atol=1e-9)
 
 
@@ -114,16 +115,16 @@ def test_points_behind_the_camera_fit_nothing(frame):
 def test_of_an_ensemble_the_network_counts_that_knows_the_image(frame, knows):
     fractions = [np.arange(KEYPOINTS) % (2 if network == knows else 5) == 0 for network in range(3)]
     points = [points_off_by(np.where(right, 0.0, 20.0)) for right in fractions]
-    cloud = implicit_points(map_of(*points), Blocks(), [frame])
+    cloud = implicit_points(localizer_of(*points), [frame])
     np.testing.assert_allclose(cloud.xyz, points[knows][::2], atol=1e-9)
 
 
-def test_a_image_is_read_with_its_own_code(frame):
-    """Which comes first, also where another would fit better."""
-    right = np.arange(KEYPOINTS) % 2 == 0
-    own = points_off_by(np.where(right, 0.0, 20.0))
-    cloud = implicit_points(map_of(np.stack([own, points_off_by(0.0)]), encoding=TwoCodes()), Blocks(), [frame])
-    np.testing.assert_allclose(cloud.xyz, own[right], atol=1e-9)
+@pytest.mark.parametrize("better", [0, 1])
+def test_an_image_is_read_with_the_code_that_fits_its_pose_best(frame, better):
+    fractions = [np.arange(KEYPOINTS) % (2 if code == better else 5) == 0 for code in range(2)]
+    points = [points_off_by(np.where(right, 0.0, 20.0)) for right in fractions]
+    cloud = implicit_points(localizer_of(np.stack(points), encoding=TwoCodes()), [frame])
+    np.testing.assert_allclose(cloud.xyz, points[better][::2], atol=1e-9)
 
 
 def test_images_are_chosen_evenly(frame):
@@ -131,6 +132,6 @@ def test_images_are_chosen_evenly(frame):
     elsewhere = Pose(POSE.rotation, POSE.translation + np.array([0, 5.0, 0]))
     frames = [Frame(str(index), frame.image_path, CAMERA, POSE if index in (0, 2, 4) else elsewhere) for index in range(5)]
     points = points_off_by(0.0)
-    cloud = implicit_points(map_of(points), Blocks(), frames, max_images=3)
+    cloud = implicit_points(localizer_of(points), frames, max_images=3)
     np.testing.assert_allclose(cloud.xyz, np.tile(points, (3, 1)), atol=1e-9)
-    assert len(implicit_points(map_of(points), Blocks(), [frames[1]]).xyz) == 0
+    assert len(implicit_points(localizer_of(points), [frames[1]]).xyz) == 0

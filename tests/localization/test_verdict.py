@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy.stats import binom
 from support.correspondences import CAMERA, OPTIONS, correspondences
 
 from trigpoint.core.pose import Pose
 from trigpoint.localization.pnp import PnpResult, pose_covariance, solve_pnp
-from trigpoint.localization.verdict import VerdictOptions, judge, noise_inliers
+from trigpoint.localization.verdict import VerdictOptions, binomial_bound, judge, noise_inliers
 from trigpoint.mapping.acceptance import Acceptance
 
 AREA_PX = 640 * 480.0
@@ -91,6 +92,27 @@ def test_the_larger_of_both_noise_levels_counts(noise_inlier_ratio, inliers, sta
     verdict = judged(GOOD, inliers, Acceptance(noise_inlier_ratio, 0.8))
     assert verdict.status == status
     assert (verdict.confidence > 0.5) == (status == "ok")
+
+
+@pytest.mark.parametrize(
+    ("noise_inlier_ratio", "inliers", "source"),
+    [
+        (0.0, 15, "random points can reach 20"),
+        (0.3, 100, "images that are not in the map can reach 120"),
+        (0.0, 200, "random points reach 20 at most"),
+        (0.3, 200, "images that are not in the map reach 120 at most"),
+    ],
+)
+def test_the_reason_names_the_bound_that_decided(noise_inlier_ratio, inliers, source):
+    assert judged(GOOD, inliers, Acceptance(noise_inlier_ratio, 0.8)).reason.endswith(source)
+
+
+def test_the_bound_for_random_points_is_that_of_the_binomial_distribution():
+    random = np.random.default_rng(0)
+    for trials in (1, 2, 5, 50, 1000, 4800):
+        for _ in range(20):
+            chance, tail = min(0.5, 10 ** random.uniform(-6, 0)), 10 ** random.uniform(-12, -1)
+            assert binomial_bound(trials, chance, tail) == int(binom.isf(tail, trials, chance)), (trials, chance, tail)
 
 
 def test_confidence_rises_from_noise_to_what_is_typical():

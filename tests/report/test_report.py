@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support.correspondences import correspondences_at
 from support.fake_localizer import Answer, FakeLocalizer, make_frames, room
 
 from trigpoint.core.errors import OutputError
@@ -21,7 +22,6 @@ from trigpoint.evaluation.circumstances import changed_settings, machine_facts
 from trigpoint.evaluation.evaluate import evaluate
 from trigpoint.evaluation.metrics import METRIC_GROSS_ERROR, METRIC_THRESHOLDS, Threshold
 from trigpoint.evaluation.reliability import correct_within
-from trigpoint.localization.agreement import Agreement
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.presets import preset_config
 from trigpoint.report.page_parts import Facts, Section
@@ -84,7 +84,7 @@ def report(tmp_path_factory):
         facts=Facts({"size": "4 MB", "<preset>": "a|b"}, {"head.width": "256"}, {"CPU count": "2"}),
         points=room(),
         images={frame.name: frame.image_path for frame in frames[:-1]},
-        agreements={"test/002.jpg": Agreement(np.array([[16.5, 24.5], [48.5, 24.5]]), np.array([True, False]), (64, 48))},
+        correspondences={"test/002.jpg": correspondences_at([[16.5, 24.5], [48.5, 24.5]], [True, False], (64, 48))},
         extra_sections=[Section("Other <methods>", "One.\n\nTwo <b>.", ("method", "fraction"), (("a|b", "50 %"),))],
     )
     return page, evaluation

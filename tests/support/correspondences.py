@@ -3,7 +3,9 @@
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from trigpoint.core.camera import Camera
 from trigpoint.core.pose import Pose
+from trigpoint.localization.correspondences import Correspondences
 from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions
 
 CAMERA = PinholeIntrinsics(520.0, 530.0, 315.0, 250.0)
@@ -32,3 +34,13 @@ def correspondences(seed, count=600, outliers=0.0, noise_px=1.0, camera=CAMERA):
     wrong = generator.permutation(count)[: round(outliers * count)]
     world[wrong] = world[generator.permutation(count)[: len(wrong)]] + generator.normal(0, 1, (len(wrong), 3))
     return pose, pixels, world, wrong
+
+
+def correspondences_at(keypoints_px, inliers, size):
+    """Those of an image of ``size`` (width, height) with keypoints at (N, 2) px, all predicted at the origin."""
+    count = len(inliers)
+    errors_px = np.where(inliers, 0.0, 99.0)
+    pixels, camera = np.asarray(keypoints_px, dtype=np.float64), Camera.pinhole(*size, max(size))
+    return Correspondences(
+        pixels, np.zeros((count, 3)), np.zeros((count, 8), np.float32), errors_px, np.asarray(inliers), None, camera
+    )

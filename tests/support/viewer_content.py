@@ -14,7 +14,7 @@ from trigpoint.core.pose import Pose
 from trigpoint.evaluation.metrics import pose_errors
 from trigpoint.localization.pointcloud import PointCloud
 from trigpoint.viewer.content import make_content
-from trigpoint.viewer.finder import Agreement
+from trigpoint.viewer.finder import QueryKeypoints
 from trigpoint.viewer.query import Query
 from trigpoint.viewer.stage import Stage
 
@@ -64,8 +64,7 @@ class FakeFinder:
         answer = FakeLocalizer([frame], {frame.name: Answer(0.1)}).localize(frame.image_path, camera=CAMERA, name=frame.name)
         return Query(f"{name} (dropped in)", Path(name), answer, None, None, 9.0)
 
-    def agreement(self, query):
+    def keypoints(self, query):
         if query.name == "test/005.jpg":
             raise ImageError("TP-101", "there is no such image file", where=query.image_path, fix="Check the path.")
-        points = room_points(200)[0]
-        return Agreement(SMALL_IMAGE, np.linspace(0, 24, 400).reshape(200, 2), np.arange(200) % 2 == 0, points)
+        return QueryKeypoints(SMALL_IMAGE, room_points(200)[0][::2])

@@ -7,12 +7,11 @@ import math
 import numpy as np
 import pytest
 from support.fake_localizer import CAMERA, level_pose, make_frames
-from support.viewer_content import SMALL_IMAGE, make_queries, scene_content
+from support.viewer_content import make_queries, scene_content
 
 from trigpoint.core.pose import Pose
 from trigpoint.evaluation.metrics import PoseError
 from trigpoint.viewer.app import no_higher_than_wide
-from trigpoint.viewer.finder import Agreement
 from trigpoint.viewer.panel import facts_html, legend_html, query_html
 from trigpoint.viewer.query import UNKNOWN_COLOUR, VERDICT_COLOURS, ErrorScale, Query, colour_of, summary
 from trigpoint.viewer.stage import RADIUS, Stage, camera_lines
@@ -101,15 +100,6 @@ def test_texts_name_units_and_escape_names():
     assert "failed" in legend_html(None) and "gradient" in legend_html(scene_content().error_scale)
     unknown = next(make_queries(known=False))
     assert "not known" in query_html(unknown, "m")
-
-
-def test_the_picture_marks_keypoints_that_agree():
-    agreement = Agreement(SMALL_IMAGE, np.array([[8.0, 8.0], [24.0, 16.0]]), np.array([True, False]), np.zeros((2, 3)))
-    picture = agreement.picture()
-    assert picture.shape == SMALL_IMAGE.shape
-    (red, green, _), (other_red, other_green, _) = picture[8, 8].astype(int), picture[16, 24].astype(int)
-    assert green > red + 50 and other_red > other_green + 50
-    assert (SMALL_IMAGE == 90).all()
 
 
 @pytest.mark.parametrize(("size", "wanted"), [((40, 20), (40, 40)), ((41, 20), (41, 41)), ((20, 40), (20, 40))])

@@ -95,9 +95,9 @@ def test_keypoints_that_agree_are_those_that_were_counted(cheap_map, finder):
     posed = [query for query in content.queries if query.answer.cam_from_world is not None]
     assert posed
     for query in posed:
-        found = finder.agreement(query)
-        assert found.agrees.sum() == query.answer.inliers
-        assert len(found.agrees) == len(found.xyz) == len(found.keypoints_px) >= query.answer.points
+        keypoints = finder.keypoints(query)
+        assert keypoints.inlier_points.shape == (query.answer.inliers, 3)
+        assert min(keypoints.picture.shape[:2]) <= 360 and keypoints.picture.shape[2] == 3
 
 
 @pytest.mark.parametrize(

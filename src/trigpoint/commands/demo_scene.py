@@ -20,7 +20,6 @@ from trigpoint.core.scene import Scene
 from trigpoint.evaluation.evaluate import Evaluation, evaluate
 from trigpoint.evaluation.map_evaluation import MapEvaluation, split_frames
 from trigpoint.evaluation.metrics import default_thresholds
-from trigpoint.localization.batch import localize_images
 from trigpoint.localization.localizer import Localizer
 from trigpoint.report.map_report import report_evaluation
 from trigpoint.synthetic.scene import SyntheticConfig, write_synthetic_scene
@@ -100,8 +99,7 @@ def _evaluate(localizer: Localizer, scene: Scene) -> Evaluation:
 
 def _elsewhere(localizer: Localizer, scene: Scene) -> _Elsewhere:
     frames = split_frames(scene, "test")
-    camera = ",".join(str(value) for value in frames[0].camera.pinhole_params())
-    results = localize_images(localizer, [frame.image_path for frame in frames], camera)
+    results = list(localizer.localize_batch([frame.image_path for frame in frames], frames[0].camera))
     times = sorted(sum(result.timings_ms.values()) for result in results)
     return _Elsewhere(len(results), sum(result.status == OK for result in results), times[len(times) // 2])
 

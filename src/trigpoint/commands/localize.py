@@ -9,6 +9,7 @@ from typing import Literal
 from tyro.conf import Positional
 
 from trigpoint.commands.options import Flag, OptionalOutput, note, write_document
+from trigpoint.core.progress import progress
 from trigpoint.core.terminal import set_quiet
 
 
@@ -39,7 +40,8 @@ def localize(
         quiet: show no progress.
         json: file to write all results and their summary to.
     """
-    from trigpoint.localization.batch import image_files, localize_images, summary_line
+    from trigpoint.localization.batch import image_files, summary_line
+    from trigpoint.localization.camera_text import parse_camera
     from trigpoint.localization.localizer import Localizer
     from trigpoint.localization.results import check_output, format_of, jsonl_text, write_results
 
@@ -48,7 +50,12 @@ def localize(
     kind = None if output is None else to or format_of(output)
     if output is not None and kind is not None:
         check_output(output, [str(file) for file in files], kind)
-    results = localize_images(Localizer.load(map, device=device), files, camera)
+    intrinsics = None if camera is None else parse_camera(camera)
+    results = []
+    with progress("localizing", len(files)) as advance:
+        for result in Localizer.load(map, device=device).localize_batch(files, intrinsics):
+            results.append(result)
+            advance()
     if output is None or kind is None:
         sys.stdout.write(jsonl_text(results))
     else:

@@ -59,7 +59,7 @@ def read_points(
     metric = localizer.map.metric
     scene = open_scene(folder, format=format, holdout=holdout, skip_invalid=skip_invalid, metric=metric)
     frames = scene.for_mapping()
-    points = implicit_points(localizer.map, localizer.encoder, frames, max_images=max_images or len(frames))
+    points = implicit_points(localizer, frames, max_images=max_images or len(frames))
     if len(points.xyz) == 0:
         raise OutputError(
             "TP-825",

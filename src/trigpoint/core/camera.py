@@ -15,6 +15,8 @@ Array = NDArray[np.float64]
 
 # Models that pycolmap knows but that have no pinhole equivalent to express keypoints in.
 _WITHOUT_PINHOLE = {"INVALID", "EQUIRECTANGULAR"}
+# The models of nearly all queries do without pycolmap, which takes longer to import than an image takes to localize.
+_PINHOLES = {"SIMPLE_PINHOLE": ("f", "cx", "cy"), "PINHOLE": ("fx", "fy", "cx", "cy")}
 
 
 @dataclass(frozen=True)
@@ -37,16 +39,7 @@ class Camera:
     params: tuple[float, ...]
 
     def __post_init__(self) -> None:
-        names = camera_model_names()
-        if self.model not in names:
-            raise GeometryError("TP-311", f"unknown camera model '{self.model}'", fix=did_you_mean(self.model, names))
-        info = parameter_names(self.model)
-        if len(self.params) != len(info):
-            raise GeometryError(
-                "TP-312",
-                f"camera model {self.model} takes {len(info)} parameters ({', '.join(info)}), got {len(self.params)}",
-                fix="Give them in this order.",
-            )
+        check_model(self.model, self.params)
         values = np.asarray(self.params, dtype=np.float64)
         if not np.isfinite(values).all() or self.width < 1 or self.height < 1:
             self._impossible(f"size {self.width}x{self.height}, parameters {values.tolist()}")
@@ -73,6 +66,9 @@ class Camera:
 
     def pinhole_params(self) -> tuple[float, float, float, float]:
         """(fx, fy, cx, cy) in px: the camera with its distortion removed."""
+        if self.model in _PINHOLES:
+            fy, cx, cy = (float(value) for value in self.params[-3:])
+            return float(self.params[0]), fy, cx, cy
         matrix = self._colmap.calibration_matrix()
         return float(matrix[0, 0]), float(matrix[1, 1]), float(matrix[0, 2]), float(matrix[1, 2])
 
@@ -87,7 +83,7 @@ class Camera:
         A point without a ray in front of the camera (beyond the range of the distortion model) becomes NaN.
         """
         points = np.asarray(points_px, dtype=np.float64).reshape(-1, 2)
-        if self.model in ("PINHOLE", "SIMPLE_PINHOLE"):
+        if self.model in _PINHOLES:
             return points.copy()
         rays = np.asarray(self._colmap.cam_from_img(points))
         fx, fy, cx, cy = self.pinhole_params()
@@ -124,8 +120,27 @@ def camera_model_names() -> list[str]:
     return sorted(set(pycolmap.CameraModelId.__members__) - _WITHOUT_PINHOLE)
 
 
+def check_model(model: str, params: tuple[float, ...]) -> None:
+    """Refuse a model that does not exist or does not have so many parameters.
+
+    Raises:
+        GeometryError: TP-311, TP-312.
+    """
+    if model not in _PINHOLES and model not in camera_model_names():
+        raise GeometryError("TP-311", f"unknown camera model '{model}'", fix=did_you_mean(model, camera_model_names()))
+    names = parameter_names(model)
+    if len(params) != len(names):
+        raise GeometryError(
+            "TP-312",
+            f"camera model {model} takes {len(names)} parameters ({', '.join(names)}), got {len(params)}",
+            fix="Give them in this order.",
+        )
+
+
 def parameter_names(model: str) -> list[str]:
     """Names of a model's parameters in order, such as ``["fx", "fy", "cx", "cy"]``."""
+    if model in _PINHOLES:
+        return list(_PINHOLES[model])
     import pycolmap
 
     camera = pycolmap.Camera.create_from_model_name(0, model, 1.0, 1, 1)

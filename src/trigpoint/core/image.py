@@ -6,6 +6,7 @@ orientation: width, height, keypoints and cameras everywhere speak of the uprigh
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -23,6 +24,8 @@ _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "PPM", "GIF")
 MAX_PIXELS = 120_000_000
 MIN_SIDE_PX = 32
 _HEADER_BYTES = 1 << 18
+# Pillow keeps its limit of pixels in a global variable, which two threads must not set back in the wrong order.
+_PILLOW_LIMIT = threading.Lock()
 _ORIENTATION_TAG = 0x0112
 _QUARTER_TURNS = (5, 6, 7, 8)
 _TURNS = {
@@ -90,13 +93,43 @@ def decode_image(data: bytes, name: Path | str, *, short_side_px: int | None = N
     """As ``read_image`` for the bytes of a file; ``name`` only appears in errors."""
     path = Path(name)
     with _open(path, data) as image:
-        width, height = _upright_size(image)
-        target = _reduced_size(width, height, short_side_px)
-        turn = _TURNS.get(_orientation(image))
         if image.format in ("JPEG", "MPO"):
             _check_jpeg_is_whole(data, path)
-        size = (target[1], target[0]) if _orientation(image) in _QUARTER_TURNS else target
-        pixels = _pixels(image, path, size, color)
+        return _decoded(image, path, short_side_px, color)
+
+
+def image_from_pixels(pixels: NDArray[np.uint8] | Image.Image, *, short_side_px: int | None = None) -> DecodedImage:
+    """As ``read_image`` for pixels in memory.
+
+    Args:
+        pixels: (H, W) gray or (H, W, 3) RGB, uint8, upright; or a Pillow image, which is turned upright by its EXIF block.
+        short_side_px: length of the shorter side of the result; None keeps the size. Images are never enlarged.
+
+    Raises:
+        ImageError: an array of another shape or type (TP-108), and as ``read_image``.
+    """
+    image, path = (pixels, Path("image")) if isinstance(pixels, Image.Image) else (_from_array(pixels), Path("array"))
+    _check_header(image, path, b"")
+    return _decoded(image, path, short_side_px, color=False, draft=False)
+
+
+def _from_array(pixels: NDArray[np.uint8]) -> Image.Image:
+    if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or pixels.shape[2:] not in ((), (3,)) or pixels.size == 0:
+        raise ImageError(
+            "TP-108",
+            f"an array of shape {pixels.shape} and type {pixels.dtype} is not an image",
+            fix="Give (H, W) gray or (H, W, 3) RGB of type uint8.",
+        )
+    return Image.fromarray(pixels)
+
+
+def _decoded(image: Image.Image, path: Path, short_side_px: int | None, color: bool, *, draft: bool = True) -> DecodedImage:
+    """The open image upright and reduced; ``draft`` may make the image itself smaller while it is decoded."""
+    width, height = _upright_size(image)
+    target = _reduced_size(width, height, short_side_px)
+    turn = _TURNS.get(_orientation(image))
+    size = (target[1], target[0]) if _orientation(image) in _QUARTER_TURNS else target
+    pixels = _pixels(image, path, size, color, draft=draft)
     if turn is not None:
         pixels = pixels.transpose(turn)
     values = np.array(pixels)
@@ -105,12 +138,13 @@ def decode_image(data: bytes, name: Path | str, *, short_side_px: int | None = N
     return DecodedImage(values, None, width, height)
 
 
-def _pixels(image: Image.Image, path: Path, size: tuple[int, int], color: bool) -> Image.Image:
+def _pixels(image: Image.Image, path: Path, size: tuple[int, int], color: bool, *, draft: bool) -> Image.Image:
     mode = "RGB" if color else "L"
     full = image.size
     try:
         # JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the cost; never below the size that is wanted.
-        image.draft(mode, size)
+        if draft:
+            image.draft(mode, size)
         image.load()
         flat = _without_transparency(image)
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
@@ -164,21 +198,27 @@ def _read_bytes(path: Path, limit: int = -1) -> bytes:
 def _open(path: Path, data: bytes) -> Image.Image:
     if not data:
         raise ImageError("TP-101", "the image file is empty (0 bytes)", where=path, fix="Copy or download it again.")
-    limit = Image.MAX_IMAGE_PIXELS
     try:
-        # Our own limit below is stricter and is checked before any pixel is decoded; Pillow's would only warn.
-        Image.MAX_IMAGE_PIXELS = None
-        image = Image.open(BytesIO(data), formats=_FORMATS)
+        image = _open_unlimited(data)
     except UnidentifiedImageError:
         raise ImageError("TP-102", _what_it_is(data), where=path, fix="Give a JPEG, PNG, TIFF, WebP or BMP image.") from None
     except (OSError, SyntaxError, ValueError, EOFError, KeyError, TypeError, OverflowError) as error:
         raise ImageError(
             "TP-103", f"the image is damaged ({error})", where=path, fix="Copy or download it again."
         ) from error
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
     _check_header(image, path, data)
     return image
+
+
+def _open_unlimited(data: bytes) -> Image.Image:
+    with _PILLOW_LIMIT:
+        limit = Image.MAX_IMAGE_PIXELS
+        try:
+            # Our own limit is stricter and is checked before any pixel is decoded; Pillow's would only warn.
+            Image.MAX_IMAGE_PIXELS = None
+            return Image.open(BytesIO(data), formats=_FORMATS)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
 
 
 def _check_header(image: Image.Image, path: Path, data: bytes) -> None:
@@ -204,7 +244,7 @@ def _check_header(image: Image.Image, path: Path, data: bytes) -> None:
             fix="Convert it to 8 bits; depth images are not images.",
         )
     # Pillow opens 48-bit PNGs as 8-bit RGB without a word; byte 24 of a PNG is its bit depth.
-    if image.format == "PNG" and data[24] == 16:
+    if image.format == "PNG" and len(data) > 24 and data[24] == 16:
         raise ImageError("TP-104", "the image has 16 bits a channel", where=path, fix="Convert it to 8 bits.")
 
 

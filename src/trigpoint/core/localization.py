@@ -49,6 +49,21 @@ class Localization:
     map_id: str
     timings_ms: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def inlier_ratio(self) -> float:
+        """Fraction of the keypoints that agree with the pose; 0 without keypoints."""
+        return self.inliers / max(self.points, 1)
+
+    @property
+    def given_camera(self) -> Camera | None:
+        """The camera that the localizer was told; None where it took one from EXIF or estimated the focal length."""
+        return self.camera if self.camera_source in ("given", "scene") else None
+
+    @staticmethod
+    def failure(name: str, reason: str, *, units: str, map_id: str) -> Localization:
+        """The answer about an image that could not even be tried, such as an unreadable file."""
+        return Localization(name, FAILED, reason, None, None, "", 0, 0, 0.0, None, units, map_id)
+
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON; quaternions are scalar first, poses ``cam_from_world``."""
         pose = self.cam_from_world

@@ -5,17 +5,14 @@ All cameras speak of the upright image, as the image decoder turns it.
 
 from __future__ import annotations
 
-import json
 import math
-import re
 import warnings
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from PIL import Image
 
 from trigpoint.core.camera import Camera
-from trigpoint.core.config import from_json
 from trigpoint.core.errors import MappingError
 from trigpoint.core.image import image_size
 
@@ -33,40 +30,6 @@ _EXIF_IFD = 0x8769
 _FOCAL_MM, _FOCAL_35MM, _PIXEL_WIDTH, _PIXEL_HEIGHT = 0x920A, 0xA405, 0xA002, 0xA003
 _PLANE_X_RESOLUTION, _PLANE_UNIT = 0xA20E, 0xA210
 _MM_PER_UNIT = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
-_HELP = "Give 'f', 'fx,fy,cx,cy', 'MODEL:p1,p2,...', 'MODEL,width,height,p1,...' or the path of a JSON file."
-
-
-def parse_camera(text: str, width: int, height: int) -> Camera:
-    """The camera that the option ``--camera`` describes, for an image of width x height px (upright).
-
-    Forms: ``f`` and ``fx,fy,cx,cy`` (pinhole, px); ``MODEL:p1,p2,...`` for this size of image;
-    ``MODEL,width,height,p1,...`` as in COLMAP's cameras.txt, resized to the image when the aspect fits; the path of a
-    JSON file with ``model``, ``width``, ``height`` and ``params``, resized likewise.
-
-    Raises:
-        MappingError: text that is none of these (TP-611); camera of another aspect (TP-612); unreadable JSON (TP-613).
-        GeometryError: unknown model or impossible values (TP-311 to TP-313).
-        ConfigError: unknown, missing or mistyped fields of the JSON file (TP-701, TP-702).
-    """
-    text = text.strip()
-    if text.lower().endswith(".json") or _is_file(text):
-        return _fit(_read_camera(Path(text)), width, height, text)
-    named = re.fullmatch(r"([A-Za-z][A-Za-z_0-9]*)\s*:(.*)", text)
-    if named:
-        return Camera(named[1].upper(), width, height, _numbers(named[2], text))
-    # A whole line of cameras.txt starts with the camera's number.
-    first, *rest = re.split(r"[,\s]+", re.sub(r"^\d+[,\s]+(?=[A-Za-z])", "", text))
-    if re.fullmatch(r"[A-Za-z][A-Za-z_0-9]*", first) and not _is_number(first):
-        values = _numbers(",".join(rest), text)
-        if len(values) < 3 or not (values[0].is_integer() and values[1].is_integer()):
-            _not_a_camera(text)
-        return _fit(Camera(first.upper(), int(values[0]), int(values[1]), values[2:]), width, height, text)
-    values = _numbers(text, text)
-    if len(values) == 1:
-        return Camera.pinhole(width, height, values[0])
-    if len(values) != 4:
-        _not_a_camera(text)
-    return Camera("PINHOLE", width, height, values)
 
 
 def exif_camera(path: Path, *, sensor_width_mm: float | None = None) -> Camera | None:
@@ -94,7 +57,7 @@ def exif_camera(path: Path, *, sensor_width_mm: float | None = None) -> Camera |
     tags = _exif_tags(path)
     side = max(width, height)
     recorded = sorted((_positive(tags.get(_PIXEL_WIDTH)), _positive(tags.get(_PIXEL_HEIGHT))))
-    if recorded[0] > 0 and not _same_aspect(recorded[1], recorded[0], side, min(width, height)):
+    if recorded[0] > 0 and not same_aspect(recorded[1], recorded[0], side, min(width, height)):
         return None
     focal_mm = _positive(tags.get(_FOCAL_MM))
     film_px = _positive(tags.get(_FOCAL_35MM)) / _FILM_DIAGONAL_MM * math.hypot(width, height)
@@ -144,14 +107,6 @@ def _exif_tags(path: Path) -> dict[int, Any]:
             return {}
 
 
-def _is_file(text: str) -> bool:
-    try:
-        return Path(text).is_file()
-    except (OSError, ValueError):
-        # Too long or with characters that no file name has.
-        return False
-
-
 def _positive(value: Any) -> float:
     """A tag as a number, 0 when it is none or makes no sense."""
     try:
@@ -161,59 +116,8 @@ def _positive(value: Any) -> float:
     return number if math.isfinite(number) and number > 0 else 0.0
 
 
-def _read_camera(path: Path) -> Camera:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise MappingError(
-            "TP-613", f"the camera file cannot be read ({error.strerror})", where=path, fix="Check the path."
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise MappingError("TP-613", f"the camera file is not JSON ({error})", where=path, fix="Correct it.") from error
-    if not isinstance(document, dict):
-        raise MappingError(
-            "TP-613",
-            "the camera file does not hold one JSON object",
-            where=path,
-            fix='Write {"model": "PINHOLE", "width": 640, "height": 480, "params": [525, 525, 320, 240]}.',
-        )
-    return from_json(Camera, document, where=str(path))
-
-
-def _fit(camera: Camera, width: int, height: int, where: str) -> Camera:
-    if _same_aspect(camera.width, camera.height, width, height):
-        return camera.resized(width, height)
-    turned = _same_aspect(camera.height, camera.width, width, height)
-    raise MappingError(
-        "TP-612",
-        f"the camera is for images of {camera.width}x{camera.height} px, this image has {width}x{height} px, upright",
-        where=where,
-        fix="The camera was calibrated for images turned by 90 degrees: give the parameters of the upright image."
-        if turned
-        else "The image was cropped, or taken by another camera: give the camera of this image.",
-    )
-
-
-def _same_aspect(width: float, height: float, other_width: float, other_height: float) -> bool:
+def same_aspect(width: float, height: float, other_width: float, other_height: float) -> bool:
+    """Whether two sizes in px, width and height, are those of one image that was resized."""
     # Resizing rounds the shorter side of the smaller image to a whole pixel.
     tolerance = 1 / min(width, height, other_width, other_height)
     return abs(math.log(width / height * other_height / other_width)) <= tolerance
-
-
-def _numbers(text: str, whole: str) -> tuple[float, ...]:
-    parts = [part for part in re.split(r"[,\s]+", text.strip()) if part]
-    if not parts or not all(_is_number(part) for part in parts):
-        _not_a_camera(whole)
-    return tuple(float(part) for part in parts)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _not_a_camera(text: str) -> NoReturn:
-    raise MappingError("TP-611", f"'{text}' does not describe a camera", where="--camera", fix=_HELP)

@@ -1,4 +1,4 @@
-"""Images that do not belong to a scene: they tell what a map takes for noise."""
+"""Negative images, which no map of the scene holds: they set the threshold against false accepts."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def synthetic_images(short_side_px: int) -> tuple[tuple[DecodedImage, Camera], .
 @lru_cache(maxsize=1)
 def photographs() -> tuple[tuple[DecodedImage, Camera], ...]:
     """The two photographs that come with scikit-learn, as a whole and their halves, with cameras as good as any."""
-    found: list[tuple[DecodedImage, Camera]] = []
+    queries: list[tuple[DecodedImage, Camera]] = []
     for rgb in sample_images():
         middle = rgb.shape[1] // 2
         for part in (rgb, rgb[:, :middle], rgb[:, middle:]):
             gray = np.asarray(cv2.cvtColor(np.ascontiguousarray(part), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
             height, width = gray.shape
             camera = Camera.pinhole(width, height, guess_focal_px(width, height))
-            found.append((DecodedImage(gray, None, width, height), camera))
-    return tuple(found)
+            queries.append((DecodedImage(gray, None, width, height), camera))
+    return tuple(queries)

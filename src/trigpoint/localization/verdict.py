@@ -1,8 +1,8 @@
 """Whether a pose can be trusted.
 
 Noise always agrees with some pose to some degree: 4,800 random points give 12 to 18 inliers at 10 px, and images of other
-scenes give more, because floors are low and ceilings are high everywhere. So the number of inliers is compared with what
-random points would give, and with what wrong images gave when the map was built.
+scenes give more, because floors are low and ceilings are high everywhere. So the number of inliers must exceed two bounds:
+what random points would give, and what negatives (images that are not in the map) gave when the map was built.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
 
 from trigpoint.core.localization import FAILED, OK, REJECTED
 from trigpoint.localization.pnp import PnpResult
 from trigpoint.mapping.acceptance import Acceptance
 
-# Below this ratio of what is typical to what is wrong a map cannot tell one from the other.
+# Below this ratio of what is sure to what negatives reach a map cannot tell one from the other.
 _SMALLEST_MARGIN = 1.5
 
 
@@ -55,9 +54,28 @@ def noise_inliers(points: int, area_px: float, threshold_px: float, tried_poses:
         tried_poses: number of poses that were scored.
         options: accepted false alarms.
     """
+    # Under the null hypothesis points project anywhere in the image; a pose that sees them all at one spot is no better.
     chance = min(0.5, np.pi * threshold_px**2 / area_px)
-    # Three points fix the pose and are inliers by construction.
-    return 3 + int(binom.isf(options.false_alarms / max(tried_poses, 1), max(points - 3, 1), chance))
+    # Three points fix the pose and are inliers by construction. Each pose that was tried is one more chance to be lucky.
+    return 3 + binomial_bound(max(points - 3, 1), chance, options.false_alarms / max(tried_poses, 1))
+
+
+def binomial_bound(trials: int, chance: float, tail: float) -> int:
+    """The smallest count that a binomial variable exceeds with at most the probability ``tail``.
+
+    Args:
+        trials: number of trials, 1 or more.
+        chance: probability of success, between 0 and 1.
+        tail: probability, between 0 and 1.
+    """
+    successes = np.arange(1, trials + 1)
+    # log P(k) by the ratio of neighbours, P(k) / P(k - 1) = (n - k + 1) / k * p / (1 - p): no factorial overflows.
+    # scipy.stats has the same as binom.isf, and takes longer to import than an image takes to localize.
+    steps = np.log((trials - successes + 1) / successes) + np.log(chance / (1 - chance))
+    log_probability = trials * np.log1p(-chance) + np.concatenate([[0.0], np.cumsum(steps)])
+    # P(X > k), summed from the smallest terms on.
+    exceeded = np.cumsum(np.exp(log_probability)[::-1])[::-1][1:]
+    return int(np.argmax(np.append(exceeded, 0.0) <= tail))
 
 
 def judge(
@@ -70,38 +88,40 @@ def judge(
 ) -> Verdict:
     """Decide about one pose.
 
-    The confidence is a logistic function of the logarithm of the inliers: one half where wrong images can reach, 99 % at
-    the map's ``sure_inlier_ratio``. How well it is calibrated is measured by ``trigpoint evaluate``.
+    The confidence is a logistic function of the logarithm of the inliers: one half at the larger bound, 99 % at the map's
+    ``sure_inlier_ratio``. How well it is calibrated is measured by ``trigpoint evaluate``.
 
     Args:
         result: the pose with its inliers.
-        covariance: (6, 6) as ``pose_covariance`` gives it.
+        covariance: (6, 6) as ``pose_covariance`` gives it: rad, then the unit of the world.
         distance: median distance from the camera to its inliers, in the unit of the world.
         noise: number of inliers that random points would give.
-        acceptance: what the map takes for noise.
+        acceptance: of the map: what inlier ratio negatives can reach.
         options: thresholds.
     """
     if result.cam_from_world is None:
         return Verdict(FAILED, result.reason, 0.0)
     points = len(result.inliers)
-    needed = max(noise, round(acceptance.noise_inlier_ratio * points))
-    enough = acceptance.sure_inlier_ratio * points
-    confidence = _confidence(result.count, needed, enough)
+    negatives = round(acceptance.noise_inlier_ratio * points)
+    bound = max(noise, negatives)
+    confidence = _confidence(result.count, bound, acceptance.sure_inlier_ratio * points)
     counted = f"{result.count} of {points} keypoints agree"
-    if result.count <= needed:
-        return Verdict(REJECTED, f"{counted}; images of other scenes can reach {needed} in this map", confidence)
-    doubt = _imprecision(covariance, distance, options)
-    if doubt:
-        return Verdict(REJECTED, doubt, confidence / 2)
-    return Verdict(OK, f"{counted}; images of other scenes stay below {needed} in this map", confidence)
+    # The larger bound is the one that decides, so it is the one to name.
+    source = "images that are not in the map" if negatives > noise else "random points"
+    if result.count <= bound:
+        return Verdict(REJECTED, f"{counted}; {source} can reach {bound}", confidence)
+    imprecision = _imprecision(covariance, distance, options)
+    if imprecision:
+        return Verdict(REJECTED, imprecision, confidence / 2)
+    return Verdict(OK, f"{counted}; {source} reach {bound} at most", confidence)
 
 
-def _confidence(count: int, needed: int, enough: float) -> float:
-    """1 / (1 + (needed / count)^s), with the slope s that makes it 99 % at ``enough``."""
-    if count == 0:
+def _confidence(inliers: int, bound: int, sure: float) -> float:
+    """1 / (1 + (bound / inliers)^s), with the slope s that makes it 99 % at ``sure`` inliers."""
+    if inliers == 0:
         return 0.0
-    slope = np.log(99) / np.log(max(enough / needed, _SMALLEST_MARGIN))
-    return float(1 / (1 + (needed / count) ** slope))
+    slope = np.log(99) / np.log(max(sure / bound, _SMALLEST_MARGIN))
+    return float(1 / (1 + (bound / inliers) ** slope))
 
 
 def _imprecision(covariance: NDArray[np.float64] | None, distance: float, options: VerdictOptions) -> str:

@@ -8,35 +8,32 @@ from html import escape
 from io import BytesIO
 from pathlib import Path
 
-from PIL import Image, ImageDraw
-
 from trigpoint.core.errors import ImageError
-from trigpoint.core.image import read_image
 from trigpoint.evaluation.evaluate import Evaluation, FrameResult
-from trigpoint.localization.agreement import Agreement
+from trigpoint.localization.correspondences import Correspondences
 from trigpoint.report.formatting import angle, duration, length
+from trigpoint.report.keypoint_picture import keypoint_picture
 from trigpoint.report.pictures import SceneDrawing, png_uri
 from trigpoint.report.tables import ranked
 from trigpoint.report.views import draw_points, image_view
 
 SHOWN_WORST, SHOWN_BEST = 6, 3
 _SHORT_SIDE_PX = 360
-_AGREES, _DISAGREES = (30, 230, 120), (255, 90, 70)
 
 
-def gallery_html(scene: SceneDrawing, images: Mapping[str, Path], agreements: Mapping[str, Agreement]) -> str:
+def gallery_html(scene: SceneDrawing, images: Mapping[str, Path], correspondences: Mapping[str, Correspondences]) -> str:
     """Two rows of figures, the worst images first.
 
     Args:
         scene: queries and map points.
         images: image file of each image name; an image without one is shown as such.
-        agreements: keypoints to draw, by image name.
+        correspondences: those to draw, by image name.
     """
     worst, best = shown(scene.evaluation)
-    note = _LEGEND if any(result.name in agreements for result in (*worst, *best)) else ""
-    parts = ["<section><h2>Worst images</h2>", note, _row(worst, scene, images, agreements), "</section>"]
+    note = _LEGEND if any(result.name in correspondences for result in (*worst, *best)) else ""
+    parts = ["<section><h2>Worst images</h2>", note, _row(worst, scene, images, correspondences), "</section>"]
     if best:
-        parts += ["<section><h2>Best images</h2>", _row(best, scene, images, agreements), "</section>"]
+        parts += ["<section><h2>Best images</h2>", _row(best, scene, images, correspondences), "</section>"]
     return "\n".join(part for part in parts if part)
 
 
@@ -61,41 +58,31 @@ def badge(result: FrameResult, evaluation: Evaluation) -> str:
 
 
 def _row(
-    results: list[FrameResult], scene: SceneDrawing, images: Mapping[str, Path], agreements: Mapping[str, Agreement]
+    results: list[FrameResult],
+    scene: SceneDrawing,
+    images: Mapping[str, Path],
+    correspondences: Mapping[str, Correspondences],
 ) -> str:
     figures = [
-        f'<figure><div class="pair">{_image(result, images, agreements)}{_rendering(result, scene)}</div>'
+        f'<figure><div class="pair">{_image(result, images, correspondences)}{_rendering(result, scene)}</div>'
         f"<figcaption>{_caption(result, scene.evaluation)}</figcaption></figure>"
         for result in results
     ]
     return '<div class="gallery">\n' + "\n".join(figures) + "\n</div>"
 
 
-def _image(result: FrameResult, images: Mapping[str, Path], agreements: Mapping[str, Agreement]) -> str:
+def _image(result: FrameResult, images: Mapping[str, Path], correspondences: Mapping[str, Correspondences]) -> str:
     path = images.get(result.name)
     if path is None:
         return '<div class="empty">no image file</div>'
     try:
-        rgb = read_image(path, short_side_px=_SHORT_SIDE_PX, color=True).rgb
+        picture = keypoint_picture(path, correspondences.get(result.name), short_side_px=_SHORT_SIDE_PX)
     except ImageError as error:
         return f'<div class="empty">{escape(error.what)}</div>'
     stream = BytesIO()
-    assert rgb is not None
-    picture = Image.fromarray(rgb)
-    if result.name in agreements:
-        _draw_keypoints(picture, agreements[result.name])
     picture.save(stream, "JPEG", quality=82)
     data = base64.b64encode(stream.getvalue()).decode()
     return f'<img alt="{escape(result.name)}" src="data:image/jpeg;base64,{data}">'
-
-
-def _draw_keypoints(picture: Image.Image, found: Agreement) -> None:
-    draw = ImageDraw.Draw(picture)
-    scale = picture.width / found.size[0]
-    # Those that agree last, so that they are not covered.
-    for agrees, radius, colour in ((False, 0.7, _DISAGREES), (True, 1.8, _AGREES)):
-        for x, y in found.image_px[found.agrees == agrees] * scale:
-            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
 
 
 def _rendering(result: FrameResult, scene: SceneDrawing) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from trigpoint.core.localization import FAILED
 from trigpoint.evaluation.circumstances import changed_settings, machine_facts
 from trigpoint.evaluation.map_evaluation import MapEvaluation
-from trigpoint.localization.agreement import Agreement, keypoint_agreement
+from trigpoint.localization.correspondences import Correspondences
 from trigpoint.localization.pointcloud import implicit_points
 from trigpoint.report.gallery import shown
 from trigpoint.report.page_parts import Facts
@@ -18,7 +19,7 @@ def report_evaluation(run: MapEvaluation, folder: Path, *, title: str) -> Path:
     """Write the page with numbers and pictures; returns its path."""
     scene_map = run.localizer.map
     mapped = run.scene.with_frames(run.scene.for_mapping())
-    points = implicit_points(scene_map, run.localizer.encoder, mapped.frames)
+    points = implicit_points(run.localizer, mapped.frames)
     summary = {
         "map file": run.map_path.name,
         "map size": f"{run.map_path.stat().st_size / 1e6:.2f} MB",
@@ -37,16 +38,15 @@ def report_evaluation(run: MapEvaluation, folder: Path, *, title: str) -> Path:
         facts=Facts(summary, changed_settings(scene_map.config), machine_facts()),
         points=(points.xyz, points.rgb),
         images=images,
-        agreements=_agreements(run, images),
+        correspondences=_correspondences(run, images),
     )
 
 
-def _agreements(run: MapEvaluation, images: Mapping[str, Path]) -> dict[str, Agreement]:
-    """The keypoints of the images in the gallery."""
-    found: dict[str, Agreement] = {}
-    for result in (result for results in shown(run.evaluation) for result in results):
-        # An image that cannot be read has no pose either.
-        agreement = keypoint_agreement(run.localizer, images[result.name], result.localization)
-        if agreement is not None:
-            found[result.name] = agreement
-    return found
+def _correspondences(run: MapEvaluation, images: Mapping[str, Path]) -> dict[str, Correspondences]:
+    """Those of the images in the gallery that have a pose."""
+    return {
+        result.name: run.localizer.correspondences(images[result.name], camera=result.localization.given_camera)
+        for results in shown(run.evaluation)
+        for result in results
+        if result.status != FAILED
+    }

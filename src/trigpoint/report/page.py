@@ -10,7 +10,7 @@ from trigpoint.core.localization import OK
 from trigpoint.evaluation.evaluate import Evaluation
 from trigpoint.evaluation.metrics import recall_interval
 from trigpoint.evaluation.reliability import Reliability
-from trigpoint.localization.agreement import Agreement
+from trigpoint.localization.correspondences import Correspondences
 from trigpoint.report.charts import confidence_chart, reliability_chart, rotation_curve, translation_curve
 from trigpoint.report.formatting import angle, duration, length, percent, threshold
 from trigpoint.report.gallery import badge, gallery_html
@@ -34,7 +34,7 @@ def page_html(
     scene: SceneDrawing,
     facts: Facts,
     images: Mapping[str, Path],
-    agreements: Mapping[str, Agreement],
+    correspondences: Mapping[str, Correspondences],
     sections: Sequence[Section],
 ) -> str:
     """The whole page."""
@@ -46,7 +46,7 @@ def page_html(
         _recall(evaluation),
         _pictures(scene),
         _charts(evaluation),
-        gallery_html(scene, images, agreements),
+        gallery_html(scene, images, correspondences),
         *(section_html(section) for section in sections),
         *(facts_html(heading, values) for heading, values in facts.named()),
         _frames(evaluation),

@@ -15,7 +15,7 @@ from trigpoint.core.pose import Pose
 from trigpoint.core.scene import TEST, Scene
 from trigpoint.evaluation.evaluate import Evaluation
 from trigpoint.evaluation.reliability import Reliability
-from trigpoint.localization.agreement import Agreement
+from trigpoint.localization.correspondences import Correspondences
 from trigpoint.report.formatting import angle, length, percent, threshold
 from trigpoint.report.page import page_html
 from trigpoint.report.page_parts import Facts, Section
@@ -34,7 +34,7 @@ def write_report(
     facts: Facts,
     points: tuple[NDArray[np.floating[Any]], NDArray[np.uint8]] | None,
     images: Mapping[str, Path],
-    agreements: Mapping[str, Agreement] | None = None,
+    correspondences: Mapping[str, Correspondences] | None = None,
     extra_sections: Sequence[Section] = (),
 ) -> Path:
     """Write the report.
@@ -47,7 +47,7 @@ def write_report(
         facts: what to say about the map, its settings and the machine.
         points: (N, 3) map points in world and their (N, 3) uint8 colours, or None.
         images: image file of each evaluated image, by name, for the gallery.
-        agreements: keypoints to draw into images of the gallery, by name.
+        correspondences: keypoints to draw into images of the gallery, by name.
         extra_sections: additions, shown before the table of images.
 
     Returns:
@@ -61,7 +61,7 @@ def write_report(
     page = folder / "report.html"
     write_json(folder / "report.json", _document(title, evaluation, facts, extra_sections))
     write_text(folder / "report.md", _markdown(title, evaluation, facts, extra_sections))
-    write_text(page, page_html(title, view, facts, images, agreements or {}, extra_sections))
+    write_text(page, page_html(title, view, facts, images, correspondences or {}, extra_sections))
     return page
 
 

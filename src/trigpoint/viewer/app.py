@@ -16,7 +16,7 @@ from trigpoint.report.formatting import length
 from trigpoint.viewer.address import free_port
 from trigpoint.viewer.content import Content, with_query
 from trigpoint.viewer.drawing import Drawing
-from trigpoint.viewer.finder import Finds, readable_agreement
+from trigpoint.viewer.finder import Finds, readable_keypoints
 from trigpoint.viewer.panel import facts_html, hint_html, legend_html, locating_text, query_html
 from trigpoint.viewer.query import ErrorScale
 
@@ -73,16 +73,16 @@ class Viewer:
         with self._lock:
             self.selected = index
             query = None if index is None else self.content.queries[index]
-            agreement = None if query is None else readable_agreement(self.finder, query)
+            keypoints = None if query is None else readable_keypoints(self.finder, query)
             with self.server.atomic():
                 self._chooser.value = NO_IMAGE if query is None else query.name
-                self._picture.visible = agreement is not None
-                if agreement is not None:
-                    self._picture.image = no_higher_than_wide(agreement.picture())
+                self._picture.visible = keypoints is not None
+                if keypoints is not None:
+                    self._picture.image = no_higher_than_wide(keypoints.picture)
                 hint = "Choose an image, or click on a camera of one."
                 self._numbers.content = hint_html(hint) if query is None else query_html(query, self.content.units)
                 self._goto.disabled = query is None or query.shown_pose is None
-                self.drawing.highlight(query, None if agreement is None else agreement.xyz[agreement.agrees])
+                self.drawing.highlight(query, None if keypoints is None else keypoints.inlier_points)
 
     def colour_by(self, mode: str) -> None:
         """Colour the localized cameras by ``"error"`` or ``"verdict"``."""
@@ -126,7 +126,7 @@ class Viewer:
         gui.configure_theme(control_width="large", show_logo=False, show_share_button=False)
         gui.main_panel.dock_right()
         gui.set_panel_label(f"trigpoint: {self.content.title}")
-        with gui.add_folder("DecodedImage"):
+        with gui.add_folder("Image"):
             self._chooser = gui.add_dropdown("localized", self._names(), initial_value=NO_IMAGE)
             self._picture = gui.add_image(_BLANK, visible=False)
             self._numbers = gui.add_html(hint_html("Click on a camera, or choose an image here."))
@@ -164,7 +164,7 @@ class Viewer:
 
 
 def no_higher_than_wide(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """An upright (h, w, 3) image with white margins: as wide as the panel it would push all numbers out of sight."""
+    """An upright (h, w, 3) uint8 image with white margins: as wide as the panel it would push all numbers out of sight."""
     height, width = image.shape[:2]
     left = max(0, height - width) // 2
     right = max(0, height - width) - left

@@ -149,15 +149,15 @@ def _queries(finder: Finder, folder: Path, options: ContentOptions) -> tuple[tup
     chosen, missing = [frames[index] for index in evenly(len(frames), MAX_QUERIES)], []
     if len(chosen) < len(frames):
         missing.append(f"{len(chosen)} of the {len(frames)} images to localize are shown, evenly chosen.")
-    found = []
+    queries = []
     with progress("localizing", len(chosen)) as advance:
         for name, path, frame in chosen:
             camera, pose = (None, None) if frame is None else (frame.camera, frame.cam_from_world)
-            found.append(finder.locate(path, name, camera, pose))
+            queries.append(finder.locate(path, name, camera, pose))
             advance()
-    if all(query.true_pose is None for query in found):
+    if all(query.true_pose is None for query in queries):
         missing.append("The true poses of the images are not known: they are coloured by verdict.")
-    return tuple(found), missing
+    return tuple(queries), missing
 
 
 def _query_frames(folder: Path, scene_map: SceneMap, options: ContentOptions) -> list[tuple[str, Path, Frame | None]]:
@@ -182,13 +182,12 @@ def _open(folder: Path, scene_map: SceneMap, options: ContentOptions, *, split: 
 def _points(finder: Finder, frames: Sequence[Frame], limit: int) -> PointCloud:
     if not frames:
         return PointCloud(np.zeros((0, 3)), np.zeros((0, 3), np.uint8))
-    scene_map = finder.localizer.map
-    images = math.ceil(limit / (_USUAL_FRACTION * scene_map.config.features.query_keypoints))
-    found = implicit_points(scene_map, finder.localizer.encoder, frames, max_images=max(images, 8))
-    if len(found.xyz) <= limit:
-        return found
-    kept = np.sort(numpy_generator(0, "viewer", "points").choice(len(found.xyz), limit, replace=False))
-    return PointCloud(found.xyz[kept], found.rgb[kept])
+    images = math.ceil(limit / (_USUAL_FRACTION * finder.localizer.map.config.features.query_keypoints))
+    cloud = implicit_points(finder.localizer, frames, max_images=max(images, 8))
+    if len(cloud.xyz) <= limit:
+        return cloud
+    chosen = np.sort(numpy_generator(0, "viewer", "points").choice(len(cloud.xyz), limit, replace=False))
+    return PointCloud(cloud.xyz[chosen], cloud.rgb[chosen])
 
 
 def _localized_frames(queries: Sequence[Query]) -> list[Frame]:

@@ -64,13 +64,13 @@ def view_map(
     free_port(server.host, server.port)
     finder = Finder(Localizer.load(map_path, device=server.device), server.camera)
     try:
-        found = load_content(finder, map_path, content)
-        viewer = Viewer(found, finder, host=server.host, port=server.port)
+        shown = load_content(finder, map_path, content)
+        viewer = Viewer(shown, finder, host=server.host, port=server.port)
         try:
-            for line in found.missing:
+            for line in shown.missing:
                 remark(line)
-            if found.queries:
-                remark(summary(found.queries))
+            if shown.queries:
+                remark(summary(shown.queries))
             for line in address_lines(server.host, viewer.port, environment):
                 say(line)
             with stop_request() as stop:

@@ -12,12 +12,12 @@ from support.scene_files import data_folder
 from trigpoint.core.camera import Camera
 from trigpoint.core.errors import MappingError
 from trigpoint.core.pose import Pose
+from trigpoint.core.tracks import Observations, Tracks
 from trigpoint.covisibility.depth_range import DepthRange, depth_range, from_axes, from_points, from_spread
 from trigpoint.covisibility.frusta import Frusta
 from trigpoint.covisibility.graph import build_graph
 from trigpoint.covisibility.overlap import overlap_scores
 from trigpoint.covisibility.tracks import track_scores
-from trigpoint.formats.colmap_tracks import Observations, Tracks, read_tracks
 from trigpoint.formats.readers import open_scene
 
 METHODS = ("published", "frustum")
@@ -156,7 +156,7 @@ def test_impossible_depths(near, far):
 @pytest.fixture(scope="module")
 def bonsai():
     scene = open_scene(data_folder("bonsai_colmap"))
-    return scene, read_tracks(scene)
+    return scene, scene.tracks
 
 
 class TestDepthRange:
@@ -224,7 +224,7 @@ class TestTracks:
         assert len(scores.isolated()) < 5 and scores.depths is None
 
     def test_only_colmap_models_have_tracks(self):
-        assert read_tracks(scene(orbit(5))) is None
+        assert scene(orbit(5)).tracks is None
         with pytest.raises(MappingError, match="TP-623"):
             build_graph(scene(orbit(5)), method="tracks")
 

@@ -8,16 +8,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.fake_localizer import FakeLocalizer, make_frames
-from support.scene_files import COUNT, error, notes, poses, write_ace, write_nerfstudio, write_sevenscenes
+from support.scene_files import (
+    COUNT,
+    error,
+    notes,
+    poses,
+    write_ace,
+    write_colmap_points,
+    write_nerfstudio,
+    write_sevenscenes,
+)
 
 from trigpoint.core.errors import SceneError
 from trigpoint.core.scene import Scene
+from trigpoint.covisibility.depth_range import depth_range
+from trigpoint.covisibility.graph import build_graph
 from trigpoint.diagnosis.inspect import describe_scene
 from trigpoint.evaluation.evaluate import evaluate
 from trigpoint.evaluation.map_evaluation import MapEvaluation, scene_evaluations
 from trigpoint.evaluation.metrics import Threshold
 from trigpoint.formats.joint import JointPart, grid_offset, joint_scene, scene_of, write_joint
 from trigpoint.formats.readers import open_scene
+from trigpoint.mapping.supervision import supervision_of
 from trigpoint.report.tables import print_scenes
 
 
@@ -111,11 +123,64 @@ def test_known_and_unknown_scale_do_not_mix(tmp_path):
     assert not open_scene(tmp_path / "ab.joint.json").metric
 
 
+@pytest.fixture
+def two_models(tmp_path):
+    """Two COLMAP scenes with points and one scene without, joined; the second at twice the scale."""
+    for seed, name in enumerate(("hall", "kitchen")):
+        write_colmap_points(tmp_path / name, seed=seed)
+    write_nerfstudio(tmp_path / "attic")
+    parts = [JointPart(Path(name), name, scale=scale) for name, scale in (("attic", 1.0), ("hall", 1.0), ("kitchen", 2.0))]
+    write_joint(tmp_path / "house.joint.json", parts)
+    return open_scene(tmp_path / "house.joint.json")
+
+
+def test_points_of_colmap_scenes_move_with_their_cameras(two_models):
+    tracks = two_models.tracks
+    assert len(tracks.points) == 800 and set(tracks.images) == {frame.name for frame in two_models.frames}
+    for frame in two_models.frames:
+        observations = tracks.images[frame.name]
+        assert len(observations.point) == 0 if scene_of(frame.name) == "attic" else len(observations.point) > 5
+        projected = frame.camera.project(frame.pose().apply(tracks.points[observations.point]))
+        np.testing.assert_allclose(projected, observations.image_px, atol=1e-6)
+    files = {file.parents[2].name for file in two_models.track_source.files}
+    assert files == {"hall", "kitchen"}
+
+
+def test_joint_points_give_the_depth_range(two_models):
+    found = depth_range(two_models.posed(), two_models.tracks, seed=0)
+    assert found.source == "points"
+    hall = open_scene(two_models.root.parent / "hall")
+    alone = depth_range(hall.posed(), hall.tracks, seed=0)
+    # The kitchen has twice the scale of the hall.
+    assert alone.source == "points" and alone.near < found.near < 2 * alone.near
+    assert 1.2 * alone.far < found.far < 2.2 * alone.far
+
+
+def test_joint_points_give_the_covisibility_of_each_scene(two_models):
+    graph = build_graph(two_models, method="tracks", threshold=0.1)
+    components = graph.components()
+    by_scene = {
+        name: {components[i] for i, image in enumerate(graph.names) if scene_of(image) == name}
+        for name in ("attic", "hall", "kitchen")
+    }
+    assert len(by_scene["attic"]) == COUNT, "images without points overlap nothing"
+    assert len(by_scene["hall"]) == len(by_scene["kitchen"]) == 1 and by_scene["hall"] != by_scene["kitchen"]
+
+
+def test_joint_points_are_supervision(two_models):
+    supervision = supervision_of("points", two_models)
+    frame = next(frame for frame in two_models.frames if scene_of(frame.name) == "kitchen")
+    observations = two_models.tracks.images[frame.name]
+    points = supervision.points(frame, observations.image_px)
+    projected = frame.camera.project(frame.pose().apply(points))
+    assert np.abs(projected - observations.image_px).max() < 0.2
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
         ({"format": "other"}, "TP-261"),
-        ({"version": 2}, "TP-261"),
+        ({"version": 3}, "TP-261"),
         ({"spacing": 0}, "TP-261"),
         ({"spacing": True}, "TP-261"),
         ({"scenes": []}, "TP-261"),
@@ -137,6 +202,14 @@ def test_damage_is_named(tmp_path, change, code):
     file = house(tmp_path)
     file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
     assert error(file).code == code
+
+
+@pytest.mark.parametrize("change", [{"version": 1}, {"places": [{"path": "kitchen"}]}])
+def test_files_of_version_1_are_told_what_to_change(tmp_path, change):
+    file = house(tmp_path)
+    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
+    refused = error(file)
+    assert refused.code == "TP-261" and "rename its list 'places' to 'scenes'" in refused.what
 
 
 def test_two_joint_files_in_a_folder_are_named_one_by_one(tmp_path):

@@ -18,13 +18,13 @@ from trigpoint.cli import run
 from trigpoint.core.errors import MappingError
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.core.pose import Pose
+from trigpoint.core.tracks import Observations, Tracks
 from trigpoint.covisibility.depth_range import DepthRange, depth_range
 from trigpoint.features.cache import ViewPolicy, features_of_image, image_features
 from trigpoint.features.encoders import DENSE, load_encoder
 from trigpoint.features.extract import rays_of
 from trigpoint.features.views import NO_AUGMENTATION
 from trigpoint.features.xfeat import XFeatSparse
-from trigpoint.formats.colmap_tracks import Observations, Tracks
 from trigpoint.formats.readers import open_scene
 from trigpoint.mapping.acceptance import Acceptance
 from trigpoint.mapping.buffer import fill_buffer

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from trigpoint.core.camera import Camera
 from trigpoint.core.errors import TrigpointError
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import Scene
@@ -145,6 +146,31 @@ def write_colmap(root: Path, *, text: bool = False) -> None:
     (reconstruction.write_text if text else reconstruction.write_binary)(model)
 
 
+def write_colmap_points(root: Path, points: int = 400, seed: int = 0) -> None:
+    """A text model whose images observe random points up to 8 units in front of the first camera, exactly."""
+    world = np.random.default_rng(seed).uniform((-7, -5, 1), (4, 5, 6), (points, 3))
+    camera = Camera("PINHOLE", *SIZE, (FOCAL, FOCAL, 32, 24))
+    images, tracks = [], [[] for _ in range(points)]
+    for index, pose in enumerate(poses()):
+        write_image(root / "images" / f"{index:03d}.jpg")
+        pixels = camera.project(pose.apply(world))
+        inside = np.flatnonzero(((pixels > 0) & (pixels < SIZE)).all(axis=1))
+        for position, point in enumerate(inside):
+            tracks[point].append(f"{index + 1} {position}")
+        numbers = (*pose.quaternion_wxyz(), *pose.translation)
+        images.append(f"{index + 1} {' '.join(f'{number:.17g}' for number in numbers)} 1 {index:03d}.jpg")
+        images.append(" ".join(f"{pixels[point, 0]:.17g} {pixels[point, 1]:.17g} {point + 1}" for point in inside))
+    rows = [
+        f"{point + 1} {' '.join(f'{value:.17g}' for value in world[point])} 9 9 9 0.5 {' '.join(track)}"
+        for point, track in enumerate(tracks)
+    ]
+    model = root / "sparse" / "0"
+    model.mkdir(parents=True)
+    (model / "cameras.txt").write_text(f"1 PINHOLE {SIZE[0]} {SIZE[1]} {FOCAL} {FOCAL} 32 24\n")
+    (model / "images.txt").write_text("\n".join(images) + "\n")
+    (model / "points3D.txt").write_text("\n".join(rows) + "\n")
+
+
 def write_colmap_text(root: Path) -> None:
     write_colmap(root, text=True)
 
@@ -223,7 +249,7 @@ def write_joint_scene(root: Path) -> None:
     """One scene below the folder, left where it is."""
     write_nerfstudio(root / "room")
     scene = {"path": "room", "offset": [0, 0, 0], "scale": 1}
-    document = {"format": "trigpoint-joint", "version": 1, "scenes": [scene]}
+    document = {"format": "trigpoint-joint", "version": 2, "scenes": [scene]}
     (root / "house.joint.json").write_text(json.dumps(document))
 
 

@@ -22,7 +22,6 @@ from trigpoint.core.scene import TEST, Frame, Scene
 from trigpoint.covisibility.depth_range import DepthRange, depth_range
 from trigpoint.features.cache import ViewPolicy
 from trigpoint.features.local import LocalEncoder
-from trigpoint.formats.colmap_tracks import read_tracks, tracks_files
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.parallel import Workers
 from trigpoint.mapping.scene_map import FORMAT_VERSION
@@ -81,7 +80,7 @@ class BuildContext:
         """What the map depends on beside images and poses: the unit, and the files that its recipe reads."""
         config, scene = self.config, self.scene
         # Its points tell how far away things are.
-        files = tracks_files(scene)
+        files = [] if scene.track_source is None else list(scene.track_source.files)
         if config.loss.supervision == "depth":
             files += [frame.depth_path for frame in self.frames if frame.depth_path]
         descriptor = config.landmarks.descriptor if config.method == "hierarchical" else config.global_encoding.descriptor
@@ -121,7 +120,7 @@ class BuildContext:
     @cached_property
     def depths(self) -> Callable[[], DepthRange]:
         """Gives how far the learned images see, found out when it is first asked for."""
-        return functools.cache(lambda: depth_range(self.learned, read_tracks(self.scene), self.seed))
+        return functools.cache(lambda: depth_range(self.learned, self.scene.tracks, self.seed))
 
     @property
     def policy(self) -> ViewPolicy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ Array = NDArray[np.float64]
 
 # Text formats print rotations with 4 to 7 digits; a matrix further from a rotation than this is a wrong matrix.
 ROTATION_TOLERANCE = 2e-3
+# Coordinates beyond this lose millimetres in float32 many times over and come from damaged files, never from a scene.
+MAX_COORDINATE = 1e9
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +38,13 @@ class Pose:
 
     @staticmethod
     def from_matrix(matrix: ArrayLike, *, where: str | None = None) -> Pose:
-        """Build a pose from a (3, 4) or (4, 4) matrix.
+        """Build a pose from a (3, 4) or (4, 4) matrix, translation in the unit of the scene.
 
-        The rotation is projected to the nearest rotation, which removes the rounding of text files and nothing more:
+        The upper (3, 3) is projected to the nearest rotation, which removes the rounding of text files and nothing more.
 
         Raises:
-            GeometryError: wrong shape, NaN or infinity (TP-301); not a rigid transform (TP-302).
+            GeometryError: wrong shape, NaN or infinity (TP-301); not a rigid transform (TP-302); a position beyond any
+                scene (TP-303).
         """
         values = np.asarray(matrix, dtype=np.float64)
         if values.shape not in ((3, 4), (4, 4)):
@@ -50,7 +54,7 @@ class Pose:
                 where=where,
                 fix="Write 4 rows of 4 numbers.",
             )
-        check_finite(values, where)
+        _check_finite(values, where)
         if values.shape == (4, 4) and not np.allclose(values[3], (0, 0, 0, 1), atol=1e-6):
             raise GeometryError(
                 "TP-302",
@@ -58,19 +62,23 @@ class Pose:
                 where=where,
                 fix="Check that the matrix is not transposed.",
             )
-        return Pose(_nearest_rotation(values[:3, :3], where), values[:3, 3].copy())
+        rotation = _nearest_rotation(values[:3, :3], where)
+        _check_position(values[:3, 3], where)
+        return Pose(rotation, values[:3, 3].copy())
 
     @staticmethod
     def from_quaternion(quaternion_wxyz: ArrayLike, translation: ArrayLike, *, where: str | None = None) -> Pose:
-        """Build a pose from a (4,) quaternion, scalar first, and a (3,) translation.
+        """Build a pose from a (4,) quaternion, scalar first, and a (3,) translation in the unit of the scene.
 
         Raises:
-            GeometryError: NaN or infinity (TP-301); a quaternion further than 1 % from unit length (TP-302).
+            GeometryError: NaN or infinity (TP-301); a quaternion further than 1 % from unit length (TP-302); a position
+                beyond any scene (TP-303).
         """
         quaternion = np.asarray(quaternion_wxyz, dtype=np.float64)
         offset = np.asarray(translation, dtype=np.float64)
-        check_finite(np.concatenate([quaternion, offset]), where)
-        norm = float(np.linalg.norm(quaternion))
+        _check_finite(np.concatenate([quaternion, offset]), where)
+        # Unlike the root of summed squares, hypot does not overflow for the numbers of a damaged file.
+        norm = math.hypot(*quaternion)
         if abs(norm - 1) > 0.01:
             raise GeometryError(
                 "TP-302",
@@ -78,11 +86,12 @@ class Pose:
                 where=where,
                 fix="Check the column order of the file.",
             )
+        _check_position(offset, where)
         rotation = Rotation.from_quat(quaternion, scalar_first=True).as_matrix()
         return Pose(rotation, offset.copy())
 
     def matrix(self) -> Array:
-        """The transform as a (4, 4) float64 matrix."""
+        """The transform as a homogeneous (4, 4) float64 matrix, translation in the unit of the scene."""
         result = np.eye(4)
         result[:3, :3] = self.rotation
         result[:3, 3] = self.translation
@@ -101,7 +110,7 @@ class Pose:
         return Pose(self.rotation @ other.rotation, self.rotation @ other.translation + self.translation)
 
     def apply(self, points: ArrayLike) -> Array:
-        """Transform (N, 3) points from the source to the target frame."""
+        """Transform (N, 3) points, in the unit of the scene, from the source to the target frame: (N, 3) float64."""
         return np.asarray(points, dtype=np.float64) @ self.rotation.T + self.translation
 
     def centre(self) -> Array:
@@ -119,18 +128,24 @@ def centre_distance(a: Pose, b: Pose) -> float:
     return float(np.linalg.norm(a.centre() - b.centre()))
 
 
-def check_finite(values: Array, where: str | None) -> None:
-    """Refuse NaN and infinity.
-
-    Raises:
-        GeometryError: TP-301.
-    """
+def _check_finite(values: Array, where: str | None) -> None:
     if not np.isfinite(values).all():
         raise GeometryError(
             "TP-301",
             "the pose contains NaN or infinity",
             where=where,
             fix="This image was not registered: remove it, or give --skip-invalid to leave such images out.",
+        )
+
+
+def _check_position(translation: Array, where: str | None) -> None:
+    farthest = np.abs(translation).max()
+    if farthest > MAX_COORDINATE:
+        raise GeometryError(
+            "TP-303",
+            f"the pose lies {farthest:.3g} units away from the origin",
+            where=where,
+            fix=f"Coordinates up to {MAX_COORDINATE:.0g} can be used: subtract a constant offset from all poses.",
         )
 
 

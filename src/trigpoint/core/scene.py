@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trigpoint.core.camera import Camera
+from trigpoint.core.colmap import images_from_colmap, intrinsics_from_colmap, pose_from_colmap, tracks_from_colmap
 from trigpoint.core.errors import SceneError
+from trigpoint.core.image import image_size
 from trigpoint.core.pose import Pose
+from trigpoint.core.tracks import Tracks, TrackSource
 
 TRAIN, TEST = "train", "test"
 
@@ -51,6 +55,43 @@ class Frame:
             raise SceneError("TP-204", "this image has no pose", where=self.name, fix="Give --skip-invalid to leave it out.")
         return self.cam_from_world
 
+    def check_size(self, size_px: tuple[int, int]) -> None:
+        """Refuse an image file of another size than the camera's: poses and intrinsics are for the full-size image.
+
+        Args:
+            size_px: upright (width, height) of the image file.
+
+        Raises:
+            SceneError: a resized copy (TP-221), another image (TP-222), or one turned by its EXIF orientation (TP-223).
+        """
+        width, height = size_px
+        camera = self.camera
+        if size_px == (camera.width, camera.height):
+            return
+        sizes = f"the image has {width}x{height} px and its camera {camera.width}x{camera.height} px"
+        if (height, width) == (camera.width, camera.height):
+            raise SceneError(
+                "TP-223",
+                f"{sizes}: the file is turned by its EXIF orientation, its pose is for the unturned image",
+                where=self.image_path,
+                fix="Remove the orientation tag (exiftool -Orientation= FILE) from copies of the images.",
+            )
+        # A reduced image is rounded to whole pixels: up to half a pixel on either side.
+        scale_x, scale_y = width / camera.width, height / camera.height
+        if abs(scale_x * camera.height - height) <= 1 or abs(scale_y * camera.width - width) <= 1:
+            raise SceneError(
+                "TP-221",
+                f"{sizes}: these are resized copies",
+                where=self.image_path,
+                fix="Put the full-size images there: those that the poses were computed from.",
+            )
+        raise SceneError(
+            "TP-222",
+            f"{sizes}: they do not belong together",
+            where=self.image_path,
+            fix="Check which images the poses were made for.",
+        )
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -76,6 +117,7 @@ class Scene:
         metric: whether one unit of the poses is one metre.
         problems: what the reader noticed.
         holdout: the hold-out rule that set the splits, such as ``"every:8:0"``; None where the format says them.
+        track_source: reads the triangulated points that came with the poses; None if there are none.
     """
 
     root: Path
@@ -84,6 +126,7 @@ class Scene:
     metric: bool
     problems: tuple[Problem, ...] = ()
     holdout: str | None = None
+    track_source: TrackSource | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         twice = [name for name, count in Counter(frame.name for frame in self.frames).items() if count > 1]
@@ -95,10 +138,54 @@ class Scene:
                 fix="Every image needs a name of its own: rename or remove the copies.",
             )
 
+    @staticmethod
+    def from_reconstruction(reconstruction: Any, images: Path | str, *, metric: bool = False) -> Scene:
+        """The registered images of a ``pycolmap.Reconstruction`` in memory, with its points as ``tracks``.
+
+        Args:
+            reconstruction: the model; later changes to it reach ``tracks`` until these are first asked for.
+            images: the folder that the names of its images are relative to.
+            metric: whether one unit of the poses is one metre.
+
+        Raises:
+            SceneError: no registered image (TP-206); an image of another size than its camera (TP-221 to TP-223).
+            GeometryError: a pose (TP-301 to TP-303) or camera (TP-311 to TP-313) that cannot be used.
+            ImageError: an image file that is missing or whose header cannot be read (TP-1xx).
+        """
+        folder, where = Path(images), "pycolmap.Reconstruction"
+        frames: list[Frame] = []
+        unregistered = 0
+        for name, image in images_from_colmap(reconstruction, where):
+            pose = pose_from_colmap(image, f"{where}, {name}")
+            if pose is None:
+                unregistered += 1
+                continue
+            model, size, params = intrinsics_from_colmap(image.camera)
+            frame = Frame(name, folder / name, Camera(model, *size, params), pose, sequence=name.rpartition("/")[0])
+            frame.check_size(image_size(frame.image_path))
+            frames.append(frame)
+        if not frames:
+            raise SceneError("TP-206", "the model has no registered image", where=folder, fix="Map the images first.")
+        problems = (Problem("note", f"Images that are not registered: {unregistered}."),) if unregistered else ()
+        names = [frame.name for frame in frames]
+        tracks = TrackSource(lambda: tracks_from_colmap(reconstruction, names, where))
+        return Scene(folder, "colmap", tuple(frames), metric, problems, track_source=tracks)
+
     @property
     def units(self) -> str:
         """``"m"`` for metric scenes, ``"units"`` for scenes of unknown scale."""
         return "m" if self.metric else "units"
+
+    @property
+    def tracks(self) -> Tracks | None:
+        """Triangulated points and their observations, in world and in the unit of the scene; None where there are none.
+
+        They are read when they are first asked for.
+
+        Raises:
+            SceneError: the model that the scene was read from is gone or damaged (TP-210 to TP-232).
+        """
+        return None if self.track_source is None else self.track_source.tracks
 
     def posed(self) -> tuple[Frame, ...]:
         """The frames that have a pose."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trigpoint.core.errors import MappingError
 from trigpoint.core.randomness import numpy_generator
 from trigpoint.core.scene import Frame
-from trigpoint.formats.colmap_tracks import Tracks
+from trigpoint.core.tracks import Tracks
 
 Array = NDArray[np.float64]
 

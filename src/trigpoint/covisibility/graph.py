@@ -12,10 +12,10 @@ from torch import Tensor
 
 from trigpoint.core.errors import MappingError
 from trigpoint.core.scene import Scene
+from trigpoint.core.tracks import Tracks
 from trigpoint.covisibility.depth_range import DepthRange, depth_range
 from trigpoint.covisibility.overlap import SAMPLES, overlap_scores
 from trigpoint.covisibility.tracks import track_scores
-from trigpoint.formats.colmap_tracks import Tracks, read_tracks
 
 METHODS = ("published", "frustum", "tracks")
 # Time grows with the square of the number of images: above this number a quarter of the samples is drawn.
@@ -144,7 +144,7 @@ def build_graph(
         )
     frames = scene.posed()
     names = tuple(frame.name for frame in frames)
-    tracks = read_tracks(scene) if method == "tracks" or depths is None else None
+    tracks = scene.tracks if method == "tracks" or depths is None else None
     if method == "tracks":
         scores = track_scores(names, _required(tracks, names, scene), floor=threshold)
         depths, samples = None, 0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
-from trigpoint.formats.colmap_tracks import Tracks
+from trigpoint.core.tracks import Tracks
 
 
 def track_scores(names: Sequence[str], tracks: Tracks, *, floor: float) -> sparse.csr_array:

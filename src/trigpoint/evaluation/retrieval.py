@@ -22,7 +22,6 @@ from trigpoint.covisibility.depth_range import depth_range
 from trigpoint.covisibility.overlap import overlap_scores
 from trigpoint.features.cache import SizedFeatures, ViewPolicy, image_features
 from trigpoint.features.encoders import load_encoder
-from trigpoint.formats.colmap_tracks import read_tracks
 from trigpoint.formats.readers import open_scene
 from trigpoint.retrieval.descriptor import AGGREGATOR, GlobalDescriptor, descriptor_kind, fit_descriptor
 from trigpoint.retrieval.evaluation import (
@@ -110,7 +109,7 @@ def scene_task(
 
 def scene_overlaps(scene: Scene, frames: Sequence[Frame], floor: float) -> sparse.csr_array:
     """(N, N) overlaps of posed frames of a scene from ``floor`` on, see ``overlap_scores``; an empty diagonal."""
-    return overlap_scores(frames, depth_range(frames, read_tracks(scene), seed=0), method="frustum", floor=floor)
+    return overlap_scores(frames, depth_range(frames, scene.tracks, seed=0), method="frustum", floor=floor)
 
 
 def evaluate_scene(task: RetrievalTask, options: RetrievalOptions) -> SceneRetrieval:

@@ -7,15 +7,17 @@ below ``3D-models`` (v1.1). ``database_intrinsics.txt``, if it is in either fold
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from trigpoint.core.camera import Camera
+from trigpoint.core.colmap import images_from_colmap, intrinsics_from_colmap, pose_from_colmap
 from trigpoint.core.errors import SceneError
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
 from trigpoint.formats.builder import SceneBuilder
-from trigpoint.formats.colmap import model_images, model_pose
-from trigpoint.formats.colmap_model import find_models
+from trigpoint.formats.colmap import model_tracks
+from trigpoint.formats.colmap_model import find_models, load_model
 from trigpoint.formats.format import Reader, ReadOptions
 from trigpoint.formats.nvm import nvm_camera, read_nvm
 from trigpoint.formats.textfiles import is_file, read_rows, to_numbers
@@ -104,13 +106,16 @@ def _read_colmap_images(builder: SceneBuilder, known: dict[str, tuple[list[str],
             fix="Copy the 3D models of the data set there.",
         )
     builder.note(f"Poses come from the COLMAP model {model.relative_to(builder.root).as_posix()}.")
-    for name, image in model_images(model):
+    builder.tracks_of = partial(model_tracks, model)
+    for name, image in images_from_colmap(load_model(model), str(model)):
         with builder.image(name):
             if builder.exists(name, builder.root / IMAGES / name):
-                own = image.camera
-                words = [own.model_name, own.width, own.height, *own.params]
-                listed = known.get(name, ([str(word) for word in words], f"{model}, {name}"))
-                _add(builder, name, _listed_camera(builder, *listed), model_pose(image, f"{model}, {name}"))
+                where = f"{model}, {name}"
+                if name in known:
+                    camera = _listed_camera(builder, *known[name])
+                else:
+                    camera = builder.camera(*intrinsics_from_colmap(image.camera), where)
+                _add(builder, name, camera, pose_from_colmap(image, where))
 
 
 def _add(builder: SceneBuilder, name: str, camera: Camera, pose: Pose | None) -> None:

@@ -11,10 +11,11 @@ from pathlib import Path
 from trigpoint.core.camera import Camera
 from trigpoint.core.errors import SceneError
 from trigpoint.core.image import IMAGE_SUFFIXES
+from trigpoint.core.pose import Pose
 from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
 from trigpoint.formats.builder import SceneBuilder, shortened
 from trigpoint.formats.format import Reader, ReadOptions
-from trigpoint.formats.textfiles import is_file, read_matrix, rigid
+from trigpoint.formats.textfiles import is_file, read_matrix
 
 _KINDS = ("color", "pose", "calibration", "rgb", "intrinsics")
 _FOLDERS = {"rgb": IMAGE_SUFFIXES, "poses": (".txt",), "calibration": (".txt",)}
@@ -62,7 +63,7 @@ def _read_split(builder: SceneBuilder, split: str) -> None:
         name = f"{split}/rgb/{image.name}"
         with builder.image(name):
             camera = _camera(builder, image, calibration)
-            cam_from_world = rigid(read_matrix(pose, [(4, 4), (3, 4)]), str(pose)).inverse()
+            cam_from_world = Pose.from_matrix(read_matrix(pose, [(4, 4), (3, 4)]), where=str(pose)).inverse()
             builder.add(Frame(name, image, camera, cam_from_world, split))
 
 

@@ -5,7 +5,7 @@ An image that cannot be used never stops the reading: all are counted first, the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from trigpoint.core.camera import Camera
 from trigpoint.core.errors import GeometryError, SceneError, TrigpointError
 from trigpoint.core.image import image_size
 from trigpoint.core.scene import Frame, Problem, Scene
+from trigpoint.core.tracks import TrackSource
 from trigpoint.formats.format import ReadOptions
 from trigpoint.formats.textfiles import is_file
 
@@ -35,6 +36,8 @@ class SceneBuilder:
         self.metric = metric if options.metric is None else options.metric
         self.options = options
         self.problems: list[Problem] = []
+        # Set by readers of models with points: the tracks of the named images.
+        self.tracks_of: Callable[[Sequence[str]], TrackSource] | None = None
         self._frames: list[Frame] = []
         self._missing: list[str] = []
         self._invalid: list[tuple[str, TrigpointError]] = []
@@ -96,7 +99,7 @@ class SceneBuilder:
 
     def add_query(self, frame: Frame) -> None:
         """Add an image whose pose may be unknown to all but the makers of the data set. Raises as ``add``, but TP-204."""
-        _check_size(frame.camera, self.size_of(frame.image_path), frame.image_path)
+        frame.check_size(self.size_of(frame.image_path))
         self._frames.append(frame)
 
     def build(self) -> Scene:
@@ -113,7 +116,8 @@ class SceneBuilder:
             raise self._nothing()
         frames = tuple(sorted(self._frames, key=lambda frame: frame.name))
         problems = (*self.problems, *self._summaries())
-        return Scene(self.root, self.format_name, frames, self.metric, problems)
+        tracks = None if self.tracks_of is None else self.tracks_of([frame.name for frame in frames])
+        return Scene(self.root, self.format_name, frames, self.metric, problems, track_source=tracks)
 
     def _first_invalid(self) -> TrigpointError:
         first = self._invalid[0][1]
@@ -154,29 +158,3 @@ def shortened(names: list[str], shown: int = _NAMES_SHOWN) -> str:
 
 def _placed(error: TrigpointError, where: str) -> TrigpointError:
     return type(error)(error.code, error.what, where=where, fix=error.fix)
-
-
-def _check_size(camera: Camera, size: tuple[int, int], path: Path) -> None:
-    width, height = size
-    if (width, height) == (camera.width, camera.height):
-        return
-    sizes = f"the image has {width}x{height} px and its camera {camera.width}x{camera.height} px"
-    if (height, width) == (camera.width, camera.height):
-        raise SceneError(
-            "TP-223",
-            f"{sizes}: the file is turned by its EXIF orientation, its pose is for the unturned image",
-            where=path,
-            fix="Remove the orientation tag (exiftool -Orientation= FILE) from copies of the images.",
-        )
-    # A reduced image is rounded to whole pixels: up to half a pixel on either side.
-    scale_x, scale_y = width / camera.width, height / camera.height
-    if abs(scale_x * camera.height - height) <= 1 or abs(scale_y * camera.width - width) <= 1:
-        raise SceneError(
-            "TP-221",
-            f"{sizes}: these are resized copies",
-            where=path,
-            fix="Put the full-size images there: those that the poses were computed from.",
-        )
-    raise SceneError(
-        "TP-222", f"{sizes}: they do not belong together", where=path, fix="Check which images the poses were made for."
-    )

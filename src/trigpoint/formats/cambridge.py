@@ -85,8 +85,7 @@ def _add(builder: SceneBuilder, split: str, where: str, words: list[str], camera
         if np.abs(pose.translation).max() > MAX_TRANSLATION:
             return False
         intrinsics = nvm_camera(builder, camera, builder.root / name)
-        sequence = PurePosixPath(name).parent.as_posix()
-        builder.add(Frame(name, builder.root / name, intrinsics, pose, split, "" if sequence == "." else sequence))
+        builder.add(Frame(name, builder.root / name, intrinsics, pose, split, name.rpartition("/")[0]))
     return True
 
 

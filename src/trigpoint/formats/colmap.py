@@ -5,20 +5,19 @@ Frames are named as in the model. The folder part of a name, if any, is the fram
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
-import numpy as np
-
-from trigpoint.core.camera import Camera
+from trigpoint.core.colmap import images_from_colmap, intrinsics_from_colmap, pose_from_colmap, tracks_from_colmap
 from trigpoint.core.errors import SceneError
 from trigpoint.core.image import IMAGE_SUFFIXES
-from trigpoint.core.pose import Pose
 from trigpoint.core.scene import Frame, Scene
+from trigpoint.core.tracks import Tracks, TrackSource
 from trigpoint.formats.builder import SceneBuilder
 from trigpoint.formats.colmap_model import announced_images, find_models, fullest_model, is_binary, load_model
 from trigpoint.formats.format import Reader, ReadOptions
-from trigpoint.formats.textfiles import is_file, read_json, rigid_from_quaternion
+from trigpoint.formats.textfiles import is_file, read_json
 
 SCENE_FILE = "trigpoint.json"
 
@@ -42,17 +41,17 @@ def read(path: Path, options: ReadOptions) -> Scene:
     if len(models) > 1:
         scene = model.relative_to(path).as_posix()
         builder.note(f"There are {len(models)} partial models; {scene} is used, which has the most images.")
-    images = model_images(model)
+    images = images_from_colmap(load_model(model), str(model))
     _check_announced(builder, model, len(images))
     posed = _image_folder(model, [name for name, _ in images])
     for name, image in images:
         with builder.image(name):
             if builder.exists(name, posed / name):
-                camera = _camera(builder, image, model)
-                sequence = PurePosixPath(name).parent.as_posix()
-                pose = model_pose(image, f"{model}, {name}")
-                builder.add(Frame(name, posed / name, camera, pose, sequence="" if sequence == "." else sequence))
+                camera = builder.camera(*intrinsics_from_colmap(image.camera), f"{model}, camera {image.camera_id}")
+                pose = pose_from_colmap(image, f"{model}, {name}")
+                builder.add(Frame(name, posed / name, camera, pose, sequence=name.rpartition("/")[0]))
     _note_unregistered(builder, posed, {name for name, _ in images})
+    builder.tracks_of = partial(model_tracks, model)
     return builder.build()
 
 
@@ -68,38 +67,20 @@ def _is_metric(model: Path) -> bool:
     return metric
 
 
-def model_images(model: Path) -> list[tuple[str, Any]]:
-    """(name, pycolmap.Image) of a model folder, sorted by name. Raises as ``load_model``."""
-    reconstruction = load_model(model)
-    try:
-        return sorted(((str(image.name), image) for image in reconstruction.images.values()), key=lambda item: item[0])
-    except UnicodeDecodeError:
-        raise SceneError(
-            "TP-232", "an image name in the model is not valid UTF-8", where=model, fix="Rename the image and map again."
-        ) from None
+def model_tracks(model: Path, names: Sequence[str]) -> TrackSource:
+    """The points of a model folder and their observations in the named images, read when they are asked for."""
+    files = sorted(path for path in model.iterdir() if path.suffix in (".bin", ".txt"))
+    return TrackSource(partial(_read_tracks, model, names), files)
+
+
+def _read_tracks(model: Path, names: Sequence[str]) -> Tracks | None:
+    return tracks_from_colmap(load_model(model), names, str(model))
 
 
 def _check_announced(builder: SceneBuilder, model: Path, count: int) -> None:
     announced = None if is_binary(model) else announced_images(model)
     if announced is not None and announced != count:
         builder.warn(f"images.txt announces {announced} images and lists {count}: it may be cut short.")
-
-
-def _camera(builder: SceneBuilder, image: Any, model: Path) -> Camera:
-    camera = image.camera
-    params = tuple(float(value) for value in camera.params)
-    where = f"{model}, camera {image.camera_id}"
-    return builder.camera(str(camera.model_name), (int(camera.width), int(camera.height)), params, where)
-
-
-def model_pose(image: Any, where: str) -> Pose | None:
-    """``cam_from_world`` of a ``pycolmap.Image``; None if it is not registered. Raises GeometryError TP-301 to TP-303."""
-    if not image.has_pose:
-        return None
-    rigid = image.cam_from_world()
-    x, y, z, w = (float(value) for value in rigid.rotation.quat)
-    translation = np.array(rigid.translation, dtype=np.float64)
-    return rigid_from_quaternion(np.array([w, x, y, z]), translation, where)
 
 
 def _image_folder(model: Path, names: list[str]) -> Path:

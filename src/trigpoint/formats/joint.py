@@ -3,7 +3,7 @@
 Scenes are centred on their mapping cameras and put on a square grid, 5 m apart, as GLACE does. A file ``NAME.joint.json``
 says which scenes and where::
 
-    {"format": "trigpoint-joint", "version": 1, "spacing": 5,
+    {"format": "trigpoint-joint", "version": 2, "spacing": 5,
      "scenes": [{"path": "chess"},
                 {"path": "fire", "name": "fire", "offset": [0, -5, 0], "scale": 1, "holdout": "every:8:0"}]}
 
@@ -26,11 +26,13 @@ from trigpoint.core.artifact import write_json
 from trigpoint.core.errors import SceneError
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import Frame, Problem, Scene
+from trigpoint.core.tracks import Tracks, TrackSource, joined_tracks
 from trigpoint.formats.format import Reader, ReadOptions
 from trigpoint.formats.textfiles import is_file, read_json
 
 Array = NDArray[np.float64]
 SUFFIX = ".joint.json"
+VERSION = 2
 SPACING = 5.0
 _KEYS = {"path", "name", "offset", "scale", "holdout", "format"}
 
@@ -85,16 +87,19 @@ def joint_scene(
     metric = _common_metric(scenes, names, scales)
     frames: list[Frame] = []
     problems: list[Problem] = []
+    moves: list[tuple[float, Array]] = []
     for index, (scene, name, scale) in enumerate(zip(scenes, names, scales, strict=True)):
         factor = 1.0 if scale is None else scale
         given = offsets[index] if offsets is not None else None
         offset = grid_offset(scene, index, len(scenes), spacing, factor) if given is None else np.array(given, dtype=float)
+        moves.append((factor, offset))
         frames += [_moved(frame, name, factor, offset) for frame in scene.frames]
         shift = " ".join(f"{value:.6f}" for value in offset)
         problems.append(Problem("note", f"{name} ({scene.format}, {len(scene.frames)} images) is shifted by {shift}."))
         problems += [replace(problem, message=f"{name}: {problem.message}") for problem in scene.problems]
     frames.sort(key=lambda frame: frame.name)
-    return Scene(root or scenes[0].root, "joint", tuple(frames), metric, tuple(problems))
+    tracks = _joint_tracks(scenes, names, moves)
+    return Scene(root or scenes[0].root, "joint", tuple(frames), metric, tuple(problems), track_source=tracks)
 
 
 def grid_offset(scene: Scene, index: int, count: int, spacing: float, scale: float = 1.0) -> Array:
@@ -117,7 +122,7 @@ def write_joint(path: Path, scenes: Sequence[JointPart], spacing: float = SPACIN
     for scene in scenes:
         entry = {key: getattr(scene, key) for key in ("name", "offset", "scale", "holdout", "format")}
         entries.append({"path": scene.path.as_posix(), **{key: value for key, value in entry.items() if value is not None}})
-    write_json(path, {"format": "trigpoint-joint", "version": 1, "spacing": spacing, "scenes": entries})
+    write_json(path, {"format": "trigpoint-joint", "version": VERSION, "spacing": spacing, "scenes": entries})
 
 
 def sniff(path: Path) -> bool:
@@ -158,8 +163,10 @@ def read_joint(file: Path) -> tuple[list[JointPart], float]:
         SceneError: TP-210 to TP-213; not as described above (TP-261).
     """
     document = read_json(file)
-    if document.get("format") != "trigpoint-joint" or document.get("version") != 1:
-        raise _wrong(file, '"format": "trigpoint-joint" with "version": 1 is missing')
+    if document.get("format") == "trigpoint-joint" and (document.get("version") == 1 or "places" in document):
+        raise _wrong(file, f"it is of version 1: rename its list 'places' to 'scenes' and set \"version\": {VERSION}")
+    if document.get("format") != "trigpoint-joint" or document.get("version") != VERSION:
+        raise _wrong(file, f'"format": "trigpoint-joint" with "version": {VERSION} is missing')
     spacing = document.get("spacing", SPACING)
     entries = document.get("scenes")
     if not _is_number(spacing) or spacing <= 0:
@@ -222,6 +229,21 @@ def _common_metric(scenes: Sequence[Scene], names: Sequence[str], scales: Sequen
             fix='Give "scale", the metres of one unit, for each scene whose scale is unknown.',
         )
     return not unknown
+
+
+def _joint_tracks(scenes: Sequence[Scene], names: Sequence[str], moves: Sequence[tuple[float, Array]]) -> TrackSource | None:
+    """The triangulated points of all scenes that have any, scaled and shifted as their poses are."""
+    sources = [scene.track_source for scene in scenes]
+    if not any(sources):
+        return None
+
+    def read() -> Tracks | None:
+        parts = [None if source is None else source.read() for source in sources]
+        moved = [None if part is None else part.moved(*move) for part, move in zip(parts, moves, strict=True)]
+        frames = [[frame.name for frame in scene.frames] for scene in scenes]
+        return joined_tracks(moved, frames, [f"{name}/" for name in names])
+
+    return TrackSource(read, [file for source in sources if source is not None for file in source.files])
 
 
 def _moved(frame: Frame, scene: str, scale: float, offset: Array) -> Frame:

@@ -22,7 +22,7 @@ from trigpoint.core.pose import Pose
 from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
 from trigpoint.formats.builder import SceneBuilder
 from trigpoint.formats.format import Reader, ReadOptions
-from trigpoint.formats.textfiles import is_file, read_text, rigid_from_quaternion, to_numbers
+from trigpoint.formats.textfiles import is_file, read_text, to_numbers
 
 _SENSORS = PurePosixPath("sensors/sensors.txt")
 _LOOKED_AT = 20_000
@@ -123,8 +123,7 @@ def _read_part(builder: SceneBuilder, part: Path, sensors: dict[str, _Row], pref
             if builder.exists(name, image_path):
                 camera = _camera(builder, sensors.get(device), device, row.where)
                 pose = trajectories.pose(stamp, device)
-                sequence = PurePosixPath(name).parent.as_posix()
-                frame = Frame(name, image_path, camera, pose, split, "" if sequence == "." else sequence)
+                frame = Frame(name, image_path, camera, pose, split, name.rpartition("/")[0])
                 if split == TEST:
                     builder.add_query(frame)
                 else:
@@ -179,7 +178,7 @@ def _has_rows(file: Path) -> bool:
 
 def _pose(row: _Row) -> Pose:
     values = np.array(to_numbers(row.words[2:9], row.where))
-    return rigid_from_quaternion(values[:4], values[4:], row.where)
+    return Pose.from_quaternion(values[:4], values[4:], where=row.where)
 
 
 READER = Reader("kapture", sniff, read, "sensors/sensors.txt, or folders mapping and query that hold it")

@@ -17,7 +17,7 @@ from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
 from trigpoint.formats.builder import SceneBuilder
 from trigpoint.formats.format import Reader, ReadOptions
 from trigpoint.formats.nerfstudio_camera import camera_of
-from trigpoint.formats.textfiles import is_file, read_json, rigid, to_numbers
+from trigpoint.formats.textfiles import is_file, read_json, to_numbers
 
 FILE_NAME = "transforms.json"
 _SPLIT_KEYS = ("train_filenames", "val_filenames", "test_filenames")
@@ -97,7 +97,7 @@ def _pose(values: dict[str, Any], where: str) -> Pose:
         raise SceneError("TP-204", "this image has no pose: no 'transform_matrix'", where=where, fix="Give --skip-invalid.")
     if not isinstance(rows, list) or len(rows) not in (3, 4) or any(not isinstance(r, list) or len(r) != 4 for r in rows):
         raise SceneError("TP-214", "'transform_matrix' is not a 4x4 matrix", where=where, fix="Export it again.")
-    world_from_gl = rigid(np.array([to_numbers(row, where) for row in rows]), where)
+    world_from_gl = Pose.from_matrix([to_numbers(row, where) for row in rows], where=where)
     return _CV_FROM_GL @ world_from_gl.inverse()
 
 

@@ -19,7 +19,7 @@ from trigpoint.core.camera import Camera
 from trigpoint.core.errors import SceneError
 from trigpoint.core.pose import Pose
 from trigpoint.formats.builder import SceneBuilder
-from trigpoint.formats.textfiles import rigid_from_quaternion, to_numbers
+from trigpoint.formats.textfiles import to_numbers
 
 _AGAIN = "Copy the file again."
 _NUMBERS = 10
@@ -42,8 +42,12 @@ class NvmCamera:
 
 
 def pose_from_centre(quaternion_wxyz: NDArray[np.float64], centre: NDArray[np.float64], where: str) -> Pose:
-    """``cam_from_world`` from its rotation and the camera centre in world. Raises as ``rigid_from_quaternion``."""
-    turned = rigid_from_quaternion(quaternion_wxyz, centre, where)
+    """``cam_from_world`` from its rotation, a (4,) quaternion with the scalar first, and the (3,) camera centre in world.
+
+    Raises:
+        GeometryError: as ``Pose.from_quaternion``.
+    """
+    turned = Pose.from_quaternion(quaternion_wxyz, centre, where=where)
     return Pose(turned.rotation, -turned.rotation @ centre)
 
 

@@ -11,11 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from trigpoint.core.errors import SceneError
 from trigpoint.core.pose import Pose
-from trigpoint.formats.textfiles import read_rows, rigid_from_quaternion, to_numbers
+from trigpoint.formats.textfiles import read_rows, to_numbers
 
 FOLDER = "pgt"
 
@@ -30,7 +28,7 @@ class SfmPose:
     def pose(self) -> Pose:
         """``cam_from_world``. Raises SceneError TP-214, GeometryError TP-301 to TP-303."""
         values = to_numbers(self.words[:7], self.where)
-        return rigid_from_quaternion(np.array(values[:4]), np.array(values[4:]), self.where)
+        return Pose.from_quaternion(values[:4], values[4:], where=self.where)
 
     def focal_px(self) -> float:
         """The focal length. Raises SceneError TP-214."""

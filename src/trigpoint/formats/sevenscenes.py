@@ -16,7 +16,7 @@ from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
 from trigpoint.formats.builder import SceneBuilder, shortened
 from trigpoint.formats.format import Reader, ReadOptions
 from trigpoint.formats.pseudo_truth import SfmPose, read_sfm_poses
-from trigpoint.formats.textfiles import is_file, read_matrix, read_rows, rigid
+from trigpoint.formats.textfiles import is_file, read_matrix, read_rows
 
 FOCAL_PX = 585.0
 SIZE_PX = (640, 480)
@@ -109,7 +109,7 @@ def _read_sequence(builder: SceneBuilder, sequence: str, split: str | None, trut
 def _pose(file: Path, truth: dict[str, SfmPose] | None, key: str) -> tuple[float, Pose | None]:
     """(focal length in px, ``cam_from_world``); no pose where the pseudo ground truth lacks the image."""
     if truth is None:
-        return FOCAL_PX, rigid(read_matrix(file, [(4, 4)]), str(file)).inverse()
+        return FOCAL_PX, Pose.from_matrix(read_matrix(file, [(4, 4)]), where=str(file)).inverse()
     line = truth.get(key)
     return (FOCAL_PX, None) if line is None else (line.focal_px(), line.pose())
 

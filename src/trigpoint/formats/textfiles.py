@@ -10,14 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trigpoint.core.errors import GeometryError, SceneError
-from trigpoint.core.pose import Pose
+from trigpoint.core.errors import SceneError
 
 Array = NDArray[np.float64]
-
-# Coordinates beyond this lose millimetres in float32 many times over and come from damaged files, never from a scene.
-MAX_COORDINATE = 1e9
-MAX_ROTATION_ENTRY = 1e6
 
 
 def is_file(path: Path) -> bool:
@@ -97,7 +92,11 @@ def to_numbers(words: Iterable[Any], where: str) -> list[float]:
 
 
 def read_matrix(path: Path, shapes: Iterable[tuple[int, int]]) -> Array:
-    """A text file that holds one matrix of one of ``shapes``. Raises as ``read_text``, and TP-214."""
+    """A text file that holds one matrix, as float64 of one of ``shapes`` (rows, columns) in the units of the file.
+
+    Raises:
+        SceneError: as ``read_text``; another shape, or a word that is no number (TP-214).
+    """
     rows = read_rows(path)
     shape = (len(rows), len(rows[0][1]) if rows else 0)
     if shape not in shapes or any(len(words) != shape[1] for _, words in rows):
@@ -107,43 +106,3 @@ def read_matrix(path: Path, shapes: Iterable[tuple[int, int]]) -> Array:
             "TP-214", f"a {wanted} matrix was expected, the lines hold {counts} numbers", where=path, fix="Export it again."
         )
     return np.array([to_numbers(words, f"{path}, line {number}") for number, words in rows])
-
-
-def rigid(matrix: Array, where: str) -> Pose:
-    """A pose from a (3, 4) or (4, 4) matrix of a file.
-
-    Raises:
-        GeometryError: as ``Pose.from_matrix`` (TP-301, TP-302); a position beyond any scene (TP-303).
-    """
-    if matrix.ndim == 2 and min(matrix.shape) >= 3:
-        _check_rotation(matrix[:3, :3], where)
-        _check_position(matrix[:3, -1], where)
-    return Pose.from_matrix(matrix, where=where)
-
-
-def rigid_from_quaternion(quaternion_wxyz: Array, translation: Array, where: str) -> Pose:
-    """A pose from a (4,) quaternion, scalar first, and a (3,) translation of a file. Raises as ``rigid``."""
-    _check_rotation(quaternion_wxyz, where)
-    _check_position(translation, where)
-    return Pose.from_quaternion(quaternion_wxyz, translation, where=where)
-
-
-def _check_rotation(values: Array, where: str) -> None:
-    """Refuse numbers whose squares overflow, before anything is computed from them."""
-    if np.isfinite(values).all() and np.abs(values).max() > MAX_ROTATION_ENTRY:
-        raise GeometryError(
-            "TP-302",
-            f"the rotation of the pose holds {np.abs(values).max():.3g}, which no rotation does",
-            where=where,
-            fix="Export rigid poses: rotation and translation only.",
-        )
-
-
-def _check_position(translation: Array, where: str) -> None:
-    if np.isfinite(translation).all() and np.abs(translation).max() > MAX_COORDINATE:
-        raise GeometryError(
-            "TP-303",
-            f"the pose lies {np.abs(translation).max():.3g} units away from the origin",
-            where=where,
-            fix=f"Coordinates up to {MAX_COORDINATE:.0g} can be used: subtract a constant offset from all poses.",
-        )

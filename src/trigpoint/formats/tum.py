@@ -20,7 +20,7 @@ from trigpoint.core.pose import Pose
 from trigpoint.core.scene import Frame, Scene
 from trigpoint.formats.builder import SceneBuilder
 from trigpoint.formats.format import Reader, ReadOptions
-from trigpoint.formats.textfiles import is_file, read_json, read_rows, read_text, rigid_from_quaternion, to_numbers
+from trigpoint.formats.textfiles import is_file, read_json, read_rows, read_text, to_numbers
 
 MAX_TIME_GAP_S = 0.02
 # Published calibrations: fx fy cx cy k1 k2 p1 p2 k3.
@@ -114,7 +114,7 @@ def _nearest(wanted: NDArray[np.float64], times: NDArray[np.float64]) -> list[in
 
 
 def _pose(row: list[float], where: str) -> Pose:
-    return rigid_from_quaternion(np.array([row[6], row[3], row[4], row[5]]), np.array(row[:3]), where)
+    return Pose.from_quaternion([row[6], row[3], row[4], row[5]], row[:3], where=where)
 
 
 def _depths(root: Path, image_times: NDArray[np.float64]) -> list[Path | None]:

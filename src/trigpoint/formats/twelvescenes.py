@@ -16,7 +16,7 @@ from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
 from trigpoint.formats.builder import SceneBuilder, shortened
 from trigpoint.formats.format import Reader, ReadOptions
 from trigpoint.formats.pseudo_truth import SfmPose, read_sfm_poses
-from trigpoint.formats.textfiles import is_file, read_matrix, read_text, rigid, to_numbers
+from trigpoint.formats.textfiles import is_file, read_matrix, read_text, to_numbers
 
 _AGAIN = "Copy the file again."
 _INTRINSIC = "m_calibrationColorIntrinsic"
@@ -64,7 +64,7 @@ def read(path: Path, options: ReadOptions) -> Scene:
 def _pose_of(file: Path) -> Pose | None:
     if "INF" in read_text(file).upper():
         return None
-    return rigid(read_matrix(file, [(4, 4)]), str(file)).inverse()
+    return Pose.from_matrix(read_matrix(file, [(4, 4)]), where=str(file)).inverse()
 
 
 def _calibration(file: Path) -> tuple[tuple[int, int], float]:

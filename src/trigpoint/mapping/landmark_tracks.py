@@ -11,9 +11,9 @@ import numpy as np
 from trigpoint.core.artifact import Artifact, read_artifact, write_artifact
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.core.scene import Scene
+from trigpoint.core.tracks import Observations, Tracks
 from trigpoint.covisibility.depth_range import DepthRange
 from trigpoint.features.cache import SizedFeatures
-from trigpoint.formats.colmap_tracks import Observations, Tracks
 from trigpoint.mapping.landmark_build import triangulate_images, unit_length
 from trigpoint.mapping.landmark_config import LandmarkConfig
 from trigpoint.mapping.normalization import Normalization

@@ -11,8 +11,8 @@ from scipy.spatial import KDTree
 
 from trigpoint.core.errors import MappingError
 from trigpoint.core.scene import Frame, Scene
+from trigpoint.core.tracks import Tracks
 from trigpoint.features.extract import rays_of
-from trigpoint.formats.colmap_tracks import Tracks, read_tracks
 from trigpoint.mapping.landmark_tracks import LandmarkTracks
 
 Array = NDArray[np.float64]
@@ -90,7 +90,7 @@ def supervision_of(kind: str, scene: Scene) -> Supervision:
     """
     if kind == "depth" and any(frame.depth_path for frame in scene.frames):
         return DepthImages()
-    tracks = read_tracks(scene) if kind == "points" else None
+    tracks = scene.tracks if kind == "points" else None
     if tracks is not None:
         return TriangulatedPoints(tracks)
     raise MappingError(

@@ -25,7 +25,7 @@ from sets import NAMES, negatives_of, recalls, scene_of_set, trust
 import trigpoint
 from trigpoint.build.pipeline import build_map
 from trigpoint.core.artifact import write_json
-from trigpoint.evaluation.map_evaluation import evaluate_map
+from trigpoint.evaluation.evaluate import evaluate
 from trigpoint.formats.readers import open_scene
 from trigpoint.localization.localizer import Localizer
 from trigpoint.mapping.presets import DEFAULT_PRESET
@@ -106,7 +106,7 @@ def build(
 
 def measured(built: Built, data: Path, negatives: int) -> dict[str, Any]:
     """Localize the test images of a map and so many images of each other scene."""
-    evaluation = evaluate_map(built.path, built.scene).evaluation
+    evaluation = evaluate(built.path, built.scene)
     name = built.numbers["set"]
     others = negatives_of(Localizer.load(built.path), data, name, negatives)
     document = evaluation.to_json()

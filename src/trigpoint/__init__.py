@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from trigpoint.core.pose import Pose as Pose
     from trigpoint.core.scene import Frame as Frame
     from trigpoint.core.scene import Scene as Scene
-    from trigpoint.evaluation.map_evaluation import evaluate_map as evaluate_map
+    from trigpoint.evaluation.evaluate import evaluate as evaluate
+    from trigpoint.evaluation.metrics import Threshold as Threshold
     from trigpoint.formats.readers import open_scene as open_scene
     from trigpoint.localization.localizer import Localizer as Localizer
 
@@ -40,9 +41,10 @@ _HOMES = {
     "Localizer": "trigpoint.localization.localizer",
     "Pose": "trigpoint.core.pose",
     "Scene": "trigpoint.core.scene",
+    "Threshold": "trigpoint.evaluation.metrics",
     "TrigpointError": "trigpoint.core.errors",
     "build_map": "trigpoint.build.pipeline",
-    "evaluate_map": "trigpoint.evaluation.map_evaluation",
+    "evaluate": "trigpoint.evaluation.evaluate",
     "open_scene": "trigpoint.formats.readers",
 }
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from support.tiny_scene import WORKING, settings
 
+import trigpoint as tp
 from trigpoint.cli import run
 from trigpoint.core.artifact import read_artifact, write_artifact
 from trigpoint.core.pose import Pose, centre_distance
@@ -39,6 +40,22 @@ def test_poses_of_images_that_were_not_mapped(room, room_map, tmp_path):
     # The room is 3.4 x 2.8 m between the cameras: wrong poses are 2 m and 90 degrees off.
     assert numbers["median_rotation_deg"] < 25
     assert numbers["median_translation"] < 1.2
+
+
+def test_evaluation_from_python_takes_paths_and_values(room, room_map, tmp_path):
+    """The same answers as the verb's from strings, paths, and values."""
+    numbers = evaluated(room, room_map, tmp_path)
+    limits = [tp.Threshold(0.1, 5.0)]
+    localizer, scene = tp.Localizer.load(room_map), tp.open_scene(room)
+    for pair in ((str(room_map), str(room)), (room_map, room), (localizer, scene)):
+        evaluation = tp.evaluate(*pair, thresholds=limits)
+        assert [result.status for result in evaluation.results] == [frame["status"] for frame in numbers["frames"]]
+        assert evaluation.medians().translation == pytest.approx(numbers["median_translation"])
+        assert evaluation.thresholds == tuple(limits)
+    with pytest.raises(tp.TrigpointError, match="TP-401"):
+        tp.evaluate("nothing.trig", str(room))
+    with pytest.raises(tp.TrigpointError, match="TP-201"):
+        tp.evaluate(localizer, "nothing")
 
 
 def test_poses_of_mapped_images(room, room_map, tmp_path):

@@ -11,6 +11,7 @@ import sys
 
 import pytest
 from support.scene_files import edit, write_colmap, write_nerfstudio
+from support.verb_options import option_names
 
 import trigpoint
 from trigpoint import TrigpointError
@@ -72,9 +73,8 @@ def test_every_verb_has_help(verb, capsys):
     said = capsys.readouterr().out
     assert f"usage: trigpoint {verb}" in said
     documented = VERBS[verb].__doc__ or ""
-    for parameter in inspect.signature(VERBS[verb]).parameters.values():
-        assert f"{parameter.name}: " in documented
-        assert parameter.kind is not parameter.KEYWORD_ONLY or f"--{parameter.name.replace('_', '-')}" in said
+    assert [name for name in inspect.signature(VERBS[verb]).parameters if f"{name}: " not in documented] == []
+    assert [name for name in option_names(VERBS[verb]) if name not in said] == []
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["map", "--help"]])
@@ -130,7 +130,7 @@ def test_info_about_a_scene_that_cannot_be_mapped(scene, capsys):
     image.write_bytes(image.read_bytes()[:-20])
     assert run(["info", str(scene)]) == 1
     said = capsys.readouterr().out
-    assert re.search(r"(?m)^error .*cannot be decoded: 1 of 8", said), said
+    assert re.search(r"(?m)^error: .*cannot be decoded: 1 of 8", said), said
     assert image.name in said
 
 
@@ -245,7 +245,7 @@ def test_localize_refuses_an_output_before_the_work(scene, tmp_path, capsys):
 
 def test_a_note_about_the_format_goes_to_the_error_stream(scene, tmp_path, capsys):
     write_colmap(scene)
-    assert run(["map", str(scene), "-o", str(tmp_path / "x.trig"), "--holdout", "some"]) == 2
+    assert run(["map", str(scene), "-o", str(tmp_path / "x.trig"), "--preset", "some"]) == 2
     assert "there is also a colmap scene here" in capsys.readouterr().err
 
 
@@ -275,7 +275,7 @@ def test_stopping_is_not_an_error(monkeypatch, capsys):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("trigpoint.commands.describe.weights_report", stop)
+    monkeypatch.setattr("trigpoint.features.weights.weights_entry", stop)
     assert run(["weights"]) == 130
     assert "Stopped" in capsys.readouterr().err
 

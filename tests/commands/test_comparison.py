@@ -15,19 +15,20 @@ from support.tiny_scene import CHEAP, settings
 from trigpoint.build.kept_maps import kept_map
 from trigpoint.cli import run
 from trigpoint.commands import comparison
-from trigpoint.core.errors import ConfigError, MappingError, OutputError
+from trigpoint.core.errors import ConfigError, MappingError
 from trigpoint.core.interrupt import Interrupted
-from trigpoint.evaluation.evaluate import evaluate
+from trigpoint.evaluation.evaluate import evaluate_frames
 from trigpoint.evaluation.metrics import METRIC_THRESHOLDS, Threshold
-from trigpoint.evaluation.trials import Spread, Summary, Trial, check_choice, run_trials
+from trigpoint.evaluation.trials import Range, Summary, Trial, check_choice, run_trials
 from trigpoint.formats.readers import open_scene
-from trigpoint.report.trial_report import (
+from trigpoint.report.comparison_report import (
+    comparison_blocks,
     comparison_document,
-    print_comparison,
+    presets_table,
     problems,
-    table_rows,
     write_comparison,
 )
+from trigpoint.report.terminal import print_blocks
 
 FACTS = {"task": {"scene": "office & <attic>"}, "machine": {"CPU count": "2"}}
 
@@ -36,7 +37,7 @@ def evaluation(wrong, *, units="m", thresholds=METRIC_THRESHOLDS, count=10):
     """Of ten images, the first ``wrong`` are off by 30 cm, the others by 1.5 cm."""
     frames = make_frames(count)
     answers = {frame.name: Answer(0.3 if index < wrong else 0.015, 1.0) for index, frame in enumerate(frames)}
-    return evaluate(FakeLocalizer(frames, answers, units), frames, thresholds=thresholds, units=units, scene_name="office")
+    return evaluate_frames(FakeLocalizer(frames, answers, units), frames, thresholds=thresholds, scene_name="office")
 
 
 def trials(**options):
@@ -52,14 +53,15 @@ def summaries(**options):
 
 
 def test_table():
-    header, rows = table_rows(summaries(), thresholds=2)
+    table = presets_table(summaries(), thresholds=2)
+    header, rows = table.header, table.rows
     assert header == ["preset", "within 5 cm, 5°", "median error", "map", "mapping", "image", "within 2 cm, 2°"]
     a, b, c = rows
     assert a[:2] == ["a", "80.0 % (70.0 % to 90.0 %)"]
     assert a[2:5] == ["1.5 cm, 1°", "1.00 MB", "20 s (10 s to 30 s)"]
     assert b[0] == "b (1 of 2 failed)" and b[1] == "100.0 %" and b[3:5] == ["4.00 MB", "unknown"]
     assert c[:3] == ["c (2 of 2 failed)", "-", "-"] and c[6] == "-"
-    assert len(table_rows(summaries())[0]) == 5 + len(METRIC_THRESHOLDS)
+    assert len(presets_table(summaries()).header) == 5 + len(METRIC_THRESHOLDS)
     assert problems(summaries()) == [
         "b, seed 1: TP-604 it <diverged>",
         "c, seed 0: TP-501 no weights",
@@ -67,10 +69,10 @@ def test_table():
     ]
 
 
-def test_spread():
-    assert Spread.of([3, 1, 2, 10]) == Spread(2.5, 1, 10)
-    assert Spread.of([]) is None
-    assert Spread(float("inf"), 1, float("inf")).to_json() == {"median": None, "low": 1, "high": None}
+def test_range():
+    assert Range.of([3, 1, 2, 10]) == Range(2.5, 1, 10)
+    assert Range.of([]) is None
+    assert Range(float("inf"), 1, float("inf")).to_json() == {"median": None, "low": 1, "high": None}
 
 
 def test_document():
@@ -144,7 +146,7 @@ def test_unknown_scale_is_never_in_metres(tmp_path):
 
 def test_terminal():
     console = Console(width=200, record=True, file=StringIO())
-    print_comparison(summaries(), "Presets on attic", console)
+    print_blocks(comparison_blocks(summaries(), "Presets on attic"), console)
     text = console.export_text()
     assert "80.0 % (70.0 % to 90.0 %)" in text and "c, seed 0: TP-501 no weights" in text
 
@@ -203,11 +205,10 @@ def test_options_are_looked_at_before_anything_is_built(room, tmp_path, capsys, 
     assert not (tmp_path / "out").exists()
 
 
-def test_output_that_is_a_file(room, tmp_path):
+def test_output_that_is_a_file(room, tmp_path, capsys):
     (tmp_path / "file").touch()
-    task = comparison.ComparisonTask(room, tmp_path / "file", ("trig",), (0,))
-    with pytest.raises(OutputError, match="TP-824"):
-        comparison.run_comparison(task)
+    assert run(["compare", str(room), "-o", str(tmp_path / "file")]) == 2
+    assert "error TP-824" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

@@ -96,7 +96,7 @@ def test_a_good_scene_has_no_problems(good):
     assert report.epipolar is not None and report.epipolar.median_px is not None
     assert report.epipolar.pairs == report.epipolar.tried >= 6
     assert report.epipolar.median_px < 0.3
-    text = "\n".join(report.lines())
+    text = str(report.facts())
     assert "14, 14 with a pose" in text
     assert " m between the cameras" in text
     assert json.loads(json.dumps(report.to_json(), allow_nan=False))["epipolar"]["pairs"] == report.epipolar.pairs
@@ -194,7 +194,7 @@ def test_too_few_poses_are_an_error(keep, unposed, words, good):
     report = describe_scene(good.with_frames(frames))
     assert words in messages(report)
     assert report.exit_code() == 1
-    assert report.lines()
+    assert report.facts()
 
 
 def test_images_from_one_point_are_an_error(good):
@@ -206,8 +206,8 @@ def test_images_from_one_point_are_an_error(good):
 def test_unknown_scale_is_never_called_metres(good):
     report = describe_scene(replace(good, metric=False))
     assert "The scale is unknown" in messages(report)
-    assert " units between" in "\n".join(report.lines())
-    assert not any(" m " in line for line in report.lines())
+    assert " units between" in dict(report.facts())["extent"]
+    assert not any(" m " in value for _, value in report.facts())
 
 
 def test_nearest_images_weigh_turns_and_moves():

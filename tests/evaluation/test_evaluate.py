@@ -12,9 +12,10 @@ from support.fake_localizer import CAMERA, Answer, FakeLocalizer, make_frames
 
 from trigpoint.core.errors import ConfigError, ImageError, SceneError
 from trigpoint.core.localization import REJECTED
-from trigpoint.evaluation.evaluate import evaluate
+from trigpoint.evaluation.evaluate import evaluate_frames
 from trigpoint.evaluation.metrics import METRIC_THRESHOLDS, Threshold
-from trigpoint.report.tables import print_evaluation, ranked
+from trigpoint.report.evaluation_blocks import ranked, recall_table, summary, worst_table
+from trigpoint.report.terminal import print_blocks
 
 FRAMES = make_frames(8)
 ANSWERS = {
@@ -31,7 +32,7 @@ ANSWERS = {
 
 def run(frames=FRAMES, answers=ANSWERS, units="m", thresholds=METRIC_THRESHOLDS, **options):
     localizer = FakeLocalizer(frames, answers, units)
-    return evaluate(localizer, frames, thresholds=thresholds, units=units, scene_name="office", **options)
+    return evaluate_frames(localizer, frames, thresholds=thresholds, scene_name="office", **options)
 
 
 def test_every_image_has_its_error_whatever_the_verdict():
@@ -99,7 +100,7 @@ def test_perfect():
 @pytest.mark.parametrize("known", [True, False])
 def test_cameras_are_told_or_not(known):
     localizer = FakeLocalizer(FRAMES)
-    evaluate(localizer, FRAMES, thresholds=(), units="m", scene_name="x", known_cameras=known)
+    evaluate_frames(localizer, FRAMES, thresholds=(), scene_name="x", known_cameras=known)
     assert localizer.cameras == [CAMERA if known else None] * len(FRAMES)
 
 
@@ -124,7 +125,7 @@ def test_image_without_pose_is_refused_before_any_work():
     frames = [*FRAMES, dataclasses.replace(FRAMES[0], name="new.jpg", cam_from_world=None)]
     localizer = FakeLocalizer(frames)
     with pytest.raises(SceneError, match="TP-204"):
-        evaluate(localizer, frames, thresholds=(), units="m", scene_name="x")
+        evaluate_frames(localizer, frames, thresholds=(), scene_name="x")
     assert localizer.cameras == []
 
 
@@ -137,13 +138,14 @@ def test_ranked_from_best_to_worst():
 
 def printed(evaluation):
     stream = io.StringIO()
-    print_evaluation(evaluation, Console(file=stream, width=120))
+    blocks = [summary(evaluation), recall_table(evaluation), worst_table(evaluation, 8)]
+    print_blocks(blocks, Console(file=stream, width=120))
     return stream.getvalue()
 
 
 def test_tables():
     text = printed(run())
-    for expected in ("8, 4 ok, 2 rejected, 2 failed", "37.5 %", "25.0 %", "33 cm, 1.5°", "1 of 4", "test/005.jpg"):
+    for expected in ("4 of 8 ok (4 ok, 2 rejected, 2 failed)", "37.5 %", "25.0 %", "33 cm, 1.5°", "1 of 4", "test/005.jpg"):
         assert expected in text, expected
 
 

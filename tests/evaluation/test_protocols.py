@@ -8,26 +8,25 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from support.fake_localizer import Answer, FakeLocalizer, make_frames
 from support.fake_results import sample
-from support.scene_files import write_aachen, write_image
+from support.scene_files import write_aachen, write_image, write_nerfstudio
 
 from trigpoint.cli import run
 from trigpoint.core.errors import ImageError, OutputError, SceneError
 from trigpoint.core.localization import REJECTED
-from trigpoint.core.scene import Scene
 from trigpoint.datasets.entries import catalogue
-from trigpoint.evaluation import map_evaluation, submission
-from trigpoint.evaluation.evaluate import evaluate
-from trigpoint.evaluation.metrics import Threshold, parse_threshold
+from trigpoint.evaluation.evaluate import evaluate_frames
+from trigpoint.evaluation.metrics import Threshold
 from trigpoint.evaluation.protocols import MEAN, comparison_json, find_protocol, our_row, protocols, require_metres
-from trigpoint.formats.joint import joint_scene
+from trigpoint.evaluation.submission import submit
+from trigpoint.formats.joint import JointPart, write_joint
 from trigpoint.formats.readers import open_scene
+from trigpoint.formats.splits import apply_holdout, parse_holdout
+from trigpoint.localization.localizer import Localizer
 from trigpoint.localization.results import check_output, write_results
-from trigpoint.report import published as comparison
-from trigpoint.report.published import Comparison
-from trigpoint.report.tables import print_protocol
+from trigpoint.report.published import protocol_blocks
+from trigpoint.report.terminal import print_blocks
 
 FRAMES = make_frames(4)
 
@@ -35,20 +34,19 @@ FRAMES = make_frames(4)
 def evaluation(answers, thresholds=((0.05, 5), (0.02, 2), (0.01, 1)), frames=FRAMES):
     localizer = FakeLocalizer(frames, dict(zip([frame.name for frame in frames], answers, strict=True)))
     limits = [Threshold(*limit) for limit in thresholds]
-    return evaluate(localizer, frames, thresholds=limits, units="m", scene_name="chess")
+    return evaluate_frames(localizer, frames, thresholds=limits, scene_name="chess")
 
 
 def test_the_table_of_protocols_is_sound():
     found = protocols()
     assert {"7scenes", "12scenes", "cambridge", "aachen", "hyundai", "wayspots", "i7", "i12", "i19"} <= set(found)
     for name, protocol in found.items():
-        assert protocol.name == name and protocol.title and protocol.split and protocol.truth
-        assert protocol.data_set in catalogue()
+        assert protocol.name == name and protocol.title and protocol.task.split and protocol.task.truth
+        assert protocol.task.data_set in catalogue()
         assert protocol.metric in ("recall", "median") and protocol.median in ("upper", "mean")
         assert protocol.thresholds and len(set(protocol.thresholds)) == len(protocol.thresholds)
-        assert [parse_threshold(text) for text in protocol.threshold_texts()] == list(protocol.thresholds)
         for row in protocol.published:
-            assert row.scene in (*protocol.scenes, MEAN), (name, row)
+            assert row.scene in (*protocol.task.scenes, MEAN), (name, row)
             assert len(row.recall) <= len(protocol.thresholds) and all(0 <= fraction <= 1 for fraction in row.recall)
             # A pose within a small error is within a larger one.
             tightness = [limit.translation for limit in protocol.thresholds[: len(row.recall)]]
@@ -117,12 +115,12 @@ def test_a_image_without_a_pose_counts_as_infinitely_wrong_and_a_rejected_one_as
 def test_the_table_shows_ours_beside_theirs_with_sources(capsys):
     protocol = find_protocol("7scenes")
     row = our_row(protocol, evaluation([Answer(0.004)] * 4), "chess")
-    print_protocol(protocol, "chess", row, Console(width=160))
+    print_blocks(protocol_blocks(protocol, "chess", row))
     said = capsys.readouterr().out
     assert "trigpoint" in said and "HLoc" in said and "0.4 cm" in said and "100.0 %" in said
     assert "[1] this evaluation" in said and "ICCV 2021" in said and "SfM (COLMAP)" in said
     assert "fire" not in said
-    print_protocol(find_protocol("aachen"), "", None, Console(width=160))
+    print_blocks(protocol_blocks(find_protocol("aachen"), "", None))
     assert "night" in capsys.readouterr().out
 
 
@@ -131,20 +129,6 @@ def test_unknown_protocols_and_unknown_scales(tmp_path):
         find_protocol("7scene")
     with pytest.raises(SceneError, match="TP-262"):
         require_metres(find_protocol("7scenes"), False, tmp_path)
-
-
-def test_what_is_asked_for_is_checked_first(tmp_path, monkeypatch):
-    class Map:
-        metric = True
-
-    monkeypatch.setattr(comparison, "load_map", lambda path: Map)
-    assert Comparison.prepare(None, tmp_path, tmp_path, None) is None
-    with pytest.raises(SceneError, match="TP-264"):
-        Comparison.prepare("aachen", tmp_path, tmp_path, None)
-    assert Comparison.prepare("aachen", tmp_path, tmp_path, tmp_path / "out.txt") is not None
-    found = Comparison.prepare("7scenes", tmp_path, tmp_path / "fire", None)
-    assert found is not None and found.scene == "fire"
-    assert found.thresholds(["0.1,5", "0.05,5"]) == ("0.05,5", "0.02,2", "0.01,1", "0.1,5")
 
 
 def test_the_file_for_the_benchmark(tmp_path):
@@ -167,7 +151,7 @@ def test_names_that_the_benchmark_could_not_tell_apart_are_refused(tmp_path, nam
         check_output(tmp_path, [], "ltvl")
 
 
-def test_queries_without_public_poses_are_localized_and_handed_in(tmp_path, monkeypatch):
+def test_queries_without_public_poses_are_localized_and_handed_in(tmp_path):
     write_aachen(tmp_path / "aachen")
     queries = tmp_path / "aachen" / "queries"
     queries.mkdir()
@@ -182,56 +166,68 @@ def test_queries_without_public_poses_are_localized_and_handed_in(tmp_path, monk
     answers = {names[1]: Answer(0.1, status=REJECTED), names[2]: Answer(error=broken)}
     fake = FakeLocalizer(truth, answers)
 
-    class Loader:
-        class map:
-            metric = True
-
-        localize = fake.localize
-
-        @staticmethod
-        def load(path, device):
-            return Loader
-
-    monkeypatch.setattr(submission, "Localizer", Loader)
-    results = submission.submit(Path("x.trig"), tmp_path / "aachen", tmp_path / "night.txt")
+    results = submit(fake, scene, tmp_path / "night.txt")
     assert [result.status for result in results] == ["ok", "rejected", "failed"]
     assert {camera.params for camera in fake.cameras} == {(70, 32, 24, -0.05)}
     assert [line.split()[0] for line in (tmp_path / "night.txt").read_text().splitlines()] == ["0.jpg", "1.jpg"]
 
 
+def test_images_that_the_map_held_out_are_handed_in_beside_the_queries(tmp_path):
+    write_nerfstudio(tmp_path / "scene")
+    scene = open_scene(tmp_path / "scene", metric=True)
+    query = replace(scene.frames[0], name="query.png", cam_from_world=None, split="test")
+    scene = scene.with_frames([*scene.frames, query])
+    names = [frame.name for frame in scene.posed()]
+    fake = FakeLocalizer([*scene.posed(), replace(query, cam_from_world=scene.frames[0].pose())], holdout="every:4:1")
+    for opened, held_out in ((scene, names[1::4]), (apply_holdout(scene, parse_holdout("every:4:2")), names[2::4])):
+        results = submit(fake, opened, tmp_path / "out.txt")
+        assert [result.name for result in results] == sorted([*held_out, "query.png"])
+
+
 @pytest.fixture
-def fake_evaluation(monkeypatch):
-    """The verb without a map: whatever thresholds it asks for are used on four images of a joint scene."""
-    scene = joint_scene([Scene(Path(name), "fake", tuple(make_frames(2)), True) for name in ("a", "b")])
-
-    def fake(map_path, folder, *, thresholds=(), **options):
-        limits = [parse_threshold(text) for text in thresholds]
-        found = evaluate(FakeLocalizer(scene.frames), scene.frames, thresholds=limits, units="m", scene_name="chess")
-        return map_evaluation.MapEvaluation(found, None, scene, map_path)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(map_evaluation, "evaluate_map", fake)
-    monkeypatch.setattr(comparison, "load_map", lambda path: Scene(path, "", (), True))
+def chess(tmp_path, monkeypatch):
+    """Folder of a metric scene called chess, and a localizer of it that is always right instead of any map."""
+    write_nerfstudio(tmp_path / "chess")
+    scene = open_scene(tmp_path / "chess", metric=True)
+    monkeypatch.setattr(Localizer, "load", lambda *_, **__: FakeLocalizer(scene.frames, holdout="every:2:0"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "chess"
 
 
-def test_the_verb_compares_and_writes(fake_evaluation, tmp_path, capsys):
+def test_the_verb_compares_and_writes(chess, tmp_path, capsys):
     out = tmp_path / "out.json"
     assert run(["evaluate", "x.trig", "chess", "--protocol", "7scenes", "--threshold", "0.3,9", "--json", str(out)]) == 0
-    said = capsys.readouterr().out
-    assert "DSAC* RGB" in said and "Scene by scene" in said
+    assert "DSAC* RGB" in capsys.readouterr().out
     document = json.loads(out.read_text())
+    assert document["images"] == 4
     assert [entry["translation"] for entry in document["recall"]] == [0.05, 0.02, 0.01, 0.3]
     assert document["comparison"]["ours"]["recall"] == [1, 1, 1]
     assert document["comparison"]["scene"] == "chess"
-    assert set(document["scenes"]) == {"a", "b"} and "frames" not in document["scenes"]["a"]
 
 
-def test_the_verb_hands_in(fake_evaluation, tmp_path, monkeypatch, capsys):
-    results = sample()
-    monkeypatch.setattr(comparison, "submit", lambda map_path, folder, output, **options: results)
-    arguments = ["evaluate", "x.trig", "aachen", "--protocol", "aachen"]
+def test_the_verb_tells_the_scenes_of_a_joint_scene_apart(chess, tmp_path, monkeypatch, capsys):
+    write_nerfstudio(tmp_path / "fire")
+    parts = [JointPart(Path(name), name, scale=1.0) for name in ("chess", "fire")]
+    write_joint(tmp_path / "both.joint.json", parts)
+    frames = open_scene(tmp_path / "both.joint.json").frames
+    monkeypatch.setattr(Localizer, "load", lambda *_, **__: FakeLocalizer(frames))
+    assert run(["evaluate", "x.trig", "both.joint.json", "--split", "all", "--json", "out.json"]) == 0
+    assert "Scene by scene" in capsys.readouterr().out
+    scenes = json.loads((tmp_path / "out.json").read_text())["scenes"]
+    assert set(scenes) == {"chess", "fire"} and "frames" not in scenes["chess"]
+
+
+def test_the_verb_hands_in(chess, tmp_path, capsys):
+    arguments = ["evaluate", "x.trig", "chess", "--protocol", "aachen"]
     assert run(arguments) == 2
     assert "TP-264" in capsys.readouterr().err
     assert run([*arguments, "--submission", "night.txt", "--json", str(tmp_path / "out.json")]) == 0
-    assert "night.txt: 3 poses of 4 images" in capsys.readouterr().out
+    assert "night.txt: 4 poses of 4 images" in capsys.readouterr().out
     document = json.loads((tmp_path / "out.json").read_text())
-    assert document["poses"] == 3 and document["comparison"]["ours"] is None
+    assert document["poses"] == 4 and document["comparison"]["ours"] is None
+
+
+def test_metres_of_a_protocol_need_a_map_in_metres(chess, monkeypatch, capsys):
+    monkeypatch.setattr(Localizer, "load", lambda *_, **__: FakeLocalizer([], units="units"))
+    assert run(["evaluate", "x.trig", "chess", "--protocol", "7scenes"]) == 2
+    assert "TP-262" in capsys.readouterr().err

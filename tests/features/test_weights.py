@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from trigpoint.commands.describe import weights_report
+from trigpoint.commands.weights import weights_report
 from trigpoint.core.errors import WeightsError
 from trigpoint.features import weights
 from trigpoint.features.weights import (

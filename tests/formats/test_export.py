@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from support.scene_files import poses, write_ace, write_colmap, write_image, wri
 
 from trigpoint.cli import run
 from trigpoint.commands import map_export
-from trigpoint.commands.map_export import MapPoints, export_map
+from trigpoint.commands.map_export import export_map, write_picture
 from trigpoint.core.camera import Camera, camera_model_names, parameter_names
 from trigpoint.core.errors import ConfigError, OutputError
 from trigpoint.core.localization import FAILED, OK, REJECTED
@@ -245,33 +246,35 @@ def test_ply():
 
 
 @pytest.fixture
-def found(tmp_path):
-    """The points of a map, as if they had been predicted."""
+def mapped(tmp_path):
+    """A scene, and the points of its map as if they had been predicted."""
     scene = make_scene(tmp_path / "scene", [camera_of("PINHOLE")] * 4)
     frames = [replace(frame, split=TEST if index == 3 else TRAIN) for index, frame in enumerate(scene.frames)]
-    return MapPoints(scene.with_frames(frames), PointCloud(*room_points(300)))
+    return scene.with_frames(frames), PointCloud(*room_points(300))
 
 
-def test_points_of_a_map(found, tmp_path):
+def test_points_of_a_map(mapped, tmp_path):
     import pycolmap
 
-    export_map(found, tmp_path / "a.ply", "ply", picture=tmp_path / "a.png")
+    scene, points = mapped
+    export_map(scene, points, tmp_path / "a.ply", "ply")
+    write_picture(scene, points, tmp_path / "a.png")
     lines, values = read_ply((tmp_path / "a.ply").read_bytes())
     assert "comment implicit reconstruction, unit: metre" in lines
-    assert np.array_equal(values["xyz"], found.points.xyz)
+    assert np.array_equal(values["xyz"], points.xyz)
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.size == (1600, 1000)
-    export_map(found, tmp_path / "colmap", "colmap", split="train")
+    export_map(scene, points, tmp_path / "colmap", "colmap", split="train")
     model = pycolmap.Reconstruction(tmp_path / "colmap/sparse/0")
     assert (len(model.images), len(model.points3D)) == (3, 300)
-    assert model.points3D[1].xyz == pytest.approx(found.points.xyz[0])
-    assert model.points3D[300].color.tolist() == found.points.rgb[299].tolist()
-    export_map(found, tmp_path / "ns", "nerfstudio")
+    assert model.points3D[1].xyz == pytest.approx(points.xyz[0])
+    assert model.points3D[300].color.tolist() == points.rgb[299].tolist()
+    export_map(scene, points, tmp_path / "ns", "nerfstudio")
     document = json.loads((tmp_path / "ns/transforms.json").read_text())
     assert len(read_ply((tmp_path / "ns" / document["ply_file_path"]).read_bytes())[1]) == 300
     assert document["train_filenames"] == [f"walk/{index}.png" for index in range(3)]
     assert document["val_filenames"] == document["test_filenames"] == ["walk/3.png"]
-    export_map(found, tmp_path / "a.json", "json", split="test")
+    export_map(scene, points, tmp_path / "a.json", "json", split="test")
     assert len(json.loads((tmp_path / "a.json").read_text())["images"]) == 1
 
 
@@ -284,20 +287,13 @@ def test_picture_shows_the_points():
     assert np.median(image) == 250
 
 
-def test_points_that_fit_nothing(found, tmp_path, monkeypatch):
+def test_points_that_fit_nothing(tmp_path, monkeypatch):
     empty = PointCloud(np.zeros((0, 3)), np.zeros((0, 3), np.uint8))
 
-    class Stub:
-        class map:
-            metric, built_from = True, {"holdout": None}
-
-        encoder = None
-
-    monkeypatch.setattr(map_export.Localizer, "load", staticmethod(lambda path, device: Stub))
     monkeypatch.setattr(map_export, "implicit_points", lambda *_, **__: empty)
     write_nerfstudio(tmp_path / "other")
     with pytest.raises(OutputError, match=r"TP-825.*other"):
-        map_export.read_points(Path("x.trig"), tmp_path / "other")
+        map_export.read_points(SimpleNamespace(map=None, encoder=None), open_scene(tmp_path / "other"))
 
 
 @pytest.fixture
@@ -385,7 +381,7 @@ def test_command_lines_that_make_no_sense(arguments, code, tmp_path, capsys, mon
 
 
 def test_option_errors_are_config_errors(tmp_path):
-    from trigpoint.commands.export import export
+    from trigpoint.commands.export import ExportOptions
 
     with pytest.raises(ConfigError):
-        export(Path("m.trig"), to="ply", output=tmp_path / "x")
+        ExportOptions("ply", tmp_path / "x").check(Path("m.trig"))

@@ -24,13 +24,12 @@ from trigpoint.core.scene import Scene
 from trigpoint.covisibility.depth_range import depth_range
 from trigpoint.covisibility.graph import build_graph
 from trigpoint.diagnosis.inspect import describe_scene
-from trigpoint.evaluation.evaluate import evaluate
-from trigpoint.evaluation.map_evaluation import MapEvaluation, scene_evaluations
+from trigpoint.evaluation.evaluate import evaluate_frames, evaluations_by_scene
 from trigpoint.evaluation.metrics import Threshold
 from trigpoint.formats.joint import JointPart, grid_offset, joint_scene, scene_of, write_joint
 from trigpoint.formats.readers import open_scene
 from trigpoint.mapping.supervision import supervision_of
-from trigpoint.report.tables import print_scenes
+from trigpoint.report.evaluation_blocks import scenes_table
 
 
 def house(root):
@@ -85,7 +84,7 @@ def test_a_joint_file_is_a_scene(tmp_path):
     assert len(scene.for_mapping()) == 10
     assert all(frame.image_path.is_file() for frame in scene.frames)
     assert "entrance: 7-Scenes has no calibration" in notes(scene)
-    assert any(line.startswith("images") for line in describe_scene(scene).lines())
+    assert "images" in dict(describe_scene(scene).facts())
     # Moving a scene changes no angle and no distance within it.
     first = open_scene(tmp_path / "kitchen").frames
     for before, after in zip(first, [f for f in scene.frames if scene_of(f.name) == "kitchen"], strict=True):
@@ -224,17 +223,12 @@ def test_no_scenes_at_all():
         joint_scene([])
 
 
-def test_evaluation_scene_by_scene(capsys):
-    from rich.console import Console
-
+def test_evaluation_scene_by_scene():
     scenes = [Scene(Path(name), "fake", tuple(make_frames(4)), True) for name in ("a", "b")]
     scene = joint_scene(scenes)
     localizer = FakeLocalizer(scene.frames)
-    evaluation = evaluate(localizer, scene.frames, thresholds=[Threshold(0.05, 5)], units="m", scene_name="ab")
-    run = MapEvaluation(evaluation, None, scene, Path("x"))  # type: ignore[arg-type]
-    found = scene_evaluations(run)
-    assert list(found) == ["a", "b"]
-    assert [len(each.results) for each in found.values()] == [4, 4]
-    print_scenes(found, Console(width=100))
-    assert "100 %" in capsys.readouterr().out.replace("100.0", "100")
-    assert scene_evaluations(MapEvaluation(evaluation, None, scenes[0], Path("x"))) == {}  # type: ignore[arg-type]
+    evaluation = evaluate_frames(localizer, scene.frames, thresholds=[Threshold(0.05, 5)], scene_name="ab")
+    parts = evaluations_by_scene(evaluation)
+    assert [(name, len(part.results)) for name, part in parts.items()] == [("a", 4), ("b", 4)]
+    assert [row[0] for row in scenes_table(parts).rows] == ["a", "b"]
+    assert scenes_table(parts).rows[0][-1] == "100.0 %"

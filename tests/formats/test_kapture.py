@@ -58,7 +58,7 @@ def test_scenes_with_images_without_poses_can_be_inspected(tmp_path):
     parts(tmp_path, "mapping", "query")
     (tmp_path / "query" / "sensors" / "trajectories.txt").unlink()
     inspection = describe_scene(open_scene(tmp_path))
-    assert any("8 with a pose" in line or "16" in line for line in inspection.lines())
+    assert any("8 with a pose" in value or "16" in value for _, value in inspection.facts())
 
 
 def test_floors_of_a_building_are_not_one_scene(tmp_path):

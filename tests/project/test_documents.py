@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import shlex
 from pathlib import Path
 
 import pytest
 from support.preset_table import table
+from support.verb_options import option_names
 
 from trigpoint.commands import VERBS
 from trigpoint.features.encoders import ENCODERS
@@ -56,9 +56,7 @@ def test_commands_in_documents_exist(document):
     for line in re.findall(r"(?m)^ *trigpoint ([a-z][^#|\n]*)", "\n".join(code)):
         verb, *words = shlex.split(line)
         assert verb in VERBS, line
-        parameters = inspect.signature(VERBS[verb]).parameters
-        known = {f"--{name.replace('_', '-')}" for name in parameters}
-        known |= set(re.findall(r"aliases=\['(--[a-z-]+)'\]", str([*parameters.values()])))
+        known = option_names(VERBS[verb])
         options = {word.split("=")[0] for word in words if word.startswith("--")}
         assert options <= known | {"--debug", "--help"}, line
 

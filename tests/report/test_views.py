@@ -5,7 +5,8 @@ import pytest
 from support.fake_localizer import CAMERA, Answer, FakeLocalizer, level_pose, make_frames, room
 
 from trigpoint.core.pose import Pose
-from trigpoint.evaluation.evaluate import evaluate
+from trigpoint.evaluation.evaluate import evaluate_frames
+from trigpoint.localization.pointcloud import PointCloud
 from trigpoint.report.pictures import SceneDrawing, outside
 from trigpoint.report.views import draw_points, image_view, oblique_view, top_view, up_direction
 
@@ -13,7 +14,7 @@ from trigpoint.report.views import draw_points, image_view, oblique_view, top_vi
 def make_evaluation():
     frames = make_frames(12)
     localizer = FakeLocalizer(frames, {"test/005.jpg": Answer(500.0, 20.0)})
-    return evaluate(localizer, frames, thresholds=(), units="m", scene_name="office")
+    return evaluate_frames(localizer, frames, thresholds=(), scene_name="office")
 
 
 def test_up_is_where_the_cameras_say():
@@ -78,10 +79,10 @@ def test_ceiling_is_left_out_and_the_sky_is_not():
     xyz, rgb = room()
     random = np.random.default_rng(1)
     ceiling = np.column_stack([random.uniform(-4, 4, (4000, 2)), np.full(4000, 3.0)])
-    below = SceneDrawing.of(evaluation, [], (np.concatenate([xyz, ceiling]), np.concatenate([rgb, rgb])))
+    below = SceneDrawing.of(evaluation, [], PointCloud(np.concatenate([xyz, ceiling]), np.concatenate([rgb, rgb])))
     assert below.hidden
     assert below.points[:, 2].max() < 2
-    outdoors = SceneDrawing.of(evaluation, [], (xyz, rgb))
+    outdoors = SceneDrawing.of(evaluation, [], PointCloud(xyz, rgb))
     assert not outdoors.hidden
     assert outdoors.points[:, 2].max() > 2.9
     assert len(outdoors.points) == len(xyz)
@@ -89,4 +90,4 @@ def test_ceiling_is_left_out_and_the_sky_is_not():
 
 def test_far_estimates_are_counted():
     evaluation = make_evaluation()
-    assert outside(SceneDrawing.of(evaluation, [], room())) == 1
+    assert outside(SceneDrawing.of(evaluation, [], PointCloud(*room()))) == 1

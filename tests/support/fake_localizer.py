@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -54,10 +55,11 @@ class Answer:
 class FakeLocalizer:
     """Answers by name; without a script it is exactly right."""
 
-    def __init__(self, frames, answers=None, units="m"):
+    def __init__(self, frames, answers=None, units="m", holdout=""):
         self.poses = {frame.name: frame.cam_from_world for frame in frames}
         self.answers = answers or {}
         self.units, self.map_id = units, "feed5eed"
+        self.map = SimpleNamespace(metric=units == "m", built_from={"holdout": holdout})
         self.cameras = []
 
     def localize(self, path, /, *, camera=None, name=None):

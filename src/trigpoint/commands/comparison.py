@@ -7,77 +7,68 @@ from pathlib import Path
 
 from trigpoint.build.kept_maps import kept_map
 from trigpoint.build.pipeline import mapping_frames
-from trigpoint.core.errors import OutputError
+from trigpoint.core.scene import Scene
 from trigpoint.evaluation.circumstances import machine_facts
-from trigpoint.evaluation.evaluate import Evaluation
-from trigpoint.evaluation.map_evaluation import evaluate_map, split_frames
-from trigpoint.evaluation.metrics import parse_threshold
+from trigpoint.evaluation.evaluate import evaluate
+from trigpoint.evaluation.metrics import Threshold
+from trigpoint.evaluation.results import Evaluation
+from trigpoint.evaluation.splits import split_frames
 from trigpoint.evaluation.trials import Summary, check_choice, run_trials
-from trigpoint.formats.readers import open_scene
 from trigpoint.mapping.presets import preset_config
 
 
 @dataclass(frozen=True)
 class ComparisonTask:
-    """What to compare; the fields are the options of ``trigpoint compare``."""
+    """What to compare.
 
-    scene: Path
-    output: Path
+    Attributes:
+        presets: names of recipes.
+        seeds: of the maps of each preset.
+        overrides: changed settings of all recipes, ``"section.setting=value"`` each.
+        thresholds: for the recall; none: the defaults for the scene.
+        device: to map with; None: CUDA if there is one. Images are localized on the CPU.
+    """
+
     presets: tuple[str, ...]
     seeds: tuple[int, ...]
     overrides: tuple[str, ...] = ()
-    holdout: str | None = None
-    thresholds: tuple[str, ...] = ()
+    thresholds: tuple[Threshold, ...] = ()
     device: str | None = None
-    format: str | None = None
-    skip_invalid: bool = False
-    metric: bool | None = None
+
+    def check(self) -> None:
+        """Refuse what is no comparison before anything is built.
+
+        Raises:
+            ConfigError: TP-763, TP-764, and as ``preset_config``.
+        """
+        check_choice(self.presets, self.seeds)
+        for preset in self.presets:
+            preset_config(preset, self.overrides)
 
 
-def run_comparison(task: ComparisonTask) -> tuple[list[Summary], dict[str, dict[str, str]]]:
+def run_comparison(scene: Scene, output: Path, task: ComparisonTask) -> tuple[list[Summary], dict[str, dict[str, str]]]:
     """Build what is missing in ``OUTPUT/PRESET-SEED.trig`` and evaluate everything; (a summary for each preset, facts).
 
     Raises:
-        ConfigError: presets or seeds that are no comparison (TP-763, TP-764), and as ``preset_config``, ``open_scene``
-            and ``parse_threshold``: all options are looked at before anything is built.
-        OutputError: the output is a file (TP-824).
         TrigpointError: the scene cannot be mapped or has no test images.
-        Interrupted: stopped on request; finished maps are kept and the same task continues.
+        Interrupted: stopped on request; finished maps stay and the same task continues.
     """
-    check_choice(task.presets, task.seeds)
-    for preset in task.presets:
-        preset_config(preset, task.overrides)
-    for text in task.thresholds:
-        parse_threshold(text)
-    if task.output.is_file():
-        raise OutputError("TP-824", "this is a file, a folder is needed", where=task.output, fix="Name a folder with -o.")
-    reading = {"skip_invalid": task.skip_invalid, "metric": task.metric}
-    scene = open_scene(task.scene, format=task.format, holdout=task.holdout, **reading)
-    counts = {"mapping images": str(len(mapping_frames(scene))), "test images": str(len(split_frames(scene, "test")))}
+    counts = {"mapping images": len(mapping_frames(scene)), "test images": len(split_frames(scene, "test"))}
 
     def build(preset: str, seed: int) -> tuple[Path, int, float | None]:
-        kept = kept_map(
-            scene,
-            task.output / f"{preset}-{seed}.trig",
-            preset=preset,
-            overrides=task.overrides,
-            holdout=task.holdout,
-            seed=seed,
-            device=task.device,
-        )
-        return kept.path, kept.bytes, kept.seconds
+        path = output / f"{preset}-{seed}.trig"
+        built = kept_map(scene, path, preset=preset, overrides=task.overrides, seed=seed, device=task.device)
+        return built.path, built.bytes, built.seconds
 
     def judge(path: Path) -> Evaluation:
-        return evaluate_map(
-            path, task.scene, thresholds=task.thresholds, format=task.format, skip_invalid=task.skip_invalid
-        ).evaluation
+        return evaluate(path, scene, thresholds=task.thresholds)
 
     trials = run_trials(task.presets, task.seeds, build, judge)
     facts = {
         "task": {
-            "scene": task.scene.resolve().name,
-            **counts,
-            "holdout": task.holdout or "the scene's own",
+            "scene": scene.root.resolve().name,
+            **{label: str(count) for label, count in counts.items()},
+            "holdout": scene.holdout or "the scene's own",
             "seeds": ", ".join(map(str, task.seeds)),
             "changed settings": ", ".join(task.overrides) or "none",
         },

@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
-from trigpoint.commands.options import Flag, Output, write_document
-from trigpoint.core.terminal import set_quiet
+from tyro.conf import UseAppendAction
+
+from trigpoint.commands.options import Output, OutputOptions
 
 
-def demo(*, output: Output = Path("trigpoint-demo"), seed: int = 0, quiet: Flag = False, json: Path | None = None) -> int:
+@dataclass(frozen=True)
+class DemoOptions:
+    """What is made.
+
+    Attributes:
+        seed: seed of the scenes and the map.
+        images: mapping images of the room.
+        queries: images of the room by day, and of a street that is not in the map, to localize; by night two thirds of them.
+        width: width of the images, px.
+        set: change one setting of the recipe, such as optimizer.steps=100; may be repeated.
+    """
+
+    seed: int = 0
+    images: int = 60
+    queries: int = 15
+    width: int = 640
+    set: UseAppendAction[tuple[str, ...]] = ()
+
+
+def demo(*, output: Output = Path("trigpoint-demo"), options: DemoOptions, run: OutputOptions) -> int:
     """Build a synthetic scene, map it, localize images of it by day and by night and images of another scene, and report.
 
     Args:
         output: folder for the scene, the map and the report; what an earlier demo left there is replaced.
-        seed: seed of the scene and the map.
-        quiet: show no progress.
-        json: file to write the numbers to.
+        options: what is made.
+        run: what is said.
     """
-    from trigpoint.commands.demo_scene import run_demo
+    from trigpoint.commands.demonstration import DemoSize, run_demo
+    from trigpoint.report.terminal import print_blocks
 
-    set_quiet(quiet)
-    document = run_demo(output, seed)
-    write_document(json, document)
+    run.begin()
+    size = DemoSize(options.images, options.queries, options.width)
+    document, blocks = run_demo(output, size, overrides=options.set, seed=options.seed)
+    print_blocks(blocks)
+    print(document["report"])
+    run.write(document)
     return 0

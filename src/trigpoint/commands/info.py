@@ -3,38 +3,50 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
-from trigpoint.commands.options import Flag, write_document
+from trigpoint.commands.options import MappingSceneOptions, OutputOptions
+
+if TYPE_CHECKING:
+    from trigpoint.diagnosis.inspect import SceneReport
+    from trigpoint.report.blocks import Block
 
 
 def info(
-    what: Positional[Path],
-    /,
-    *,
-    format: str | None = None,
-    holdout: str | None = None,
-    skip_invalid: Flag = False,
-    metric: bool | None = None,
-    json: Path | None = None,
+    what: Annotated[Positional[Path], arg(metavar="SCENE|MAP")], /, *, reading: MappingSceneOptions, run: OutputOptions
 ) -> int:
     """Say what is in a scene (a folder of posed images) or in a map file, and what is missing.
 
+    Exit code 1 if the scene cannot be mapped.
+
     Args:
         what: folder of a scene, or a .trig file.
-        format: format of the scene; found out if not given.
-        holdout: images held out for evaluation: every:N:K, blocks:A-B,... or sequence:NAME.
-        skip_invalid: leave out images that cannot be used instead of stopping at them.
-        metric: whether one unit of the poses is one metre; what the format says if not given.
-        json: file to write the same to, as JSON.
+        reading: how the scene is read.
+        run: what is said.
     """
-    from trigpoint.commands import describe
+    from trigpoint.diagnosis.inspect import describe_scene
+    from trigpoint.report.terminal import print_blocks
 
+    run.begin()
     if what.is_file() and what.suffix == ".trig":
-        lines, document, code = describe.map_report(what)
-    else:
-        lines, document, code = describe.scene_report(what, format, holdout, skip_invalid, metric)
-    print("\n".join(lines))
-    write_document(json, document)
-    return code
+        from trigpoint.commands.map_facts import map_blocks, map_document
+        from trigpoint.mapping.scene_map import load_map
+
+        scene_map = load_map(what)
+        print_blocks(map_blocks(scene_map, what))
+        run.write(map_document(scene_map, what))
+        return 0
+    report = describe_scene(reading.open(what))
+    print_blocks(_scene_blocks(report))
+    run.write(report.to_json())
+    return report.exit_code()
+
+
+def _scene_blocks(report: SceneReport) -> list[Block]:
+    """The facts about a scene, then its problems, a line each."""
+    from trigpoint.report.blocks import Fact, Facts, Text
+
+    facts = [Fact(label, value) for label, value in report.facts()]
+    return [Facts(facts), *(Text(f"{problem.severity}: {problem.message}") for problem in report.problems)]

@@ -2,74 +2,105 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from tyro.conf import Positional, UseAppendAction
+from tyro.conf import UseAppendAction
 
-from trigpoint.commands.options import Flag, Output, note, write_document
-from trigpoint.core.terminal import set_quiet
+from trigpoint.commands.options import Flag, MappingSceneOptions, Output, RunOptions, ScenePath, note
+
+if TYPE_CHECKING:
+    from trigpoint.build.pipeline import BuildResult
+
+
+@dataclass(frozen=True)
+class RecipeOptions:
+    """How the map is made.
+
+    Attributes:
+        preset: recipe; see docs/presets.md. The default is sized for two CPU cores.
+        fast: a narrower network, trained with half of the samples: less accurate, in less than half of the time.
+        set: change one setting of the recipe, such as optimizer.steps=500; may be repeated.
+        seed: seed of every random number.
+        fresh: start again instead of continuing an interrupted build.
+    """
+
+    preset: str = "trig"
+    fast: Flag = False
+    set: UseAppendAction[tuple[str, ...]] = ()
+    seed: int = 0
+    fresh: Flag = False
 
 
 def map_scene(
-    scene: Positional[Path],
-    /,
-    *,
-    output: Output,
-    preset: str = "",
-    fast: Flag = False,
-    set: UseAppendAction[tuple[str, ...]] = (),
-    holdout: str | None = None,
-    seed: int = 0,
-    device: str | None = None,
-    format: str | None = None,
-    skip_invalid: Flag = False,
-    metric: bool | None = None,
-    fresh: Flag = False,
-    quiet: Flag = False,
-    json: Path | None = None,
+    scene: ScenePath, /, *, output: Output, recipe: RecipeOptions, reading: MappingSceneOptions, run: RunOptions
 ) -> int:
     """Make a map file from a folder of posed images. Interrupted, the same command continues.
+
+    The hold-out rule is kept in the map: evaluate leaves out the same images.
 
     Args:
         scene: folder of posed images in any format of docs/formats.md, or a .joint.json; found out by looking.
         output: map file to write, such as kitchen.trig.
-        preset: recipe; see docs/presets.md. The default is sized for two CPU cores.
-        fast: a narrower network, trained with half of the samples: less accurate, in less than half of the time.
-        set: change one setting of the recipe, such as optimizer.steps=500; may be repeated.
-        holdout: images held out for evaluation: every:N:K, blocks:A-B,... or sequence:NAME. Kept in the map.
-        seed: seed of every random number.
-        device: cpu or cuda; a GPU is used if there is one.
-        format: format of the scene; found out if not given.
-        skip_invalid: leave out images that cannot be used instead of stopping at them.
-        metric: whether one unit of the poses is one metre; what the format says if not given.
-        fresh: start again instead of continuing an interrupted build.
-        quiet: show no progress.
-        json: file to write the numbers of the build to.
+        recipe: how the map is made.
+        reading: how the scene is read.
+        run: where, and what is said.
     """
     from trigpoint.build.pipeline import build_map
-    from trigpoint.commands import describe
-    from trigpoint.formats.readers import open_scene
     from trigpoint.mapping.parallel import join_workers
-    from trigpoint.mapping.presets import DEFAULT_PRESET
+    from trigpoint.report.terminal import print_blocks
 
-    set_quiet(quiet)
-    opened = open_scene(scene, format=format, skip_invalid=skip_invalid, metric=metric)
+    run.begin()
+    opened = reading.open(scene)
     for problem in opened.problems:
         note(f"{problem.severity}: {problem.message}")
     result = build_map(
         opened,
         output,
-        preset=preset or DEFAULT_PRESET,
-        fast=fast,
-        overrides=set,
-        holdout=holdout,
-        seed=seed,
-        device=device,
-        fresh=fresh,
+        preset=recipe.preset,
+        fast=recipe.fast,
+        overrides=recipe.set,
+        seed=recipe.seed,
+        device=run.device,
+        fresh=recipe.fresh,
     )
-    if not join_workers().first:
-        return 0
-    lines, document = describe.build_report(result)
-    print("\n".join(lines))
-    write_document(json, document)
+    if join_workers().first:
+        print_blocks(_blocks(result))
+        run.write(_document(result))
     return 0
+
+
+def _blocks(result: BuildResult) -> list[Any]:
+    from trigpoint.commands.map_facts import content_facts, warnings
+    from trigpoint.report.blocks import Fact, Facts
+    from trigpoint.report.formatting import data_size
+
+    stages = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in result.seconds.items())
+    facts = [
+        Fact("map", f"{result.path}, {data_size(result.bytes)}, id {result.map.map_id}"),
+        Fact("images", str(result.map.built_from["images"])),
+        Fact("time", f"{sum(result.seconds.values()):.0f} s ({stages})"),
+        *content_facts(result.map),
+    ]
+    return [Facts(facts), *warnings(result.map)]
+
+
+def _document(result: BuildResult) -> dict[str, Any]:
+    from trigpoint.core.config import to_json
+
+    scene_map = result.map
+    last = scene_map.training[-1] if scene_map.training else {"inlier_ratio": None, "loss": None}
+    return {
+        "map": str(result.path),
+        "map_id": scene_map.map_id,
+        "bytes": result.bytes,
+        "preset": scene_map.config.preset,
+        "units": scene_map.units,
+        "images": scene_map.built_from["images"],
+        "samples": scene_map.built_from["samples"],
+        "seconds": {**result.seconds, "total": sum(result.seconds.values())},
+        "resumed": result.resumed,
+        "validation": to_json(scene_map.acceptance)["validation"],
+        "inlier_ratio": last["inlier_ratio"],
+        "loss": last["loss"],
+    }

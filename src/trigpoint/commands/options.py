@@ -1,18 +1,119 @@
-"""Option types and outputs that several verbs share."""
+"""Options that several verbs share: how a scene is read, where the work is done, what is printed and written."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from tyro.conf import FlagCreatePairsOff, arg
+from tyro.conf import FlagCreatePairsOff, Positional, arg
+
+if TYPE_CHECKING:
+    from trigpoint.core.scene import Scene
+    from trigpoint.mapping.scene_map import SceneMap
 
 _LOGGER = logging.getLogger(__name__)
 
+Flag = FlagCreatePairsOff[bool]
 Output = Annotated[Path, arg(aliases=["-o"])]
 OptionalOutput = Annotated[Path | None, arg(aliases=["-o"])]
-Flag = FlagCreatePairsOff[bool]
+MapPath = Annotated[Positional[Path], arg(metavar="MAP")]
+ScenePath = Annotated[Positional[Path], arg(metavar="SCENE")]
+
+
+@dataclass(frozen=True)
+class SceneOptions:
+    """How the images and poses of a scene are read.
+
+    Attributes:
+        format: format of the scene (docs/formats.md); found out if not given.
+        holdout: images held out for evaluation: every:N:K, blocks:A-B,... or sequence:NAME; if not given, the rule kept in
+            the map, or else the scene's own.
+        skip_invalid: leave out images that cannot be used instead of stopping at them.
+    """
+
+    format: str | None = None
+    holdout: str | None = None
+    skip_invalid: Flag = False
+
+    def open(self, path: Path, *, metric: bool | None = None) -> Scene:
+        """The scene with the images held out that the user named; ``metric`` as ``open_scene``.
+
+        Raises:
+            ConfigError: a rule that is none (TP-715, TP-716) or does not fit the scene (TP-717 to TP-719).
+            SceneError, GeometryError, ImageError: as ``open_scene``.
+        """
+        from trigpoint.formats.readers import open_scene
+
+        return open_scene(path, format=self.format, holdout=self.holdout, skip_invalid=self.skip_invalid, metric=metric)
+
+    def open_with(self, path: Path, scene_map: SceneMap) -> Scene:
+        """The scene in the unit of a map, split as the user says or else as the map was made. Raises as ``open``."""
+        from trigpoint.evaluation.splits import split_as_map
+
+        return split_as_map(self.open(path, metric=scene_map.metric), scene_map)
+
+
+@dataclass(frozen=True)
+class MappingSceneOptions(SceneOptions):
+    """How the images and poses of a scene are read, and in which unit.
+
+    Attributes:
+        metric: whether one unit of the poses is one metre; what the format says if not given.
+    """
+
+    metric: bool | None = None
+
+    def open(self, path: Path, *, metric: bool | None = None) -> Scene:
+        """As ``SceneOptions.open``, in the unit that the user says."""
+        return super().open(path, metric=self.metric if metric is None else metric)
+
+
+@dataclass(frozen=True)
+class OutputOptions:
+    """What is said beside the results.
+
+    Attributes:
+        quiet: show no progress.
+        json: file to write the results to, as JSON.
+    """
+
+    quiet: Flag = False
+    json: Path | None = None
+
+    def begin(self) -> None:
+        """Show progress, or not."""
+        from trigpoint.core.terminal import set_quiet
+
+        set_quiet(self.quiet)
+
+    def write(self, document: Any) -> None:
+        """Write the results as JSON, if a file was named.
+
+        Raises:
+            OutputError: TP-801.
+        """
+        from trigpoint.core.artifact import write_json
+
+        if self.json is not None:
+            write_json(self.json, document)
+
+
+@dataclass(frozen=True)
+class RunOptions(OutputOptions):
+    """Where the work is done, and what is said beside the results.
+
+    Attributes:
+        device: cpu or cuda; if not given, maps are made on a GPU where there is one, and images localized on the CPU.
+    """
+
+    device: str | None = None
+
+    @property
+    def query_device(self) -> str:
+        """The device to localize images on."""
+        return self.device or "cpu"
 
 
 def note(text: str) -> None:
@@ -22,7 +123,4 @@ def note(text: str) -> None:
 
 def write_document(path: Path | None, document: Any) -> None:
     """Write what a verb computed as JSON, if a file was named."""
-    from trigpoint.core.artifact import write_json
-
-    if path is not None:
-        write_json(path, document)
+    OutputOptions(json=path).write(document)

@@ -76,25 +76,24 @@ class SceneReport:
         """Plain values for JSON."""
         return asdict(self)
 
-    def lines(self) -> list[str]:
-        """The report as text: one fact a line, then the problems."""
+    def facts(self) -> list[tuple[str, str]]:
+        """The facts as text: (label, value)."""
         size = " x ".join(f"{side:.3g}" for side in self.extent)
         scale = "metres" if self.metric else "unknown scale"
-        result = [
-            f"{'scene':<12}{self.root} ({self.format}, {scale})",
-            f"{'images':<12}{self.frames}, {self.posed} with a pose, {self.portrait} portrait, {self.landscape} landscape",
-            f"{'split':<12}{self.train} train, {self.test} test, {self.sequences} recordings",
-            *(f"{'camera':<12}{name}: {count} images" for name, count in self.cameras),
-            f"{'extent':<12}{size} {self.units} between the cameras",
+        turned = f"{self.portrait} portrait, {self.landscape} landscape"
+        facts = [
+            ("scene", f"{self.root} ({self.format}, {scale})"),
+            ("images", f"{self.frames}, {self.posed} with a pose, {turned}"),
+            ("split", f"{self.train} train, {self.test} test, {self.sequences} recordings"),
+            *(("camera", f"{name}: {count} images") for name, count in self.cameras),
+            ("extent", f"{size} {self.units} between the cameras"),
         ]
         if self.step is not None and self.step_angle_deg is not None:
-            result.append(
-                f"{'neighbours':<12}{self.step:.3g} {self.units} and {self.step_angle_deg:.1f} degrees apart (median)"
-            )
+            distance = f"{self.step:.3g} {self.units} and {self.step_angle_deg:.1f} degrees"
+            facts.append(("neighbours", f"{distance} apart (median)"))
         if self.epipolar is not None and self.epipolar.median_px is not None:
-            fit = f"{self.epipolar.median_px:.2f} px off, {self.epipolar.pairs} pairs of images compared"
-            result.append(f"{'poses':<12}{fit}")
-        return [*result, *(f"{problem.severity:<12}{problem.message}" for problem in self.problems)]
+            facts.append(("poses", f"{self.epipolar.median_px:.2f} px off, {self.epipolar.pairs} pairs of images compared"))
+        return facts
 
 
 def describe_scene(scene: Scene) -> SceneReport:

@@ -1,204 +1,93 @@
-"""Localize images whose poses are known, and compare."""
+"""Localization of images whose poses are known, and comparison with these poses."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from trigpoint.core.camera import Camera
 from trigpoint.core.errors import ConfigError, ImageError
-from trigpoint.core.localization import FAILED, OK, REJECTED, Localization
-from trigpoint.core.pose import Pose
+from trigpoint.core.localization import Localization
 from trigpoint.core.progress import progress
-from trigpoint.core.scene import Frame
-from trigpoint.evaluation.metrics import (
-    PoseError,
-    Threshold,
-    finite_or_none,
-    gross_error_threshold,
-    median,
-    pose_errors,
-    recall,
-    recall_interval,
-)
-
-STATUSES = (OK, REJECTED, FAILED)
+from trigpoint.core.scene import Frame, Scene
+from trigpoint.evaluation.metrics import Threshold, default_thresholds, gross_error_threshold, pose_errors
+from trigpoint.evaluation.results import Evaluation, FrameResult
+from trigpoint.evaluation.splits import Split, split_as_map, split_frames
+from trigpoint.formats.joint import scene_of
+from trigpoint.formats.readers import open_scene
+from trigpoint.localization.localizer import Localizer
 
 
 class Localizes(Protocol):
-    """Anything that tells where an image was taken."""
+    """A method that localizes images, and says in which unit."""
+
+    @property
+    def units(self) -> str:
+        """``"m"`` or ``"units"``, the unit of its poses."""
+        ...
 
     def localize(self, path: Path, /, *, camera: Camera | None = None, name: str | None = None) -> Localization:
         """The pose of one image, as ``cam_from_world`` in the frame of the scene."""
         ...
 
 
-@dataclass(frozen=True)
-class FrameResult:
-    """One image's answer beside the truth.
-
-    Attributes:
-        name: name of the image in the scene.
-        localization: the answer.
-        true_pose: ``cam_from_world`` of the scene.
-        error: None when there is no pose.
-        total_ms: wall-clock time of the whole call, reading the file included.
-    """
-
-    name: str
-    localization: Localization
-    true_pose: Pose
-    error: PoseError | None
-    total_ms: float
-
-    @property
-    def status(self) -> str:
-        """``"ok"``, ``"rejected"`` or ``"failed"``."""
-        return self.localization.status
-
-    @property
-    def trusted_error(self) -> PoseError | None:
-        """The error of an ``ok`` answer; None for the others, as if they had no pose."""
-        return self.error if self.status == OK else None
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        answer, error = self.localization, self.error
-        return {
-            "name": self.name,
-            "translation_error": None if error is None else finite_or_none(error.translation),
-            "rotation_error_deg": None if error is None else finite_or_none(error.rotation_deg),
-            "status": self.status,
-            "reason": answer.reason,
-            "inliers": answer.inliers,
-            "points": answer.points,
-            "confidence": finite_or_none(answer.confidence),
-            "total_ms": round(self.total_ms, 3),
-        }
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """All answers about one scene.
-
-    Attributes:
-        scene_name: what the reports call the scene.
-        units: ``"m"`` or ``"units"``; the unit of every distance here.
-        map_id: identity of the map, ``""`` if unknown.
-        thresholds: the first is the one to name when only one is named.
-        gross error: the error from which on a pose is wrong for every use.
-        results: one an image, in the order of the frames.
-    """
-
-    scene_name: str
-    units: str
-    map_id: str
-    thresholds: tuple[Threshold, ...]
-    gross_error: Threshold
-    results: tuple[FrameResult, ...]
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Number of images for each status."""
-        found = Counter(result.status for result in self.results)
-        return {status: found[status] for status in STATUSES}
-
-    def errors(self, *, only_ok: bool = False) -> list[PoseError | None]:
-        """The error of each image; None without a pose, and with ``only_ok`` also where the pose is not trusted."""
-        return [result.trusted_error if only_ok else result.error for result in self.results]
-
-    def recall(self, *, only_ok: bool = False) -> list[float]:
-        """Fraction of all images within each threshold; see ``errors`` for ``only_ok``."""
-        return recall(self.errors(only_ok=only_ok), self.thresholds)
-
-    def medians(self) -> tuple[float, float]:
-        """Median translation and rotation error over all images, infinite for those without a pose."""
-        return _medians(self.errors())
-
-    def medians_ok(self) -> tuple[float, float]:
-        """Median translation and rotation error over the ``ok`` answers alone; NaN when there are none."""
-        return _medians([result.error for result in self.results if result.status == OK])
-
-    def median_ms(self) -> float:
-        """Median wall-clock time of an image, ms."""
-        return median([result.total_ms for result in self.results])
-
-    def is_wrong(self, result: FrameResult) -> bool:
-        """Whether there is a pose and it is wrong for every use, whatever the verdict."""
-        error = result.error
-        return error is not None and (
-            error.translation > self.gross_error.translation or error.rotation_deg > self.gross_error.rotation_deg
-        )
-
-    def wrong_ok(self) -> int:
-        """Number of answers that are called ``ok`` and are wrong."""
-        return sum(result.status == OK and self.is_wrong(result) for result in self.results)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for JSON. ``recall`` counts every pose, ``recall_ok`` only trusted ones; both are fractions of all
-        images. Infinite and undefined values are null.
-        """
-        medians, medians_ok = self.medians(), self.medians_ok()
-        return {
-            "scene": self.scene_name,
-            "units": self.units,
-            "map_id": self.map_id,
-            "images": len(self.results),
-            "counts": self.counts,
-            "median_translation": finite_or_none(medians[0]),
-            "median_rotation_deg": finite_or_none(medians[1]),
-            "median_translation_ok": finite_or_none(medians_ok[0]),
-            "median_rotation_deg_ok": finite_or_none(medians_ok[1]),
-            "median_ms": finite_or_none(self.median_ms()),
-            "recall": self._recall_json(only_ok=False),
-            "recall_ok": self._recall_json(only_ok=True),
-            "wrong_ok": self.wrong_ok(),
-            "wrong_ok_beyond": {
-                "translation": finite_or_none(self.gross_error.translation),
-                "rotation_deg": self.gross_error.rotation_deg,
-            },
-            "frames": [result.to_json() for result in self.results],
-        }
-
-    def _recall_json(self, *, only_ok: bool) -> list[dict[str, Any]]:
-        fractions = self.recall(only_ok=only_ok)
-        return [
-            {
-                "translation": threshold.translation,
-                "rotation_deg": threshold.rotation_deg,
-                "fraction": finite_or_none(fraction),
-                "interval95": list(recall_interval(fraction, len(self.results))),
-            }
-            for threshold, fraction in zip(self.thresholds, fractions, strict=True)
-        ]
-
-
 def evaluate(
+    localizer: Localizer | Path | str,
+    scene: Scene | Path | str,
+    *,
+    thresholds: Sequence[Threshold] = (),
+    split: Split = "test",
+    known_cameras: bool = True,
+) -> Evaluation:
+    """Localize the images of one split of a scene and compare with their poses.
+
+    Args:
+        localizer: a localizer, or the path of a map file.
+        scene: a scene, or the path of its folder. Unless it was opened with a hold-out rule, that of the map decides which
+            images are the test split, so that no image the map was made from is taken for a test image.
+        thresholds: for the recall, in the unit of the scene and degrees; none: ``metrics.default_thresholds``.
+        split: ``"test"``, ``"train"`` or ``"all"``.
+        known_cameras: whether the localizer is told the cameras; otherwise it takes them from EXIF or estimates them.
+
+    Raises:
+        ConfigError: the split has no images (TP-724); no default thresholds (TP-722); the map's hold-out rule does not fit
+            the scene (TP-717 to TP-719).
+        SceneError, MapFileError, ...: as ``open_scene`` and ``Localizer.load``.
+    """
+    if isinstance(localizer, (str, Path)):
+        localizer = Localizer.load(localizer)
+    if not isinstance(scene, Scene):
+        scene = open_scene(scene, metric=localizer.map.metric)
+    scene = split_as_map(scene, localizer.map)
+    frames = split_frames(scene, split)
+    limits = tuple(thresholds) or default_thresholds(localizer.map.metric, scene.centres())
+    name = scene.root.resolve().name
+    return evaluate_frames(localizer, frames, thresholds=limits, scene_name=name, known_cameras=known_cameras)
+
+
+def evaluate_frames(
     localizer: Localizes,
     frames: Sequence[Frame],
     *,
     thresholds: Sequence[Threshold],
-    units: str,
     scene_name: str,
     known_cameras: bool = True,
 ) -> Evaluation:
-    """Localize every frame and compare with its pose.
+    """Localize images with any method and compare with their poses.
 
     An image that cannot be read counts as failed, with the error as the reason.
 
     Args:
         localizer: the method.
-        frames: images with poses in the frame of the map.
-        thresholds: for the recall; ``metrics.default_thresholds`` or the user's.
-        units: ``"m"`` or ``"units"``, the unit of the frames' poses.
+        frames: images with poses in the frame and the unit of the localizer.
+        thresholds: for the recall, in that unit and degrees.
         scene_name: for the reports.
-        known_cameras: whether the localizer is told the frames' cameras; otherwise it has to find out.
+        known_cameras: whether the localizer is told the frames' cameras.
 
     Raises:
         ConfigError: no frames (TP-723).
@@ -206,31 +95,39 @@ def evaluate(
     """
     if not frames:
         raise ConfigError("TP-723", "there are no images to evaluate", where=scene_name, fix="Choose another split.")
-    true_poses = [frame.pose() for frame in frames]
-    gross_error = gross_error_threshold(units == "m", np.array([pose.centre() for pose in true_poses]))
+    centres = np.array([frame.pose().centre() for frame in frames])
     results: list[FrameResult] = []
     with progress("Evaluating", len(frames)) as advance:
-        for frame, true_pose in zip(frames, true_poses, strict=True):
-            results.append(_evaluate_frame(localizer, frame, true_pose, units, known_cameras))
+        for frame in frames:
+            results.append(_evaluate_frame(localizer, frame, known_cameras))
             advance()
     map_id = next((result.localization.map_id for result in results if result.localization.map_id), "")
+    units = localizer.units
+    gross_error = gross_error_threshold(units == "m", centres)
     return Evaluation(scene_name, units, map_id, tuple(thresholds), gross_error, tuple(results))
 
 
-def _evaluate_frame(localizer: Localizes, frame: Frame, true_pose: Pose, units: str, known_cameras: bool) -> FrameResult:
-    camera = frame.camera if known_cameras else None
-    start = time.perf_counter()
+def evaluations_by_scene(evaluation: Evaluation) -> dict[str, Evaluation]:
+    """The evaluation of each scene of a joint scene by its name; empty if the images are those of a single scene."""
+    results: dict[str, list[FrameResult]] = {}
+    for result in evaluation.results:
+        results.setdefault(scene_of(result.name), []).append(result)
+    return {name: replace(evaluation, scene_name=name, results=tuple(part)) for name, part in sorted(results.items())}
+
+
+def localize_frame(localizer: Localizes, frame: Frame, *, known_camera: bool = True) -> Localization:
+    """Localize an image of a scene; one that cannot be read is a failed answer with the reason."""
+    camera = frame.camera if known_camera else None
     try:
-        answer = localizer.localize(frame.image_path, camera=camera, name=frame.name)
+        return localizer.localize(frame.image_path, camera=camera, name=frame.name)
     except ImageError as error:
-        answer = Localization(frame.name, FAILED, str(error), None, None, "", 0, 0, 0.0, None, units, "")
+        return Localization.failure(frame.name, str(error), units=localizer.units, map_id="")
+
+
+def _evaluate_frame(localizer: Localizes, frame: Frame, known_camera: bool) -> FrameResult:
+    true_pose = frame.pose()
+    start = time.perf_counter()
+    answer = localize_frame(localizer, frame, known_camera=known_camera)
     total_ms = (time.perf_counter() - start) * 1000
     pose = answer.cam_from_world
     return FrameResult(frame.name, answer, true_pose, None if pose is None else pose_errors(pose, true_pose), total_ms)
-
-
-def _medians(errors: Sequence[PoseError | None]) -> tuple[float, float]:
-    return (
-        median([None if error is None else error.translation for error in errors]),
-        median([None if error is None else error.rotation_deg for error in errors]),
-    )

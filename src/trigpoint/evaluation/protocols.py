@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from trigpoint.core.errors import SceneError, did_you_mean
-from trigpoint.evaluation.evaluate import Evaluation
 from trigpoint.evaluation.metrics import Threshold, finite_or_none, median
+from trigpoint.evaluation.results import Evaluation
 
 MEAN = "mean"
 
@@ -28,7 +28,7 @@ class Published:
     Attributes:
         method: name of the method.
         scene: scene of the protocol, or ``"mean"`` for the mean over its scenes.
-        recall: share, 0 to 1, of images within each threshold, the first ones if there are fewer; empty if not given.
+        recall: fraction, 0 to 1, of images within each threshold, the first ones if there are fewer; empty if not given.
         median_m: median position error, m; None if not given.
         median_deg: median rotation error, degrees; None if not given.
         source: where the numbers stand.
@@ -45,17 +45,32 @@ class Published:
 
 
 @dataclass(frozen=True)
+class Task:
+    """The images and the true poses of a protocol.
+
+    Attributes:
+        data_set: its name in the catalogue of data sets.
+        scenes: names of the scenes.
+        split: which images are mapped and which tested.
+        truth: where the true poses come from.
+        withheld: whether the true poses of the test images are kept by the organisers of a benchmark.
+    """
+
+    data_set: str
+    scenes: tuple[str, ...]
+    split: str
+    truth: str
+    withheld: bool
+
+
+@dataclass(frozen=True)
 class Protocol:
     """One way to evaluate.
 
     Attributes:
         name: key of ``protocols()``.
         title: what papers call it.
-        data_set: its name in the catalogue of data sets.
-        scenes: names of the scenes.
-        split: which images are mapped and which tested.
-        truth: where the true poses come from.
-        withheld: whether the true poses of the test images are kept by the organisers of a benchmark.
+        task: images and true poses.
         thresholds: in metres and degrees.
         metric: ``"recall"`` or ``"median"``: what is compared first.
         median: ``"mean"`` of the two middle values of an even number, or the ``"upper"`` one, as ACE and GLACE do.
@@ -65,25 +80,17 @@ class Protocol:
 
     name: str
     title: str
-    data_set: str
-    scenes: tuple[str, ...]
-    split: str
-    truth: str
-    withheld: bool
+    task: Task
     thresholds: tuple[Threshold, ...]
-    metric: str
-    median: str
+    metric: Literal["recall", "median"]
+    median: Literal["mean", "upper"]
     note: str
     published: tuple[Published, ...]
-
-    def threshold_texts(self) -> tuple[str, ...]:
-        """The thresholds as ``--threshold`` takes them."""
-        return tuple(f"{limit.translation:g},{limit.rotation_deg:g}" for limit in self.thresholds)
 
     def scene_of(self, folder: Path) -> str:
         """The scene that a folder's name says, also with ``pgt_7scenes_`` before it; ``""`` if it says none."""
         words = _plain("/".join(folder.resolve().parts[-2:]))
-        fits = [scene for scene in self.scenes if words.endswith(_plain(scene))]
+        fits = [scene for scene in self.task.scenes if words.endswith(_plain(scene))]
         return max(fits, key=len, default="")
 
     def published_for(self, scene: str) -> tuple[Published, ...]:
@@ -105,7 +112,11 @@ def protocols() -> dict[str, Protocol]:
 
 
 def find_protocol(name: str) -> Protocol:
-    """The protocol of that name. Raises SceneError TP-263."""
+    """The protocol of that name.
+
+    Raises:
+        SceneError: there is none (TP-263).
+    """
     known = protocols()
     if name not in known:
         raise SceneError("TP-263", f"there is no protocol '{name}'", where="--protocol", fix=did_you_mean(name, known))
@@ -114,6 +125,11 @@ def find_protocol(name: str) -> Protocol:
 
 def require_metres(protocol: Protocol, metric: bool, where: Path) -> None:
     """Refuse to count in metres where the unit is unknown.
+
+    Args:
+        protocol: the protocol.
+        metric: whether the unit of the map is the metre.
+        where: the map file.
 
     Raises:
         SceneError: TP-262.
@@ -143,8 +159,8 @@ def comparison_json(protocol: Protocol, scene: str, ours: Published | None) -> d
         "protocol": protocol.name,
         "title": protocol.title,
         "scene": scene or None,
-        "split": protocol.split,
-        "truth": protocol.truth,
+        "split": protocol.task.split,
+        "truth": protocol.task.truth,
         "metric": protocol.metric,
         "median_definition": protocol.median,
         "note": protocol.note,
@@ -167,11 +183,7 @@ def _protocol(entry: dict[str, Any], sources: dict[str, str]) -> Protocol:
     return Protocol(
         name=entry["name"],
         title=entry["title"],
-        data_set=entry["data_set"],
-        scenes=tuple(entry["scenes"]),
-        split=entry["split"],
-        truth=entry["truth"],
-        withheld=entry["withheld"],
+        task=Task(entry["data_set"], tuple(entry["scenes"]), entry["split"], entry["truth"], entry["withheld"]),
         thresholds=tuple(Threshold(float(distance), float(angle)) for distance, angle in entry["thresholds"]),
         metric=entry["metric"],
         median=entry["median"],

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from trigpoint.evaluation.evaluate import Evaluation
 from trigpoint.evaluation.metrics import (
     METRIC_THRESHOLDS,
     ReliabilityBin,
@@ -15,6 +14,7 @@ from trigpoint.evaluation.metrics import (
     finite_or_none,
     reliability_bins,
 )
+from trigpoint.evaluation.results import Evaluation
 
 
 @dataclass(frozen=True)

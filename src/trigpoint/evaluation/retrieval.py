@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.table import Table
-from rich.text import Text
 from scipy import sparse
 
 from trigpoint.core.config import to_json
@@ -22,7 +20,6 @@ from trigpoint.covisibility.depth_range import depth_range
 from trigpoint.covisibility.overlap import overlap_scores
 from trigpoint.features.cache import SizedFeatures, ViewPolicy, image_features
 from trigpoint.features.encoders import load_encoder
-from trigpoint.formats.readers import open_scene
 from trigpoint.retrieval.descriptor import AGGREGATOR, GlobalDescriptor, descriptor_kind, fit_descriptor
 from trigpoint.retrieval.evaluation import (
     Reranker,
@@ -34,7 +31,7 @@ from trigpoint.retrieval.evaluation import (
 from trigpoint.retrieval.network import OnnxNetwork
 from trigpoint.retrieval.rerank import load_matcher
 from trigpoint.retrieval.supergf.descriptor import load_aggregator
-from trigpoint.retrieval.task import RetrievalTask, is_labelled, labelled_task, posed_task
+from trigpoint.retrieval.task import RetrievalTask, posed_task
 
 # Overlap of a right answer, and the smallest that is told apart from none when an aggregator is trained.
 MIN_OVERLAP, TRAIN_FLOOR = 0.5, 0.05
@@ -88,27 +85,29 @@ class SceneRetrieval:
         return {**vars(self), "scores": [score.to_json() for score in self.scores]}
 
 
-def scene_task(
-    folder: Path, *, holdout: str | None = None, format: str | None = None, skip_invalid: bool = False
-) -> RetrievalTask:
-    """Queries, gallery and right answers of a folder.
+def scene_task(scene: Scene) -> RetrievalTask:
+    """Queries, gallery and right answers of a scene with poses.
 
-    Images with labels have them in ``dataset.csv``. In a scene with poses the images held out are the queries, and the right
-    answers overlap by half or more, see ``overlap_scores``.
+    The images held out are the queries, and the right answers overlap by half or more, see ``overlap_scores``.
 
     Raises:
-        MappingError: labels that cannot be used (TP-637), nothing to evaluate (TP-635).
-        SceneError, ConfigError, ...: as ``open_scene``.
+        MappingError: nothing to evaluate (TP-635).
     """
-    if is_labelled(folder):
-        return labelled_task(folder)
-    scene = open_scene(folder, format=format, holdout=holdout, skip_invalid=skip_invalid)
     queries, gallery = scene.subset(TEST).posed(), scene.for_mapping()
-    return posed_task(folder.resolve().name, queries, gallery, _positives(scene, queries, gallery), scene.root)
+    return posed_task(scene.root.resolve().name, queries, gallery, _positives(scene, queries, gallery), scene.root)
 
 
 def scene_overlaps(scene: Scene, frames: Sequence[Frame], floor: float) -> sparse.csr_array:
-    """(N, N) overlaps of posed frames of a scene from ``floor`` on, see ``overlap_scores``; an empty diagonal."""
+    """Overlaps of the views of posed frames, by ``overlap_scores``.
+
+    Args:
+        scene: the scene, whose tracks tell how far the cameras see.
+        frames: N images of it, with poses.
+        floor: the smallest overlap, 0 to 1, that is told apart from none.
+
+    Returns:
+        (N, N) symmetric, 0 to 1, without unit, with an empty diagonal.
+    """
     return overlap_scores(frames, depth_range(frames, scene.tracks, seed=0), method="frustum", floor=floor)
 
 
@@ -134,34 +133,6 @@ def evaluate_scene(task: RetrievalTask, options: RetrievalOptions) -> SceneRetri
             fitted = _fitted(source, gallery, options)
             scores.append(evaluate_descriptor(fitted, queries, gallery, task.positives, reranker))
     return SceneRetrieval(task.name, len(queries), len(gallery), task.left_out, tuple(scores))
-
-
-def retrieval_table(result: SceneRetrieval) -> Table:
-    """One scene on the terminal."""
-    counts = f"{result.queries} queries, {result.gallery} gallery images"
-    caption = "recall: at 1, 5, 10 in %; ms: of a query to describe, search, re-rank; bytes: of an image, and for the scene"
-    table = Table(title=Text(f"{result.name}: {counts}"), caption=caption)
-    table.add_column("descriptor")
-    for header in ("recall", "re-ranked", "ms", "bytes"):
-        table.add_column(header, justify="right", no_wrap=True)
-    for score in result.scores:
-        spent = (score.describe_ms, score.search_ms, score.rerank_ms)
-        cells = [
-            _fractions(score.recall),
-            _fractions(score.recall_reranked),
-            " ".join(map(_milliseconds, spent)),
-            f"{score.bytes_per_image} {score.scene_bytes}",
-        ]
-        table.add_row(Text(score.descriptor), *cells)
-    return table
-
-
-def _fractions(recall: dict[int, float] | None) -> str:
-    return "-" if recall is None else " ".join(f"{100 * fraction:.3g}" for fraction in recall.values())
-
-
-def _milliseconds(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}" if value < 10 else f"{value:.0f}"
 
 
 def _positives(scene: Scene, queries: Sequence[Frame], gallery: Sequence[Frame]) -> NDArray[np.bool_]:
@@ -191,13 +162,13 @@ def _fitted(source: str | GlobalDescriptor, gallery: Sequence[SizedFeatures], op
 
 
 def _score_network(network: OnnxNetwork, task: RetrievalTask, reranker: Reranker | None) -> RetrievalScore:
-    found = []
+    described = []
     with progress(f"images ({network.name})", len(task.gallery)) as advance:
         for path in task.gallery:
-            found.append(network.describe(path))
+            described.append(network.describe(path))
             advance()
     vectors, describe_ms = timed([lambda path=path: network.describe(path) for path in task.queries])
-    gallery = torch.stack(found)
+    gallery = torch.stack(described)
     recall, reranked, search_ms = evaluate_vectors(vectors, gallery, task.positives, reranker)
     dim, rerank_ms = gallery.shape[1], reranker.query_ms() if reranker else None
     return RetrievalScore(network.name, dim, dim, 0, recall, reranked, describe_ms, search_ms, rerank_ms)

@@ -10,24 +10,24 @@ from pathlib import Path
 from typing import Any
 
 from trigpoint.core.errors import ConfigError, TrigpointError
-from trigpoint.evaluation.evaluate import Evaluation
 from trigpoint.evaluation.metrics import finite_or_none
+from trigpoint.evaluation.results import Evaluation
 
 _LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Spread:
-    """The median of some values, and the smallest and largest."""
+class Range:
+    """The median of some values, and the smallest and largest of them."""
 
     median: float
     low: float
     high: float
 
     @staticmethod
-    def of(values: Sequence[float]) -> Spread | None:
+    def of(values: Sequence[float]) -> Range | None:
         """None when there are no values."""
-        return Spread(statistics.median(values), min(values), max(values)) if values else None
+        return Range(statistics.median(values), min(values), max(values)) if values else None
 
     def to_json(self) -> dict[str, float | None]:
         """Plain values for JSON; infinite ones become null."""
@@ -40,7 +40,7 @@ class Trial:
 
     Attributes:
         preset, seed: of the map.
-        map_bytes: size of the map file; None if there is none.
+        map_bytes: size of the map file, bytes; None if there is none.
         mapping_seconds: None if it is not known.
         evaluation: None if something failed.
         problem: what failed.
@@ -123,61 +123,61 @@ class Summary:
         preset: its name.
         trials: all, those that failed included.
         recall: fraction of all images within each threshold, every pose counted.
-        translation, rotation_deg: of the median errors.
-        map_bytes, mapping_seconds, image_ms: of the maps and the times; None where nothing is known.
+        translation, rotation_deg: of the median errors, in the unit of the scene and degrees.
+        map_bytes, mapping_seconds, image_ms: of the size of the maps, the mapping times and the times for an image; None
+            where nothing is known.
         problems: what failed.
     """
 
     preset: str
     trials: tuple[Trial, ...]
-    recall: tuple[Spread, ...]
-    translation: Spread | None
-    rotation_deg: Spread | None
-    map_bytes: Spread | None
-    mapping_seconds: Spread | None
-    image_ms: Spread | None
+    recall: tuple[Range, ...]
+    translation: Range | None
+    rotation_deg: Range | None
+    map_bytes: Range | None
+    mapping_seconds: Range | None
+    image_ms: Range | None
     problems: tuple[str, ...]
 
     @staticmethod
     def of(preset: str, trials: Sequence[Trial]) -> Summary:
         """Of the trials of this preset among others."""
-        own = tuple(trial for trial in trials if trial.preset == preset)
-        found = [trial.evaluation for trial in own if trial.evaluation is not None]
-        recalls = [evaluation.recall() for evaluation in found]
-        medians = [evaluation.medians() for evaluation in found]
-        spreads = (Spread.of(fractions) for fractions in zip(*recalls, strict=True))
+        of_preset = tuple(trial for trial in trials if trial.preset == preset)
+        evaluations = [trial.evaluation for trial in of_preset if trial.evaluation is not None]
+        recalls = zip(*(evaluation.recall() for evaluation in evaluations), strict=True)
+        medians = [evaluation.medians() for evaluation in evaluations]
         return Summary(
             preset,
-            own,
-            tuple(spread for spread in spreads if spread is not None),
-            Spread.of([each[0] for each in medians]),
-            Spread.of([each[1] for each in medians]),
-            Spread.of([trial.map_bytes for trial in own if trial.map_bytes is not None]),
-            Spread.of([trial.mapping_seconds for trial in own if trial.mapping_seconds is not None]),
-            Spread.of([evaluation.median_ms() for evaluation in found]),
-            tuple(f"seed {trial.seed}: {trial.problem}" for trial in own if trial.problem),
+            of_preset,
+            tuple(fractions for values in recalls if (fractions := Range.of(values)) is not None),
+            Range.of([error.translation for error in medians]),
+            Range.of([error.rotation_deg for error in medians]),
+            Range.of([trial.map_bytes for trial in of_preset if trial.map_bytes is not None]),
+            Range.of([trial.mapping_seconds for trial in of_preset if trial.mapping_seconds is not None]),
+            Range.of([evaluation.median_ms() for evaluation in evaluations]),
+            tuple(f"seed {trial.seed}: {trial.problem}" for trial in of_preset if trial.problem),
         )
+
+    def evaluations(self) -> list[Evaluation]:
+        """Of the trials that worked."""
+        return [trial.evaluation for trial in self.trials if trial.evaluation is not None]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON; infinite and unknown ones are null."""
-        spreads = ("translation", "rotation_deg", "map_bytes", "mapping_seconds", "image_ms")
-        values = {name: getattr(self, name) for name in spreads}
+        names = ("translation", "rotation_deg", "map_bytes", "mapping_seconds", "image_ms")
+        ranges: dict[str, Range | None] = {name: getattr(self, name) for name in names}
         return {
             "preset": self.preset,
-            "recall": [spread.to_json() for spread in self.recall],
-            **{name: None if value is None else value.to_json() for name, value in values.items()},
+            "recall": [fractions.to_json() for fractions in self.recall],
+            **{name: None if value is None else value.to_json() for name, value in ranges.items()},
             "trials": [
                 {
                     "seed": trial.seed,
                     "map_bytes": trial.map_bytes,
                     "mapping_seconds": trial.mapping_seconds,
                     "problem": trial.problem,
-                    "evaluation": None if trial.evaluation is None else _numbers(trial.evaluation),
+                    "evaluation": None if trial.evaluation is None else trial.evaluation.numbers_json(),
                 }
                 for trial in self.trials
             ],
         }
-
-
-def _numbers(evaluation: Evaluation) -> dict[str, Any]:
-    return {key: value for key, value in evaluation.to_json().items() if key != "frames"}

@@ -61,7 +61,7 @@ def parse_holdout(text: str) -> Holdout:
 
 
 def apply_holdout(scene: Scene, holdout: Holdout) -> Scene:
-    """The scene with ``split`` set by the rule: ``"test"`` where it holds, ``"train"`` elsewhere, None without a pose.
+    """The scene with ``split`` set by the rule: ``"test"`` where it holds, ``"train"`` elsewhere, as it was without a pose.
 
     ``Scene.holdout`` remembers the rule.
     Raises:
@@ -83,8 +83,9 @@ def apply_holdout(scene: Scene, holdout: Holdout) -> Scene:
 
 
 def _split(frame: Frame, tested: set[str]) -> str | None:
+    # Queries whose poses the organisers of a benchmark keep stay queries.
     if frame.cam_from_world is None:
-        return None
+        return frame.split
     return TEST if frame.name in tested else TRAIN
 
 

@@ -6,9 +6,9 @@ import html
 import math
 from collections.abc import Callable, Sequence
 
-from trigpoint.evaluation.evaluate import Evaluation, FrameResult
 from trigpoint.evaluation.metrics import PoseError
 from trigpoint.evaluation.reliability import Reliability
+from trigpoint.evaluation.results import Evaluation, FrameResult
 from trigpoint.report.chart_frame import (
     BOTTOM,
     HEIGHT,
@@ -56,15 +56,15 @@ def reliability_chart(reliability: Reliability) -> str:
     """Fraction of correct answers over their confidence, a bar for each bin that has answers, and the diagonal."""
     axis = FractionAxis("confidence")
     bars: list[str] = []
-    for each in reliability.bins:
-        if each.count:
-            left, width = axis.x(each.low) + 1, axis.x(each.high) - axis.x(each.low) - 2
-            title = f"{each.count} answers of confidence {each.confidence:.2f}: {100 * each.correct:.0f} % correct"
+    for part in reliability.bins:
+        if part.count:
+            left, width = axis.x(part.low) + 1, axis.x(part.high) - axis.x(part.low) - 2
+            title = f"{part.count} answers of confidence {part.confidence:.2f}: {100 * part.correct:.0f} % correct"
             bars.append(
                 f'<g class="bin"><title>{title}</title>'
-                f'<rect x="{left:.1f}" y="{y(each.correct):.1f}" width="{width:.1f}" height="{y(0) - y(each.correct):.1f}"/>'
-                f'<path class="dots" d="M{axis.x(each.confidence):.1f} {y(each.correct):.1f}h0"/>'
-                f'<text x="{left + width / 2:.1f}" y="{HEIGHT - BOTTOM - 5}" text-anchor="middle">{each.count}</text></g>'
+                f'<rect x="{left:.1f}" y="{y(part.correct):.1f}" width="{width:.1f}" height="{y(0) - y(part.correct):.1f}"/>'
+                f'<path class="dots" d="M{axis.x(part.confidence):.1f} {y(part.correct):.1f}h0"/>'
+                f'<text x="{left + width / 2:.1f}" y="{HEIGHT - BOTTOM - 5}" text-anchor="middle">{part.count}</text></g>'
             )
     diagonal = f'<path class="limit" d="M{axis.x(0):.1f} {y(0):.1f}L{axis.x(1):.1f} {y(1):.1f}"/>'
     return chart(axis, "Reliability of the confidence", "".join(bars) + diagonal, lambda fraction: f"{100 * fraction:.0f} %")

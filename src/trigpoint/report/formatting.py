@@ -33,6 +33,11 @@ def duration(milliseconds: float) -> str:
     return f"{_short(milliseconds)} ms" if milliseconds < 1000 else f"{_short(milliseconds / 1000)} s"
 
 
+def data_size(count: int) -> str:
+    """A number of bytes: ``"4.20 MB"``, ``"12.3 kB"``."""
+    return f"{count / 1e6:.2f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
+
+
 def threshold(value: Threshold, units: str) -> str:
     """A threshold: ``"5 cm, 5°"``."""
     return f"{length(value.translation, units)}, {angle(value.rotation_deg)}"

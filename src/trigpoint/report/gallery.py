@@ -4,43 +4,42 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from html import escape
 from io import BytesIO
 from pathlib import Path
 
 from trigpoint.core.errors import ImageError
-from trigpoint.evaluation.evaluate import Evaluation, FrameResult
+from trigpoint.evaluation.results import Evaluation, FrameResult
 from trigpoint.localization.correspondences import Correspondences
-from trigpoint.report.formatting import angle, duration, length
+from trigpoint.report.blocks import Figure, Figures, Picture, Section, Text
+from trigpoint.report.evaluation_blocks import error_text, ranked, verdict
+from trigpoint.report.formatting import duration
 from trigpoint.report.keypoint_picture import keypoint_picture
 from trigpoint.report.pictures import SceneDrawing, png_uri
-from trigpoint.report.tables import ranked
 from trigpoint.report.views import draw_points, image_view
 
 SHOWN_WORST, SHOWN_BEST = 6, 3
 _SHORT_SIDE_PX = 360
+_LEGEND = (
+    "Left the image, right the map from the estimated pose. Large green dots: keypoints that agree with the pose; small red"
+    " ones: those that do not."
+)
 
 
-def gallery_html(scene: SceneDrawing, images: Mapping[str, Path], correspondences: Mapping[str, Correspondences]) -> str:
-    """Two rows of figures, the worst images first.
+def gallery(scene: SceneDrawing, files: Mapping[str, Path], correspondences: Mapping[str, Correspondences]) -> list[Section]:
+    """The worst images, the worst first, and the best.
 
     Args:
         scene: queries and map points.
-        images: image file of each image name; an image without one is shown as such.
-        correspondences: those to draw, by image name.
+        files: image file of each image name; an image without one is shown as such.
+        correspondences: keypoints to draw, by image name.
     """
     worst, best = shown(scene.evaluation)
-    note = _LEGEND if any(result.name in correspondences for result in (*worst, *best)) else ""
-    parts = ["<section><h2>Worst images</h2>", note, _row(worst, scene, images, correspondences), "</section>"]
-    if best:
-        parts += ["<section><h2>Best images</h2>", _row(best, scene, images, correspondences), "</section>"]
-    return "\n".join(part for part in parts if part)
+    note = [Text(_LEGEND, small=True)] if any(result.name in correspondences for result in (*worst, *best)) else []
 
+    def pairs(results: list[FrameResult]) -> Figures:
+        return Figures([_pair(result, scene, files, correspondences) for result in results], "pairs")
 
-_LEGEND = (
-    '<p class="soft">Left the image, right the map from the estimated pose. Large green dots: keypoints that agree with the'
-    " pose; small red ones: those that do not.</p>"
-)
+    return [Section("Worst images", [*note, pairs(worst)]), Section("Best images", [pairs(best)] if best else [])]
 
 
 def shown(evaluation: Evaluation) -> tuple[list[FrameResult], list[FrameResult]]:
@@ -50,60 +49,41 @@ def shown(evaluation: Evaluation) -> tuple[list[FrameResult], list[FrameResult]]
     return worst, order[: min(SHOWN_BEST, len(order) - len(worst))]
 
 
-def badge(result: FrameResult, evaluation: Evaluation) -> str:
-    """The verdict, and whether it is a wrong pose that was believed."""
-    text = f'<span class="badge {escape(result.status)}">{escape(result.status)}</span>'
-    believed = result.trusted_error is not None and evaluation.is_wrong(result)
-    return text + (' <span class="badge wrong">wrong</span>' if believed else "")
+def _pair(
+    result: FrameResult, scene: SceneDrawing, files: Mapping[str, Path], correspondences: Mapping[str, Correspondences]
+) -> Figure:
+    answer, evaluation = result.localization, scene.evaluation
+    error = [] if result.error is None else [f"off by {error_text(result.error, evaluation.units)}"]
+    counted = f"{answer.inliers} of {answer.points} keypoints agree"
+    # Most reasons begin with these numbers.
+    reason = answer.reason if counted in answer.reason else "; ".join(filter(None, (counted, answer.reason)))
+    caption = [*error, f"confidence {answer.confidence:.2f}, {duration(result.total_ms)}", reason]
+    pictures = [_image(result.name, files.get(result.name), correspondences.get(result.name)), _rendering(result, scene)]
+    return Figure(pictures, caption, name=result.name, verdict=verdict(result, evaluation))
 
 
-def _row(
-    results: list[FrameResult],
-    scene: SceneDrawing,
-    images: Mapping[str, Path],
-    correspondences: Mapping[str, Correspondences],
-) -> str:
-    figures = [
-        f'<figure><div class="pair">{_image(result, images, correspondences)}{_rendering(result, scene)}</div>'
-        f"<figcaption>{_caption(result, scene.evaluation)}</figcaption></figure>"
-        for result in results
-    ]
-    return '<div class="gallery">\n' + "\n".join(figures) + "\n</div>"
-
-
-def _image(result: FrameResult, images: Mapping[str, Path], correspondences: Mapping[str, Correspondences]) -> str:
-    path = images.get(result.name)
-    if path is None:
-        return '<div class="empty">no image file</div>'
+def _image(name: str, file: Path | None, pairs: Correspondences | None) -> Picture:
+    """The image itself, with its keypoints where they are known."""
+    if file is None:
+        return Picture(alt="no image file")
     try:
-        picture = keypoint_picture(path, correspondences.get(result.name), short_side_px=_SHORT_SIDE_PX)
+        picture = keypoint_picture(file, pairs, short_side_px=_SHORT_SIDE_PX)
     except ImageError as error:
-        return f'<div class="empty">{escape(error.what)}</div>'
+        return Picture(alt=error.what)
     stream = BytesIO()
     picture.save(stream, "JPEG", quality=82)
     data = base64.b64encode(stream.getvalue()).decode()
-    return f'<img alt="{escape(result.name)}" src="data:image/jpeg;base64,{data}">'
+    return Picture(uri=f"data:image/jpeg;base64,{data}", alt=name)
 
 
-def _rendering(result: FrameResult, scene: SceneDrawing) -> str:
+def _rendering(result: FrameResult, scene: SceneDrawing) -> Picture:
+    """The map points as a camera at the estimated pose would see them."""
     answer = result.localization
     if answer.cam_from_world is None:
-        return '<div class="empty">no pose</div>'
+        return Picture(alt="no pose")
     if answer.camera is None or len(scene.all_points) == 0:
-        return '<div class="empty">no map points</div>'
+        return Picture(alt="no map points")
     shrink = _SHORT_SIDE_PX / min(answer.camera.width, answer.camera.height)
     view = image_view(answer.cam_from_world, answer.camera, max(1, round(answer.camera.width * shrink)))
     image = draw_points(view, scene.all_points, scene.all_rgb, radius_px=1.4)
-    return f'<img alt="The map from the estimated pose of {escape(result.name)}" src="{png_uri(image)}">'
-
-
-def _caption(result: FrameResult, evaluation: Evaluation) -> str:
-    answer, error = result.localization, result.error
-    lines = [f"<b>{escape(result.name)}</b> {badge(result, evaluation)}"]
-    if error is not None:
-        lines.append(f"off by <b>{length(error.translation, evaluation.units)}, {angle(error.rotation_deg)}</b>")
-    lines.append(f"confidence {answer.confidence:.2f}, {duration(result.total_ms)}")
-    counted = f"{answer.inliers} of {answer.points} keypoints agree"
-    # Most reasons begin with these numbers.
-    lines.append(escape(answer.reason if counted in answer.reason else "; ".join(filter(None, (counted, answer.reason)))))
-    return "<br>".join(lines)
+    return Picture(uri=png_uri(image), alt=f"The map from the estimated pose of {result.name}")

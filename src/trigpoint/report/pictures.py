@@ -16,7 +16,8 @@ from PIL import Image
 from trigpoint.core.camera import Camera
 from trigpoint.core.pose import Pose
 from trigpoint.core.randomness import numpy_generator
-from trigpoint.evaluation.evaluate import Evaluation, FrameResult
+from trigpoint.evaluation.results import Evaluation, FrameResult
+from trigpoint.localization.pointcloud import PointCloud
 from trigpoint.report.formatting import angle, length
 from trigpoint.report.views import Array, Colours, View, draw_points, oblique_view, top_view, up_direction
 
@@ -51,10 +52,9 @@ class SceneDrawing:
     hidden: bool
 
     @staticmethod
-    def of(evaluation: Evaluation, mapping_poses: Sequence[Pose], points: tuple[Array, Colours] | None) -> SceneDrawing:
+    def of(evaluation: Evaluation, mapping_poses: Sequence[Pose], points: PointCloud | None) -> SceneDrawing:
         """With the points that help: no outliers, no ceiling over the cameras, not more than ``MAX_POINTS``."""
-        xyz, rgb = (np.zeros((0, 3)), np.zeros((0, 3), np.uint8)) if points is None else points
-        xyz, rgb = np.asarray(xyz, dtype=np.float64), np.asarray(rgb, dtype=np.uint8)
+        xyz, rgb = (np.zeros((0, 3)), np.zeros((0, 3), np.uint8)) if points is None else (points.xyz, points.rgb)
         finite = np.isfinite(xyz).all(axis=1)
         xyz, rgb = xyz[finite], rgb[finite]
         if len(xyz) > MAX_POINTS:

@@ -1,86 +1,34 @@
-"""An evaluation beside the published numbers, or the poses for a benchmark that keeps the truth."""
+"""An evaluation beside the published numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-from rich.console import Console
-
-from trigpoint.core.errors import SceneError
-from trigpoint.evaluation.evaluate import Evaluation
-from trigpoint.evaluation.protocols import Protocol, comparison_json, find_protocol, our_row, require_metres
-from trigpoint.evaluation.submission import submit
-from trigpoint.localization.batch import summary_line
-from trigpoint.mapping.scene_map import load_map
-from trigpoint.report.tables import print_protocol
+from trigpoint.evaluation.protocols import Protocol, Published
+from trigpoint.report.blocks import Block, Cell, Table, Text
+from trigpoint.report.formatting import angle, length, percent, threshold
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """A protocol and the scene of it that is evaluated, ``""`` if the folder's name says none."""
+def protocol_blocks(protocol: Protocol, scene: str, ours: Published | None) -> list[Block]:
+    """Our numbers beside the published ones, with their sources.
 
-    protocol: Protocol
-    scene: str
-
-    @staticmethod
-    def prepare(name: str | None, map_path: Path, scene: Path, submission: Path | None) -> Comparison | None:
-        """What ``--protocol`` asks for, before anything is computed; None without it.
-
-        Raises:
-            SceneError: unknown protocol (TP-263); a map of unknown scale (TP-262); the truth is kept by the organisers and
-                there is no file for the poses (TP-264).
-            MapFileError: the map cannot be used.
-        """
-        if name is None:
-            return None
-        protocol = find_protocol(name)
-        if protocol.withheld and submission is None:
-            raise SceneError(
-                "TP-264",
-                f"the true poses of {protocol.title} are kept by the organisers",
-                where=scene,
-                fix="Give --submission FILE and hand the file in at visuallocalization.net.",
-            )
-        require_metres(protocol, load_map(map_path).metric, map_path)
-        return Comparison(protocol, protocol.scene_of(scene))
-
-    def thresholds(self, more: Sequence[str]) -> tuple[str, ...]:
-        """The protocol's thresholds and the user's, as ``--threshold`` takes them."""
-        return tuple(dict.fromkeys((*self.protocol.threshold_texts(), *more)))
-
-    def show(self, evaluation: Evaluation | None, console: Console) -> None:
-        """Print the table."""
-        ours = None if evaluation is None else our_row(self.protocol, evaluation, self.scene)
-        print_protocol(self.protocol, self.scene, ours, console)
-
-    def to_json(self, evaluation: Evaluation | None) -> dict[str, Any]:
-        """Plain values for JSON."""
-        ours = None if evaluation is None else our_row(self.protocol, evaluation, self.scene)
-        return comparison_json(self.protocol, self.scene, ours)
-
-
-def submit_and_compare(
-    comparison: Comparison | None,
-    map_path: Path,
-    scene: Path,
-    output: Path,
-    *,
-    device: str = "cpu",
-    format: str | None = None,
-    skip_invalid: bool = False,
-) -> tuple[str, dict[str, Any]]:
-    """Write the file for the benchmark; (what to say, document for JSON). Raises as ``submit``."""
-    results = submit(map_path, scene, output, device=device, format=format, skip_invalid=skip_invalid)
-    written = sum(result.cam_from_world is not None for result in results)
-    text = f"{output}: {written} poses of {len(results)} images. {summary_line(results)}"
-    document = {
-        "submission": str(output),
-        "poses": written,
-        "images": len(results),
-        "results": [result.to_json() for result in results],
-        "comparison": None if comparison is None else comparison.to_json(None),
-    }
-    return text, document
+    Args:
+        protocol: how papers evaluate.
+        scene: the scene of it; ``""`` for the mean over its scenes.
+        ours: None where the organisers keep the truth.
+    """
+    # A benchmark of several groups of images is judged elsewhere: all that is published is shown.
+    published = protocol.published if ours is None else (ours, *protocol.published_for(scene))
+    citations = [f"{row.source}; {row.note}" if row.note else row.source for row in published]
+    sources = list(dict.fromkeys(citations))
+    limits = [threshold(limit, "m") for limit in protocol.thresholds]
+    rows = []
+    for row, citation in zip(published, citations, strict=True):
+        median = "-" if row.median_m is None else f"{length(row.median_m, 'm')}, {angle(row.median_deg)}"
+        fractions = [percent(fraction) for fraction in row.recall]
+        missing = ["-"] * (len(limits) - len(fractions))
+        cells = [row.method, row.scene or "all", median, *fractions, *missing, f"[{sources.index(citation) + 1}]"]
+        rows.append([Cell(cell, "strong" if row is ours else "") for cell in cells])
+    title = f"{protocol.title}{f', {scene}' if scene else ''}: median error, and fraction of the images within"
+    table = Table(("method", "scene", "median", *limits, "source"), rows, title, (0, 1))
+    notes = [f"[{number}] {source}" for number, source in enumerate(sources, start=1)]
+    notes += [f"Truth: {protocol.task.truth}. Split: {protocol.task.split}.", protocol.note]
+    return [table, *(Text(note) for note in notes if note)]

@@ -16,9 +16,9 @@ from trigpoint.core.localization import OK
 from trigpoint.core.progress import progress
 from trigpoint.core.randomness import numpy_generator
 from trigpoint.core.scene import Frame, Scene
-from trigpoint.evaluation.evaluate import Evaluation
-from trigpoint.evaluation.map_evaluation import split_frames
 from trigpoint.evaluation.metrics import Threshold
+from trigpoint.evaluation.results import Evaluation
+from trigpoint.evaluation.splits import Split, split_frames
 from trigpoint.formats.readers import open_scene
 from trigpoint.localization.batch import image_files
 from trigpoint.localization.pointcloud import PointCloud, implicit_points
@@ -52,7 +52,7 @@ class ContentOptions:
 
     scene: Path | None = None
     queries: Path | None = None
-    split: str = "test"
+    split: Split = "test"
     holdout: str | None = None
     points: int = 40_000
     format: str | None = None
@@ -136,7 +136,7 @@ def make_content(
     drawn, stage = np.ones(len(points.xyz), dtype=np.bool_), empty_stage
     if poses:
         nothing = Evaluation("", units, "", (), Threshold(math.inf, 180.0), ())
-        scene = SceneDrawing.of(nothing, poses, (points.xyz, points.rgb))
+        scene = SceneDrawing.of(nothing, poses, points)
         points, drawn = PointCloud(scene.all_points, scene.all_rgb), scene.drawn
         stage = Stage.of(poses, scene.points)
     centres = np.array([pose.centre() for pose in poses]).reshape(-1, 3)

@@ -9,6 +9,7 @@ import torch
 from support.tiny_scene import CHEAP
 
 from trigpoint.build.pipeline import build_map
+from trigpoint.cli import run
 from trigpoint.core.errors import MapFileError, MappingError
 from trigpoint.formats.readers import open_scene
 from trigpoint.localization.localizer import Localizer
@@ -83,13 +84,11 @@ def test_what_cannot_be_used(room, tmp_path, damage):
 
 
 def test_fine_tuning_on_the_scene(room, tmp_path, monkeypatch):
-    from trigpoint.commands.retrieval import retrieval
-
     start, output = tmp_path / "own.aggregator", tmp_path / "tuned.aggregator"
     save_aggregator(make_aggregator(OWN, 3), Provenance("Apache-2.0", "somewhere", "", {}), start)
     few = replace(config_module.FINE_TUNE, training=replace(config_module.FINE_TUNE.training, steps=2))
     monkeypatch.setattr(config_module, "FINE_TUNE", few)
-    assert retrieval("train", (room,), output=output, start=str(start), quiet=True) == 0
+    assert run(["retrieval", "train", str(room), "-o", str(output), "--from", str(start), "--quiet"]) == 0
     tuned, before = load_aggregator(output), load_aggregator(start)
     assert tuned.config == OWN and tuned.provenance is not None
     assert tuned.provenance.training["start"]["sha256"] == before.sha256

@@ -6,7 +6,7 @@ import html
 import math
 from collections.abc import Sequence
 
-from trigpoint.evaluation.metrics import PoseError
+from trigpoint.evaluation.results import Evaluation
 from trigpoint.evaluation.trials import Summary
 from trigpoint.report.chart_frame import BOTTOM, HEIGHT, WIDTH, LogAxis, chart, limits_at, steps, y
 from trigpoint.report.charts import translation_axis
@@ -23,18 +23,18 @@ _STYLE = (
 def size_chart(summaries: Sequence[Summary]) -> str:
     """Fraction of images within the first threshold over the size of the map, a dot for each map."""
     limit = _first_threshold(summaries)
-    found = [
+    maps = [
         (index, trial.preset, trial.seed, trial.map_bytes / 1e6, trial.evaluation.recall()[0])
-        for index, each in enumerate(summaries)
-        for trial in each.trials
+        for index, summary in enumerate(summaries)
+        for trial in summary.trials
         if trial.evaluation is not None and trial.map_bytes and trial.evaluation.thresholds
     ]
-    sizes = [size for *_, size, _ in found] or [1.0]
+    sizes = [size for *_, size, _ in maps] or [1.0]
     axis = LogAxis(min(sizes) / 2, max(sizes) * 2, lambda value: f"{value:g} MB", "map size")
     dots = "".join(
         f"<g><title>{html.escape(preset)}, seed {seed}: {size:.2f} MB, {percent(fraction)}</title>"
         f'<path class="dots" style="stroke:{colour(index)};stroke-width:9" d="M{axis.x(size):.1f} {y(fraction):.1f}h0"/></g>'
-        for index, preset, seed, size, fraction in found
+        for index, preset, seed, size, fraction in maps
     )
     # At the bottom, where hardly any map is.
     at = f'x="{WIDTH - 22}" y="{HEIGHT - BOTTOM - 8}" text-anchor="end"'
@@ -44,21 +44,20 @@ def size_chart(summaries: Sequence[Summary]) -> str:
 
 def recall_chart(summaries: Sequence[Summary]) -> str:
     """Fraction of the images of all seeds below each translation error, a curve for each preset."""
-    evaluations = [[trial.evaluation for trial in each.trials if trial.evaluation is not None] for each in summaries]
-    everything = [evaluation for group in evaluations for evaluation in group]
-    limits = [limit.translation for limit in everything[0].thresholds] if everything else []
-    units = everything[0].units if everything else "m"
-    errors = [_translations(each.errors()) for each in everything]
-    axis = translation_axis([error for group in errors for error in group], limits, units)
+    groups = [summary.evaluations() for summary in summaries]
+    evaluations = [evaluation for group in groups for evaluation in group]
+    limits = [limit.translation for limit in evaluations[0].thresholds] if evaluations else []
+    units = evaluations[0].units if evaluations else "m"
+    axis = translation_axis([error for evaluation in evaluations for error in _translations(evaluation)], limits, units)
     curves = "".join(
         steps(
-            [error for each in group for error in _translations(each.errors())],
-            sum(len(each.results) for each in group),
+            [error for evaluation in group for error in _translations(evaluation)],
+            sum(len(evaluation.results) for evaluation in group),
             axis,
             "preset",
             style=f"stroke:{colour(index)}",
         )
-        for index, group in enumerate(evaluations)
+        for index, group in enumerate(groups)
         if group
     )
     return chart(axis, "Cumulative translation error", limits_at(axis, limits) + curves, _fraction)
@@ -70,25 +69,17 @@ def figure_svg(summaries: Sequence[Summary]) -> str:
     height = HEIGHT + 20 * rows + 10
     legend = "".join(
         f'<path class="dots" style="stroke:{colour(index)}" d="M{20 + index % 4 * 200} {14 + index // 4 * 20}h0"/>'
-        f'<text x="{30 + index % 4 * 200}" y="{18 + index // 4 * 20}">{html.escape(each.preset)}</text>'
-        for index, each in enumerate(summaries)
+        f'<text x="{30 + index % 4 * 200}" y="{18 + index // 4 * 20}">{html.escape(summary.preset)}</text>'
+        for index, summary in enumerate(summaries)
     )
     charts = "".join(
-        each.replace("<svg ", f'<svg x="{offset}" y="{20 * rows + 6}" width="{WIDTH}" height="{HEIGHT}" ', 1)
-        for offset, each in ((0, size_chart(summaries)), (WIDTH + 20, recall_chart(summaries)))
+        svg.replace("<svg ", f'<svg x="{offset}" y="{20 * rows + 6}" width="{WIDTH}" height="{HEIGHT}" ', 1)
+        for offset, svg in ((0, size_chart(summaries)), (WIDTH + 20, recall_chart(summaries)))
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {2 * WIDTH + 20} {height}" width="{2 * WIDTH + 20}"'
         f' height="{height}"><style>{_STYLE}</style><rect width="100%" height="100%" fill="#fff"/>{legend}{charts}</svg>\n'
     )
-
-
-def swatches(summaries: Sequence[Summary]) -> str:
-    """What the colours mean, as HTML."""
-    spans = "".join(
-        f'<span style="--swatch:{colour(index)}">{html.escape(each.preset)}</span>' for index, each in enumerate(summaries)
-    )
-    return f'<div class="legend">{spans}</div>'
 
 
 def colour(index: int) -> str:
@@ -97,15 +88,15 @@ def colour(index: int) -> str:
 
 
 def _first_threshold(summaries: Sequence[Summary]) -> str:
-    for each in summaries:
-        for trial in each.trials:
-            if trial.evaluation is not None and trial.evaluation.thresholds:
-                return threshold(trial.evaluation.thresholds[0], trial.evaluation.units)
+    for summary in summaries:
+        for evaluation in summary.evaluations():
+            if evaluation.thresholds:
+                return threshold(evaluation.thresholds[0], evaluation.units)
     return ""
 
 
-def _translations(errors: Sequence[PoseError | None]) -> list[float]:
-    return [error.translation for error in errors if error is not None]
+def _translations(evaluation: Evaluation) -> list[float]:
+    return [error.translation for error in evaluation.errors() if error is not None]
 
 
 def _fraction(fraction: float) -> str:

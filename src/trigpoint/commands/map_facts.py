@@ -1,0 +1,112 @@
+"""What the verbs ``map`` and ``info`` say about a map, as blocks and as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from trigpoint.core.config import to_json
+from trigpoint.mapping.acceptance import Acceptance
+from trigpoint.mapping.scene_map import SceneMap, map_bytes
+from trigpoint.report.blocks import Block, Fact, Facts, Table, Text
+from trigpoint.report.formatting import angle, data_size, length
+
+
+def map_blocks(scene_map: SceneMap, path: Path) -> list[Block]:
+    """Everything about a map file."""
+    built = scene_map.built_from
+    rule = f" by {built['holdout']}" if built["holdout"] else ""
+    facts = [
+        Fact("map", f"{path.name}, {data_size(path.stat().st_size)}, id {scene_map.map_id}"),
+        Fact("preset", scene_map.config.preset),
+        Fact("features", scene_map.config.features.encoder),
+        Fact("images", f"{built['images']} of '{built['scene']}' ({built['format']})"),
+        *([Fact("held out", f"{built['held_out']} images{rule}")] if built["held_out"] else []),
+        Fact("unit", "metre" if scene_map.metric else "unknown length"),
+        *content_facts(scene_map),
+    ]
+    return [Facts(facts), *warnings(scene_map), *_negatives(scene_map.acceptance), _sections(path)]
+
+
+def map_document(scene_map: SceneMap, path: Path) -> dict[str, Any]:
+    """The same as plain values for JSON."""
+    return {
+        "map_id": scene_map.map_id,
+        "preset": scene_map.config.preset,
+        "encoder": scene_map.config.features.encoder,
+        "weights_sha256": scene_map.weights_sha256,
+        "units": scene_map.units,
+        "built_from": scene_map.built_from,
+        "training": scene_map.training,
+        "acceptance": to_json(scene_map.acceptance),
+        "config": to_json(scene_map.config),
+        "bytes": map_bytes(path),
+        "total_bytes": path.stat().st_size,
+    }
+
+
+def content_facts(scene_map: SceneMap) -> list[Fact]:
+    """What was learned, which images the map accepts, and how it localizes images that it did not learn."""
+    acceptance = scene_map.acceptance
+    bound = f"images with more than {acceptance.noise_inlier_ratio:.1%} inliers"
+    facts = [
+        Fact("content", _content(scene_map)),
+        Fact("accepts", f"{bound}; mapping images typically have {acceptance.typical_inlier_ratio:.0%}"),
+    ]
+    validation = acceptance.validation
+    if validation is not None:
+        error = "most got no pose"
+        if validation.error is not None:
+            error = f"median error {length(validation.error, scene_map.units)}, {angle(validation.rotation_error_deg)}"
+        kind = "mapping images, each hidden from the search" if scene_map.landmarks else "images that were not learned"
+        facts.append(Fact("validation", f"{validation.accepted} of {validation.images} {kind}, accepted; {error}"))
+    return facts
+
+
+def warnings(scene_map: SceneMap) -> list[Text]:
+    """What the owner of a map that explains nothing should know."""
+    acceptance = scene_map.acceptance
+    if not acceptance.images or acceptance.typical_inlier_ratio > acceptance.noise_inlier_ratio:
+        return []
+    return [
+        Text(
+            "warning: this map will hardly accept any image: its own images have only"
+            f" {acceptance.typical_inlier_ratio:.1%} inliers, and images out of the map reach"
+            f" {acceptance.noise_inlier_ratio:.1%}. Poses or cameras may be wrong ('trigpoint info SCENE' checks them), the"
+            " images may overlap too little, or the training was too short."
+        )
+    ]
+
+
+def _content(scene_map: SceneMap) -> str:
+    built = scene_map.built_from
+    if scene_map.landmarks is not None:
+        count = len(scene_map.landmarks.points)
+        return f"{count:,} landmarks with {built['samples']:,} observations, seed {built['seed']}"
+    last = scene_map.training[-1]
+    return (
+        f"{built['samples']:,} samples, {last['step']} steps, seed {built['seed']}; at the end {last['inlier_ratio']:.0%} of"
+        " the samples reprojected within 10 px"
+    )
+
+
+def _negatives(acceptance: Acceptance) -> list[Table]:
+    """The inlier ratios of images out of the map, by kind."""
+    rows = [
+        (
+            negatives.kind + ("" if negatives.counted else " (not counted: the scene looks the same in a mirror)"),
+            str(negatives.images),
+            f"{negatives.median_inlier_ratio:.1%}",
+            f"{negatives.largest_inlier_ratio:.1%}",
+            f"{negatives.bound:.1%}",
+        )
+        for negatives in acceptance.wrong
+    ]
+    header = ("negatives", "images", "median inlier ratio", "largest", "99 % stay below")
+    return [Table(header, rows)] if rows else []
+
+
+def _sections(path: Path) -> Table:
+    sizes = map_bytes(path)
+    rows = [(name, f"{size:,}") for name, size in [*sizes.items(), ("in total", sum(sizes.values()))]]
+    return Table(("part", "bytes"), rows)

@@ -21,7 +21,7 @@ from trigpoint.core.pose import Pose
 from trigpoint.core.tracks import Observations, Tracks
 from trigpoint.covisibility.depth_range import DepthRange, depth_range
 from trigpoint.features.cache import ViewPolicy, features_of_image, image_features
-from trigpoint.features.encoders import DENSE, load_encoder
+from trigpoint.features.encoders import ENCODERS, load_encoder
 from trigpoint.features.extract import rays_of
 from trigpoint.features.views import NO_AUGMENTATION
 from trigpoint.features.xfeat import XFeatSparse
@@ -129,11 +129,12 @@ def test_too_few_landmarks_are_no_supervision(landmarks):
     assert landmark_supervision(LandmarkTracks(landmarks.tracks, 30 * seen)) is None
 
 
-@pytest.mark.parametrize("name", DENSE)
-def test_cells_of_a_grid_are_no_landmarks(name):
-    config = preset_config("trig", [f"features.encoder={name}"])
-    assert config.loss.supervision == "landmarks"
-    assert fitted_to(config, 50).loss.supervision == "none"
+def test_cells_of_a_grid_are_no_landmarks():
+    assert sum(kind.dense for kind in ENCODERS.values()) == 4
+    for name, kind in ENCODERS.items():
+        config = preset_config("trig", [f"features.encoder={name}"])
+        assert config.loss.supervision == "landmarks"
+        assert (fitted_to(config, 50).loss.supervision == "none") == kind.dense, name
 
 
 def test_images_that_all_look_away_from_each_other_have_no_landmarks(scene, encoder, tmp_path):

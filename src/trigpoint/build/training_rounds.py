@@ -18,7 +18,6 @@ from trigpoint.build.context import BuildContext
 from trigpoint.core.errors import MappingError
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.features.cache import features_of_image
-from trigpoint.features.encoders import DENSE
 from trigpoint.features.extract import ImageFeatures
 from trigpoint.features.local import LocalEncoder
 from trigpoint.features.views import NO_AUGMENTATION
@@ -125,7 +124,7 @@ class TrainingRounds:
     def _described(self) -> Callable[[Path], ImageFeatures] | None:
         """Gives the features of an image as it is, if the samples are those, and codes or landmarks have left them."""
         folder, config = self.folder / DESCRIBED, self.context.config
-        plain = config.buffer.augmentation == NO_AUGMENTATION and config.features.encoder not in DENSE
+        plain = config.buffer.augmentation == NO_AUGMENTATION and not self.encoder.dense
         # With another number of keypoints an image's samples would not be its best.
         same = config.buffer.sampling == "uniform" and config.buffer.keypoints_per_view == config.features.query_keypoints
         if not (plain and same and folder.exists()):

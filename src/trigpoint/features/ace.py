@@ -54,6 +54,7 @@ class Ace:
 
     name = "ace"
     dim = 512
+    dense = True
     size_multiple = CELL_PX
 
     def __init__(self, device: torch.device) -> None:

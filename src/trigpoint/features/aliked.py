@@ -20,6 +20,7 @@ class Aliked:
 
     name = "aliked"
     dim = 128
+    dense = False
     size_multiple = 32
 
     def __init__(self, device: torch.device) -> None:

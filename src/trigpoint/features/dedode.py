@@ -24,6 +24,7 @@ class Dedode:
 
     name = "dedode"
     dim = 256
+    dense = False
     size_multiple = 8
 
     def __init__(self, device: torch.device) -> None:

@@ -17,6 +17,7 @@ class DenseSift:
 
     name = "dense-sift"
     dim = 128
+    dense = True
     size_multiple = STEP_PX
     weights_sha256 = ""
 

@@ -19,6 +19,7 @@ class Disk:
 
     name = "disk"
     dim = 128
+    dense = False
     size_multiple = 16
 
     def __init__(self, device: torch.device) -> None:

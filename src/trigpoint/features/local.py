@@ -41,14 +41,17 @@ class LocalEncoder(Protocol):
     """A frozen network or operator from a gray view to keypoints and descriptors.
 
     Attributes:
-        name: key in ``ENCODERS``.
-        dim: length of a descriptor.
+        name: key in ``ENCODERS``, or the name of the entry point.
+        dim: length C of a descriptor.
+        dense: whether it describes every cell of a grid, and no spot that would be found again in another image to the
+            pixel: such keypoints are not triangulated.
         size_multiple: sides of a view must be a multiple of this, px.
         weights_sha256: identity of the weights, ``""`` without weights.
     """
 
     name: str
     dim: int
+    dense: bool
     size_multiple: int
     weights_sha256: str
 

@@ -23,6 +23,7 @@ class Loftr:
 
     name = "loftr"
     dim = 256
+    dense = True
     size_multiple = CELL_PX
 
     def __init__(self, device: torch.device) -> None:

@@ -23,6 +23,7 @@ class ReducedEncoder:
         self.pca = pca
         self.name = encoder.name
         self.dim = pca.dim
+        self.dense = encoder.dense
         self.size_multiple = encoder.size_multiple
         self.weights_sha256 = encoder.weights_sha256
 

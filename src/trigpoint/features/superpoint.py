@@ -57,6 +57,7 @@ class SuperPoint:
 
     name = "superpoint"
     dim = 256
+    dense = False
     size_multiple = CELL_PX
 
     def __init__(self, device: torch.device) -> None:

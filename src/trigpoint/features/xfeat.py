@@ -48,6 +48,7 @@ class XFeatDense:
 
     name = "xfeat-dense"
     dim = 64
+    dense = True
     size_multiple = 32
 
     def __init__(self, device: torch.device) -> None:
@@ -71,6 +72,7 @@ class XFeatSparse:
 
     name = "xfeat"
     dim = 64
+    dense = False
     size_multiple = 32
 
     def __init__(self, device: torch.device) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from trigpoint.core.config import require
 from trigpoint.core.image import MIN_SIDE_PX
-from trigpoint.features.encoders import DENSE
+from trigpoint.features.encoders import is_dense
 from trigpoint.features.views import NO_AUGMENTATION, AugmentationConfig
 from trigpoint.mapping.landmark_config import LandmarkConfig
 from trigpoint.mapping.training_config import HeadConfig, LossConfig, OptimizerConfig
@@ -240,7 +240,7 @@ def fitted_to(config: MappingConfig, images: int, spots: int | None = None) -> M
     if images < acceptance.min_images or config.method == "hierarchical":
         acceptance = replace(acceptance, validation_images=0)
     loss = config.loss
-    if loss.supervision == "landmarks" and config.features.encoder in DENSE:
+    if loss.supervision == "landmarks" and is_dense(config.features.encoder):
         loss = replace(loss, supervision="none")
     head = replace(config.head, clusters=min(config.head.clusters, images - acceptance.validation_images))
     return replace(config, ensemble=networks, global_encoding=encoding, head=head, loss=loss, acceptance=acceptance)

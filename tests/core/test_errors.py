@@ -19,6 +19,7 @@ AREAS = {
     "MappingError": "6",
     "ConfigError": "7",
     "OutputError": "8",
+    "DownloadError": "9",
 }
 CODE = re.compile(r"TP-\d{3}")
 

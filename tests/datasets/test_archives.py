@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from support.dataset_server import tar_bytes, zip_bytes
 
-from trigpoint.core.errors import OutputError, SceneError
-from trigpoint.datasets import download
+from trigpoint.core import download
+from trigpoint.core.errors import DownloadError, OutputError, SceneError
 from trigpoint.datasets.archive import unpack
 
 MAKERS = {"zip": zip_bytes, "tar": tar_bytes}
@@ -86,7 +86,7 @@ def test_damaged_archives_leave_nothing(tmp_path, kind, damage):
 
 def test_more_than_the_disk_holds_is_not_begun(tmp_path, monkeypatch):
     monkeypatch.setattr(download, "SPARE_BYTES", 1 << 60)
-    refused("TP-266", packed(tmp_path, "zip", {"a.txt": b"a"}), "zip", tmp_path / "deep" / "out")
+    refused("TP-901", packed(tmp_path, "zip", {"a.txt": b"a"}), "zip", tmp_path / "deep" / "out", DownloadError)
 
 
 def test_a_folder_of_somebody_else_is_not_touched(tmp_path):

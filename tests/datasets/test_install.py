@@ -12,7 +12,7 @@ from support.dataset_server import FileServer, zip_bytes
 from support.scene_files import poses, write_sevenscenes
 
 from trigpoint.cli import run
-from trigpoint.core.errors import SceneError
+from trigpoint.core.errors import DownloadError, SceneError
 from trigpoint.datasets import entries
 from trigpoint.datasets.entries import DataSet, RemoteFile, catalogue, find_data_set
 from trigpoint.datasets.install import RECORD, install, present_scenes
@@ -86,7 +86,7 @@ def test_a_data_set_is_fetched_unpacked_and_read(server, tiny, tmp_path):
 
 def test_an_installation_that_stopped_is_continued(server, tiny, tmp_path):
     text = server.files.pop("/test.txt")
-    with pytest.raises(SceneError, match="TP-267"):
+    with pytest.raises(DownloadError, match="TP-902"):
         install(tiny, tmp_path / "out", licence_accepted=True)
     assert present_scenes(tiny, tmp_path / "out") == []
     server.files["/test.txt"] = text
@@ -96,7 +96,7 @@ def test_an_installation_that_stopped_is_continued(server, tiny, tmp_path):
 
 def test_a_wrong_archive_is_not_unpacked(server, tiny, tmp_path):
     server.files["/chess.zip"] += b"\0"
-    with pytest.raises(SceneError, match="TP-268"):
+    with pytest.raises(DownloadError, match="TP-903"):
         install(tiny, tmp_path / "out", licence_accepted=True)
     assert not (tmp_path / "out" / "chess").exists()
 

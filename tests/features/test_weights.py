@@ -1,15 +1,13 @@
 """The weights store: where files are looked for, and that only the checked ones are used. Nothing leaves this machine."""
 
-import gc
 import hashlib
-import threading
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+from support.dataset_server import FileServer
 
 from trigpoint.commands.weights import weights_report
-from trigpoint.core.errors import WeightsError
+from trigpoint.core.errors import DownloadError, WeightsError
 from trigpoint.features import weights
 from trigpoint.features.weights import (
     WEIGHTS,
@@ -22,8 +20,6 @@ from trigpoint.features.weights import (
     weights_entry,
 )
 
-# The downloader leaves closing its connections to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 CONTENT = b"weights of a tiny network"
 ENTRY = Weights(
     name="tiny",
@@ -134,62 +130,47 @@ def test_the_list_says_licence_and_origin_and_lacks_no_file_of_the_users(own):
 
 
 @pytest.fixture
-def server():
-    """A web server on the loopback interface that answers with whatever ``content`` holds."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            body = self.server.content
-            self.send_response(200 if body is not None else 404)
-            self.send_header("Content-Length", str(len(body or b"")))
-            self.end_headers()
-            self.wfile.write(body or b"")
-
-        def log_message(self, *arguments):
-            pass
-
-    web = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield web
-    web.shutdown()
-    thread.join()
-    web.server_close()
-    gc.collect()
-
-
-def serve(server, monkeypatch, content):
-    server.content = content
+def server(own, monkeypatch):
+    """A web server on the loopback interface that the tiny network is fetched from."""
+    web = FileServer()
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setitem(weights.WEIGHTS, "tiny", replace(ENTRY, url=f"http://127.0.0.1:{server.server_port}/tiny.pt"))
+    monkeypatch.setitem(weights.WEIGHTS, "tiny", replace(ENTRY, url=web.url("/tiny.pt")))
+    yield web
+    web.stop()
 
 
-def test_fetched_weights_are_checked_and_kept(own, server, monkeypatch):
-    serve(server, monkeypatch, CONTENT)
+def test_fetched_weights_are_checked_and_kept(server):
+    server.files["/tiny.pt"] = CONTENT
     path = fetch_weights("tiny")
     assert path == cache_folder() / "tiny.pt" == find_weights("tiny")
     assert path.read_bytes() == CONTENT
-    server.content = None
+    server.files.clear()
     assert fetch_weights("tiny") == path
 
 
-def test_a_changed_file_is_not_kept(own, server, monkeypatch):
-    serve(server, monkeypatch, CONTENT + b"and more")
-    with pytest.raises(WeightsError, match="TP-502"):
+def test_an_interrupted_download_is_continued(server):
+    server.files["/tiny.pt"] = CONTENT
+    server.cut_after["/tiny.pt"] = 10
+    assert fetch_weights("tiny").read_bytes() == CONTENT
+    assert [wanted for _, wanted in server.requests] == [None, "bytes=10-"]
+
+
+def test_a_changed_file_is_not_kept(server):
+    server.files["/tiny.pt"] = CONTENT + b"and more"
+    with pytest.raises(DownloadError, match="TP-903"):
         fetch_weights("tiny")
     assert not list(cache_folder().glob("*"))
     with pytest.raises(WeightsError, match="TP-501"):
         find_weights("tiny")
 
 
-def test_a_damaged_cache_is_fetched_again(own, server, monkeypatch):
+def test_a_damaged_cache_is_fetched_again(server):
     put_in_cache(b"damaged")
-    serve(server, monkeypatch, CONTENT)
+    server.files["/tiny.pt"] = CONTENT
     assert fetch_weights("tiny").read_bytes() == CONTENT
 
 
-def test_no_connection_is_an_error_with_another_way(own, server, monkeypatch):
-    serve(server, monkeypatch, None)
-    with pytest.raises(WeightsError, match="TP-504") as caught:
+def test_no_connection_is_an_error_with_another_way(server):
+    with pytest.raises(DownloadError, match="TP-902") as caught:
         fetch_weights("tiny")
     assert "pip install" in caught.value.fix

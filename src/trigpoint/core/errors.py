@@ -2,7 +2,7 @@
 
 Codes are documented in docs/errors.md (a test compares the two). Their hundreds digit names the area:
 1 images, 2 scenes and their files, 3 cameras and poses, 4 map files, 5 weights, 6 mapping and localization,
-7 configuration and command line, 8 output files.
+7 configuration and command line, 8 output files, 9 downloads.
 """
 
 from __future__ import annotations
@@ -65,6 +65,10 @@ class ConfigError(TrigpointError):
 
 class OutputError(TrigpointError):
     """A result that cannot be written (TP-8xx)."""
+
+
+class DownloadError(TrigpointError):
+    """A file that cannot be fetched (TP-9xx)."""
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

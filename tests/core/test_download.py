@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from support.dataset_server import FileServer
 
-from trigpoint.core.errors import OutputError, SceneError
-from trigpoint.datasets import download
-from trigpoint.datasets.download import fetch, require_room
+from trigpoint.core import download
+from trigpoint.core.download import fetch, require_room
+from trigpoint.core.errors import DownloadError, OutputError
 
 DATA = np.random.default_rng(0).bytes(300_000)
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -33,7 +33,7 @@ def small_chunks(monkeypatch):
     monkeypatch.setattr(download, "CHUNK_BYTES", 10_000)
 
 
-def refused(code, url, target, kind=SceneError, **options):
+def refused(code, url, target, kind=DownloadError, **options):
     with pytest.raises(kind) as caught:
         fetch(url, target, **options)
     assert caught.value.code == code, str(caught.value)
@@ -111,7 +111,7 @@ def test_what_arrived_is_kept_when_the_connection_fails(server, tmp_path):
             return 50_000
 
     server.cut_after = Always()
-    text = refused("TP-267", server.url("/a.bin"), tmp_path / "a.bin")
+    text = refused("TP-902", server.url("/a.bin"), tmp_path / "a.bin")
     assert "what has arrived is kept" in text
     assert (tmp_path / "a.bin.part").read_bytes() == DATA[:50_000]
 
@@ -120,13 +120,13 @@ def test_what_arrived_is_kept_when_the_connection_fails(server, tmp_path):
     "options", [{"sha256": "0" * 64}, {"size_bytes": len(DATA) - 1}, {"size_bytes": 10, "sha256": SHA256}]
 )
 def test_another_file_than_the_published_is_deleted(server, tmp_path, options):
-    text = refused("TP-268", server.url("/a.bin"), tmp_path / "a.bin", **options)
+    text = refused("TP-903", server.url("/a.bin"), tmp_path / "a.bin", **options)
     assert "SHA-256" in text or "bytes" in text
     assert names(tmp_path) == []
 
 
 def test_a_page_that_is_gone(server, tmp_path):
-    assert "HTTP 404" in refused("TP-267", server.url("/b.bin"), tmp_path / "b.bin")
+    assert "HTTP 404" in refused("TP-902", server.url("/b.bin"), tmp_path / "b.bin")
     assert len(server.requests) == 1
 
 
@@ -134,7 +134,7 @@ def test_no_connection(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    refused("TP-267", f"http://127.0.0.1:{port}/a.bin", tmp_path / "a.bin")
+    refused("TP-902", f"http://127.0.0.1:{port}/a.bin", tmp_path / "a.bin")
     assert names(tmp_path) == []
 
 
@@ -143,7 +143,7 @@ def disk_with(monkeypatch, free_bytes):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(1 << 50, 0, free_bytes))
 
 
-@pytest.mark.parametrize(("factor", "code"), [(0.0, None), (1.3, "TP-266")])
+@pytest.mark.parametrize(("factor", "code"), [(0.0, None), (1.3, "TP-901")])
 def test_room_on_the_disk_is_checked_before_the_first_byte(server, tmp_path, monkeypatch, factor, code):
     disk_with(monkeypatch, download.SPARE_BYTES + len(DATA))
     if code is None:
@@ -161,7 +161,7 @@ def test_room_counts_only_what_is_missing(server, tmp_path, monkeypatch):
 
 def test_room_is_that_of_the_nearest_folder_that_exists(tmp_path):
     require_room(tmp_path / "not" / "yet", 1)
-    with pytest.raises(SceneError, match="TP-266"):
+    with pytest.raises(DownloadError, match="TP-901"):
         require_room(tmp_path / "not" / "yet", 1 << 60)
 
 

@@ -1,4 +1,4 @@
-"""Fetches one file over HTTP: continues what is there, and keeps nothing under its final name that was not verified.
+"""Downloads of one file over HTTP: resumable, and nothing keeps its final name that was not verified.
 
 A file that is being fetched is ``NAME.part``; ``NAME.part.json`` beside it remembers which version of the file it is, so
 that a file that changed on the server is fetched from the start.
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from trigpoint.core.artifact import sha256_of, write_json
-from trigpoint.core.errors import OutputError, SceneError
+from trigpoint.core.errors import DownloadError, OutputError
 from trigpoint.core.progress import progress
 
 CHUNK_BYTES = 1 << 20
@@ -37,7 +37,9 @@ class _Answer:
     version: str
 
 
-def fetch(url: str, target: Path, *, sha256: str = "", size_bytes: int = 0, unpacked_factor: float = 0.0) -> None:
+def fetch(
+    url: str, target: Path, *, sha256: str = "", size_bytes: int = 0, unpacked_factor: float = 0.0, otherwise: str = ""
+) -> None:
     """Fetch a file, continuing an interrupted fetch.
 
     Args:
@@ -46,11 +48,12 @@ def fetch(url: str, target: Path, *, sha256: str = "", size_bytes: int = 0, unpa
         sha256: hex digest that the file must have, ``""`` if unknown.
         size_bytes: size that it must have, 0 if unknown.
         unpacked_factor: room to ask for beside the file, as a multiple of it, for unpacking.
+        otherwise: another way to get the file, a sentence for the error where it cannot be fetched.
 
     Raises:
         OutputError: the folder cannot be made (TP-801).
-        SceneError: no room on the disk (TP-266); no connection, an HTTP error, or the connection ends early several times
-            (TP-267); another size or digest than published (TP-268).
+        DownloadError: no room on the disk (TP-901); no connection, an HTTP error, or the connection ends early several
+            times (TP-902); another size or digest than published (TP-903).
     """
     part = target.with_name(target.name + ".part")
     try:
@@ -67,14 +70,14 @@ def fetch(url: str, target: Path, *, sha256: str = "", size_bytes: int = 0, unpa
                 break
             failure = ConnectionError("the connection ended before the end of the file")
         except urllib.error.HTTPError as error:
-            raise _unreachable(url, f"HTTP {error.code} {error.reason}") from error
+            raise _unreachable(url, f"HTTP {error.code} {error.reason}", otherwise) from error
         except (OSError, http.client.HTTPException, ValueError) as error:
             failure = error
         # Without progress another attempt is no use.
         if (part.stat().st_size if part.exists() else 0) == before:
-            raise _unreachable(url, _reason(failure)) from failure
+            raise _unreachable(url, _reason(failure), otherwise) from failure
     else:
-        raise _unreachable(url, _reason(failure)) from failure
+        raise _unreachable(url, _reason(failure), otherwise) from failure
     _verify(part, url, sha256, size_bytes)
     part.replace(target)
     _note_of(part).unlink(missing_ok=True)
@@ -84,16 +87,16 @@ def require_room(folder: Path, needed_bytes: int) -> None:
     """Refuse to begin what cannot end.
 
     Raises:
-        SceneError: TP-266.
+        DownloadError: TP-901.
     """
     existing = next(item for item in (folder.absolute(), *folder.absolute().parents) if item.exists())
     free = shutil.disk_usage(existing).free
     if free < needed_bytes + SPARE_BYTES:
-        raise SceneError(
-            "TP-266",
+        raise DownloadError(
+            "TP-901",
             f"{needed_bytes / 1e9:.2f} GB are needed on this disk and {free / 1e9:.2f} GB are free",
             where=folder,
-            fix="Free some space, fetch fewer scenes, or choose a folder on another disk.",
+            fix="Free some space, fetch less, or choose a folder on another disk.",
         )
 
 
@@ -150,8 +153,8 @@ def _copy(response: Any, stream: BinaryIO, answer: _Answer, title: str) -> int:
             try:
                 stream.write(chunk)
             except OSError as error:
-                raise SceneError(
-                    "TP-266", f"the disk takes no more ({error.strerror})", where=stream.name, fix="Free some space."
+                raise DownloadError(
+                    "TP-901", f"the disk takes no more ({error.strerror})", where=stream.name, fix="Free some space."
                 ) from error
             got += len(chunk)
             advance()
@@ -180,11 +183,11 @@ def _verify(part: Path, url: str, sha256: str, size_bytes: int) -> None:
     if problem:
         part.unlink()
         _note_of(part).unlink(missing_ok=True)
-        raise SceneError(
-            "TP-268",
+        raise DownloadError(
+            "TP-903",
             f"the file behind the address is not the published one: {problem}; it was deleted",
             where=url,
-            fix="Try again; if that does not help, the data set has changed: get it from its page.",
+            fix="Try again; if that does not help, the publisher has changed it: get it from its page.",
         )
 
 
@@ -194,10 +197,10 @@ def _reason(error: Exception | None) -> str:
     return str(error) or type(error).__name__
 
 
-def _unreachable(url: str, reason: str) -> SceneError:
-    return SceneError(
-        "TP-267",
+def _unreachable(url: str, reason: str, otherwise: str) -> DownloadError:
+    return DownloadError(
+        "TP-902",
         f"the file cannot be fetched ({reason})",
         where=url,
-        fix="Check the connection and run the same command again: what has arrived is kept.",
+        fix=f"Check the connection and run the same command again: what has arrived is kept. {otherwise}".strip(),
     )

@@ -1,4 +1,4 @@
-"""Fixtures that several test files share."""
+"""Settings of the whole run, and fixtures that several test files share."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import os
 
 import pytest
 
-# One thread a process, before anything loads numpy or torch: two processes with two threads each would wait for one another,
-# small networks are fastest with one, and the bytes of a map depend on the number.
-os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+
+def pytest_configure():
+    # Before anything loads numpy or torch. Two processes with two threads each would wait for one another, small networks
+    # are fastest with one, and the bytes of a map depend on the number.
+    os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    from support.shape_checks import check_shapes
+
+    check_shapes()
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +22,14 @@ def room(tmp_path_factory):
     from support.tiny_scene import write_room
 
     return write_room(tmp_path_factory.mktemp("scene") / "room")
+
+
+@pytest.fixture
+def unchecked_shapes(monkeypatch):
+    """What a user sees who gives an array of a wrong shape: the package's own answer."""
+    import jaxtyping
+
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.fixture(scope="module")

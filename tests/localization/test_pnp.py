@@ -79,7 +79,7 @@ def with_value(points, value):
         (PIXELS, with_value(WORLD, -np.inf), "TP-602"),
     ],
 )
-def test_bad_correspondences_are_refused(pixels, world, code):
+def test_bad_correspondences_are_refused(pixels, world, code, unchecked_shapes):
     with pytest.raises(MappingError) as caught:
         solve_pnp(pixels, world, CAMERA, OPTIONS)
     assert caught.value.code == code and caught.value.fix

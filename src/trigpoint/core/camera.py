@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from trigpoint.core.errors import GeometryError, did_you_mean
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from jaxtyping import Float64
 
 # Models that pycolmap knows but that have no pinhole equivalent to express keypoints in.
 _WITHOUT_PINHOLE = {"INVALID", "EQUIRECTANGULAR"}
@@ -72,12 +73,12 @@ class Camera:
         matrix = self._colmap.calibration_matrix()
         return float(matrix[0, 0]), float(matrix[1, 1]), float(matrix[0, 2]), float(matrix[1, 2])
 
-    def matrix(self) -> Array:
+    def matrix(self) -> Float64[np.ndarray, "3 3"]:
         """The (3, 3) calibration matrix of the undistorted pinhole camera."""
         fx, fy, cx, cy = self.pinhole_params()
         return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
 
-    def undistort(self, points_px: ArrayLike) -> Array:
+    def undistort(self, points_px: ArrayLike) -> Float64[np.ndarray, "N 2"]:
         """Map (N, 2) image points, px, to the undistorted pinhole camera ``matrix()``, px.
 
         A point without a ray in front of the camera (beyond the range of the distortion model) becomes NaN.
@@ -89,7 +90,7 @@ class Camera:
         fx, fy, cx, cy = self.pinhole_params()
         return rays * (fx, fy) + (cx, cy)
 
-    def project(self, points_in_cam: ArrayLike) -> Array:
+    def project(self, points_in_cam: ArrayLike) -> Float64[np.ndarray, "N 2"]:
         """Project (N, 3) points in the camera frame to (N, 2) image points, px, distortion included.
 
         Points behind the camera become NaN.

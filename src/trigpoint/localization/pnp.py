@@ -8,15 +8,17 @@ pose.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trigpoint.core.errors import MappingError
 from trigpoint.core.evenly import evenly
 from trigpoint.core.pose import Pose
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float64
+
 MIN_POINTS = 6
 
 
@@ -68,7 +70,7 @@ class PnpResult:
     """
 
     cam_from_world: Pose | None
-    inliers: NDArray[np.bool_]
+    inliers: Bool[np.ndarray, " N"]
     reason: str
 
     @property
@@ -77,7 +79,12 @@ class PnpResult:
         return int(self.inliers.sum())
 
 
-def solve_pnp(points_px: Array, points_world: Array, intrinsics: PinholeIntrinsics, options: PnpOptions) -> PnpResult:
+def solve_pnp(
+    points_px: Float64[np.ndarray, "N 2"],
+    points_world: Float64[np.ndarray, "N 3"],
+    intrinsics: PinholeIntrinsics,
+    options: PnpOptions,
+) -> PnpResult:
     """Estimate ``cam_from_world``.
 
     Args:
@@ -113,7 +120,7 @@ def solve_pnp(points_px: Array, points_world: Array, intrinsics: PinholeIntrinsi
     return PnpResult(Pose(pose.rotation, pose.translation - pose.rotation @ centre), inliers, "")
 
 
-def degeneracy(points_px: Array, points_world: Array) -> str:
+def degeneracy(points_px: Float64[np.ndarray, "N 2"], points_world: Float64[np.ndarray, "N 3"]) -> str:
     """Why these correspondences cannot fix a pose, or ``""``."""
     if len(points_px) < MIN_POINTS:
         return f"only {len(points_px)} keypoints, at least {MIN_POINTS} are needed"
@@ -127,8 +134,11 @@ def degeneracy(points_px: Array, points_world: Array) -> str:
 
 
 def reprojection_errors_px(
-    cam_from_world: Pose, points_px: Array, points_world: Array, intrinsics: PinholeIntrinsics
-) -> Array:
+    cam_from_world: Pose,
+    points_px: Float64[np.ndarray, "N 2"],
+    points_world: Float64[np.ndarray, "N 3"],
+    intrinsics: PinholeIntrinsics,
+) -> Float64[np.ndarray, " N"]:
     """(N,) distances, px, between points and projections; infinite behind the camera."""
     in_cam = cam_from_world.apply(points_world)
     in_front = in_cam[:, 2] > 1e-9
@@ -138,8 +148,11 @@ def reprojection_errors_px(
 
 
 def pose_covariance(
-    cam_from_world: Pose, points_px: Array, points_world: Array, intrinsics: PinholeIntrinsics
-) -> NDArray[np.float64] | None:
+    cam_from_world: Pose,
+    points_px: Float64[np.ndarray, "N 2"],
+    points_world: Float64[np.ndarray, "N 3"],
+    intrinsics: PinholeIntrinsics,
+) -> Float64[np.ndarray, "6 6"] | None:
     """(6, 6) covariance of the pose from its inliers, or None if they do not fix it.
 
     Order: small rotation about the camera axes, rad, then translation along them, unit of the world. The noise of the
@@ -164,7 +177,7 @@ def pose_covariance(
     return variance * np.linalg.inv(normalized) / np.outer(scale, scale)
 
 
-def _check_input(points_px: Array, points_world: Array, intrinsics: PinholeIntrinsics) -> None:
+def _check_input(points_px: np.ndarray, points_world: np.ndarray, intrinsics: PinholeIntrinsics) -> None:
     if points_px.ndim != 2 or points_px.shape[1:] != (2,) or points_world.shape != (len(points_px), 3):
         raise MappingError(
             "TP-601",
@@ -184,7 +197,7 @@ def _camera(intrinsics: PinholeIntrinsics) -> dict[str, object]:
     return {"model": "PINHOLE", "width": 1, "height": 1, "params": params}
 
 
-def _ransac(points_px: Array, points: Array, intrinsics: PinholeIntrinsics, options: PnpOptions) -> Pose | None:
+def _ransac(points_px: np.ndarray, points: np.ndarray, intrinsics: PinholeIntrinsics, options: PnpOptions) -> Pose | None:
     import poselib
 
     chosen = evenly(len(points_px), options.sample_points)
@@ -193,7 +206,7 @@ def _ransac(points_px: Array, points: Array, intrinsics: PinholeIntrinsics, opti
     return _finite(result) if info["num_inliers"] >= 4 else None
 
 
-def _refine(start: Pose, points_px: Array, points: Array, intrinsics: PinholeIntrinsics) -> Pose | None:
+def _refine(start: Pose, points_px: np.ndarray, points: np.ndarray, intrinsics: PinholeIntrinsics) -> Pose | None:
     """Least squares on inliers. A robust loss on top of the threshold made the poses worse, not better."""
     import poselib
 

@@ -33,7 +33,7 @@ def built(request, room, tmp_path_factory):
     """The map of one method, with its file."""
     path = tmp_path_factory.mktemp("maps") / f"{request.param}.trig"
     preset, changes = METHODS[request.param]
-    build_map(open_scene(room), path, preset=preset, overrides=(*CHEAP, "head.width=96", *changes))
+    build_map(open_scene(room), path, config=preset_config(preset, (*CHEAP, "head.width=96", *changes)))
     return request.param, path
 
 
@@ -85,7 +85,7 @@ def test_the_same_bytes_again(built, room, tmp_path):
     method, path = built
     again = tmp_path / path.name
     preset, changes = METHODS[method]
-    build_map(open_scene(room), again, preset=preset, overrides=(*CHEAP, "head.width=96", *changes))
+    build_map(open_scene(room), again, config=preset_config(preset, (*CHEAP, "head.width=96", *changes)))
     assert again.read_bytes() == path.read_bytes()
 
 

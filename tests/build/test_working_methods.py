@@ -48,7 +48,7 @@ def test_learned_images_are_found(method, room, tmp_path):
     preset, changes = METHODS[method]
     scene = open_scene(room)
     overrides = (*WORKING, *changes)
-    scene_map = build_map(scene, tmp_path / "room.trig", preset=preset, overrides=overrides).map
+    scene_map = build_map(scene, tmp_path / "room.trig", config=preset_config(preset, overrides)).map
     localizer = Localizer.load(tmp_path / "room.trig")
     errors = []
     for frame in scene.for_mapping()[::3]:
@@ -86,7 +86,7 @@ def test_every_preset_makes_a_map(name, room, tmp_path):
     if config.buffer.samples:
         # The views that so many samples take: three of 60 cells for each of 24 images.
         changes += ["buffer.samples=4000"]
-    built = build_map(open_scene(room), tmp_path / "room.trig", preset=name, overrides=changes).map
+    built = build_map(open_scene(room), tmp_path / "room.trig", config=preset_config(name, changes)).map
     assert built.training[-1]["step"] == 3 and np.isfinite(built.training[-1]["loss"])
     if config.buffer.samples:
         # Sparse encoders may find fewer.
@@ -100,7 +100,7 @@ def test_every_preset_makes_a_map(name, room, tmp_path):
 def test_codes_from_ten_images_on(room, tmp_path):
     scene = open_scene(write_part(room, tmp_path / "ten", 10))
     changes = (*TINY, "optimizer.batch=64", "global_encoding.overlap=frustum")
-    built = build_map(scene, tmp_path / "ten.trig", preset="rscore-compact", overrides=changes).map
+    built = build_map(scene, tmp_path / "ten.trig", config=preset_config("rscore-compact", changes)).map
     assert built.encoding.codes.shape == (10, 128) and len(built.encoding.index) == 10
     assert built.config.head.clusters == 10
 
@@ -114,7 +114,7 @@ def test_known_depths_are_learned(tmp_path_factory, tmp_path):
     off = {}
     for kind in ("none", "depth"):
         overrides = (*changes, "optimizer.steps=120", f"loss.supervision={kind}")
-        build_map(scene, tmp_path / f"{kind}.trig", preset="ace-compact", overrides=overrides)
+        build_map(scene, tmp_path / f"{kind}.trig", config=preset_config("ace-compact", overrides))
         localizer = Localizer.load(tmp_path / f"{kind}.trig")
         distances = []
         for frame in scene.for_mapping()[::4]:
@@ -137,6 +137,6 @@ def test_how_far_images_see_is_found_out_once(room, tmp_path, monkeypatch):
     monkeypatch.setattr(graph, "depth_range", counting)
     scene = replace(open_scene(room), metric=False)
     changes = (*TINY, "optimizer.batch=64", "global_encoding.min_images=0", "landmarks.min_images=2")
-    built = build_map(scene, tmp_path / "room.trig", preset="trig", overrides=changes).map
+    built = build_map(scene, tmp_path / "room.trig", config=preset_config("trig", changes)).map
     assert built.encoding is not None and built.config.loss.supervision == "landmarks"
     assert len(asked) == 1

@@ -21,6 +21,7 @@ from trigpoint.evaluation.evaluate import evaluate_frames
 from trigpoint.evaluation.metrics import METRIC_THRESHOLDS, Threshold
 from trigpoint.evaluation.trials import Range, Summary, Trial, check_choice, run_trials
 from trigpoint.formats.readers import open_scene
+from trigpoint.mapping.presets import preset_config
 from trigpoint.report.comparison_report import (
     comparison_blocks,
     comparison_document,
@@ -217,10 +218,10 @@ def compared(room, tmp_path_factory, one_thread):
     output = tmp_path_factory.mktemp("compared") / "out"
     real = comparison.kept_map
 
-    def failing(scene, path, *, preset, **options):
-        if preset == "poker-compact":
+    def failing(scene, path, *, config, **options):
+        if config.preset == "poker-compact":
             raise MappingError("TP-604", "it diverged", fix="Look at the scene.")
-        return real(scene, path, preset=preset, **options)
+        return real(scene, path, config=config, **options)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(comparison, "kept_map", failing)
@@ -249,7 +250,7 @@ def test_maps_are_used_again(compared, room, tmp_path, monkeypatch):
     for suffix in (".trig", ".json"):
         path.with_suffix(suffix).write_bytes((compared[1] / path.with_suffix(suffix).name).read_bytes())
     scene = open_scene(room)
-    same = {"preset": "ace-compact", "overrides": CHEAP}
+    same = {"config": preset_config("ace-compact", CHEAP)}
     monkeypatch.setattr("trigpoint.build.kept_maps.build_map", lambda *_, **__: pytest.fail("built again"))
     first = kept_map(scene, path, **same)
     assert first.reused and first.seconds == json.loads(path.with_suffix(".json").read_text())["mapping_seconds"]
@@ -266,15 +267,16 @@ def test_maps_are_used_again(compared, room, tmp_path, monkeypatch):
     monkeypatch.setattr("trigpoint.build.kept_maps.build_map", build)
     others = [
         {**same, "seed": 1},
-        {**same, "overrides": (*CHEAP, "optimizer.steps=61")},
-        {**same, "holdout": "every:4:0"},
-        {**same, "preset": "poker-compact"},
+        {"config": preset_config("ace-compact", (*CHEAP, "optimizer.steps=61"))},
+        {"config": preset_config("poker-compact", CHEAP)},
     ]
     for other in others:
         with pytest.raises(Built):
             kept_map(scene, path, **other)
     with pytest.raises(Built):
         kept_map(scene.with_frames(scene.frames[1:]), path, **same)
+    with pytest.raises(Built):
+        kept_map(open_scene(room, holdout="every:4:0"), path, **same)
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(Built):
         kept_map(scene, path, **same)

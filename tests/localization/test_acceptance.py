@@ -15,6 +15,7 @@ from trigpoint.build.context import BuildContext
 from trigpoint.cli import run
 from trigpoint.core.errors import ConfigError
 from trigpoint.core.image import DecodedImage
+from trigpoint.core.job import Job, JobControl
 from trigpoint.core.pose import Pose
 from trigpoint.formats.readers import open_scene
 from trigpoint.localization.acceptance import MIRRORED, PHOTOGRAPHS, SCRAMBLED, SYNTHETIC, acceptance_of, validation_images
@@ -166,14 +167,15 @@ def test_images_are_held_out_where_there_are_enough():
         preset_config("trig", ["acceptance.validation_images=60"])
 
 
-def test_images_held_out_are_spread_over_the_walk(room):
+def test_images_held_out_are_spread_over_the_walk(room, tmp_path):
     scene = open_scene(room)
     frames = scene.for_mapping()
     config = preset_config("trig", ["acceptance.validation_images=4", "acceptance.min_images=9"])
-    job = BuildContext(scene, frames, fitted_to(config, len(frames)), None, 0, torch.device("cpu"), None, ALONE)
+    job = Job(tmp_path / "room.trig", tmp_path, JobControl())
+    context = BuildContext(scene, frames, fitted_to(config, len(frames)), 0, torch.device("cpu"), None, ALONE, job)
     names = [frame.name for frame in frames]
-    apart = [names.index(name) for name in names if name not in {frame.name for frame in job.learned}]
-    assert len(apart) == 4 and len(job.learned) == len(frames) - 4
+    apart = [names.index(name) for name in names if name not in {frame.name for frame in context.learned.frames}]
+    assert len(apart) == 4 and len(context.learned.frames) == len(frames) - 4
     gaps = np.diff([-len(frames) / 8, *apart, len(frames) * 9 / 8])
     assert gaps.min() >= len(frames) // 4 - 1
 

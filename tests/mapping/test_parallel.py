@@ -11,6 +11,7 @@ from trigpoint.build.pipeline import build_map
 from trigpoint.core.device import pick_device
 from trigpoint.formats.readers import open_scene
 from trigpoint.mapping.parallel import ALONE
+from trigpoint.mapping.presets import preset_config
 from trigpoint.mapping.scene_map import load_map
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -33,17 +34,19 @@ workers.wait()
 SAME_WEIGHTS = """
 import sys, torch
 from trigpoint.build import training_rounds as build_training
+from trigpoint.build.context import BuildControl
+from trigpoint.build.pipeline import build_map
 from trigpoint.formats.readers import open_scene
 from trigpoint.mapping.parallel import join_workers
-from trigpoint.build.pipeline import build_map
+from trigpoint.mapping.presets import preset_config
 torch.set_num_threads(1)
 trained, original = [], build_training.train_head
 def keeping(*arguments, **named):
     trained.append(original(*arguments, **named))
     return trained[-1]
 build_training.train_head = keeping
-build_map(open_scene(sys.argv[1]), sys.argv[2], preset="poker-compact", overrides=[*sys.argv[3:], "ensemble=2"])
-workers = join_workers()
+workers, config = join_workers(), preset_config("poker-compact", [*sys.argv[3:], "ensemble=2"])
+build_map(open_scene(sys.argv[1]), sys.argv[2], config=config, control=BuildControl(workers=workers))
 assert len(trained) == 2
 for training in trained:
     weights = torch.cat([parameter.detach().flatten() for parameter in training.head.parameters()])
@@ -76,7 +79,7 @@ def test_alone_nothing_happens():
 def samples_alone(room, one_thread, tmp_path_factory):
     """Number of samples that one process makes of the room."""
     path = tmp_path_factory.mktemp("alone") / "one.trig"
-    return build_map(open_scene(room), path, preset="ace-compact", overrides=CHEAP).map.built_from["samples"]
+    return build_map(open_scene(room), path, config=preset_config("ace-compact", CHEAP)).map.built_from["samples"]
 
 
 @pytest.mark.parametrize("preset", ["ace-compact", "trig"])

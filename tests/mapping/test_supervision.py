@@ -205,8 +205,9 @@ def test_in_a_hurry_images_are_described_once(room, tmp_path, monkeypatch):
     seen = []
     encode = XFeatSparse.encode
     monkeypatch.setattr(XFeatSparse, "encode", lambda *arguments: seen.append(1) or encode(*arguments))
-    monkeypatch.setattr("trigpoint.build.job.measure_acceptance", lambda *_: Acceptance(0.0, 1.0))
-    built = build_map(open_scene(room), tmp_path / "fast.trig", fast=True, overrides=["optimizer.steps=2"], seed=0)
+    monkeypatch.setattr("trigpoint.build.stages.measure_acceptance", lambda *_: Acceptance(0.0, 1.0))
+    config = preset_config("trig", ["optimizer.steps=2"], fast=True)
+    built = build_map(open_scene(room), tmp_path / "fast.trig", config=config)
     assert len(seen) == built.map.built_from["images"] == 24
     assert built.map.config.head.width == 192
 

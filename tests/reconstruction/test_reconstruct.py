@@ -17,7 +17,7 @@ from support.image_walk import write_walk
 from trigpoint.cli import run
 from trigpoint.core.errors import ImageError, SceneError
 from trigpoint.core.interrupt import Interrupted, StopRequest
-from trigpoint.core.work import work_folder
+from trigpoint.core.job import Job, JobControl, open_job
 from trigpoint.formats.readers import open_scene
 from trigpoint.reconstruction import ReconstructionOptions, build, reconstruct
 from trigpoint.reconstruction.account import ALONE, APART, BLANK, UNSURE, account_for, largest_group
@@ -139,11 +139,11 @@ def test_a_divided_model_of_the_global_mapper_calls_for_the_incremental_one(monk
     monkeypatch.setattr(build, "run_mapper", run_fake)
     monkeypatch.setattr(build, "verified_pairs", lambda _: pairs)
     images = [SourceImage(f"{number}.jpg", tmp_path / f"{number}.jpg", 4, 3) for number in range(1, 10)]
-    job = build._Run(tmp_path, tmp_path / "scene", tmp_path, ReconstructionOptions(), False, StopRequest())
-    placement = job._scene(tmp_path / "database.db", images)
+    run = build._Run(tmp_path, Job(tmp_path / "scene", tmp_path, JobControl()), ReconstructionOptions())
+    placement = run._scene(tmp_path / "database.db", images)
     assert placement.mapper == "incremental" and len(placement.placed) == 9 and not placement.weak
-    job = replace(job, options=ReconstructionOptions(mapper="global"))
-    placement = job._scene(tmp_path / "database.db", images)
+    run = replace(run, options=ReconstructionOptions(mapper="global"))
+    placement = run._scene(tmp_path / "database.db", images)
     assert len(placement.placed) == 6 and set(placement.weak) == {7, 8, 9}
     reasons = account_for(
         [p.name for p in images], placement.placed, placement.weak, dict.fromkeys(range(1, 10), 500), pairs
@@ -259,7 +259,10 @@ def test_an_output_that_is_in_use_is_refused(walk, tmp_path):
     with pytest.raises(SceneError, match="TP-258"):
         reconstruct(walk[0], tmp_path / "scene")
     assert (tmp_path / "scene" / "notes.txt").read_text() == "mine"
-    with work_folder(tmp_path / "other", SceneError("TP-258", "")), pytest.raises(SceneError, match=r"TP-258.*another"):
+    with (
+        open_job(tmp_path / "other", JobControl(), SceneError("TP-258", "")),
+        pytest.raises(SceneError, match=r"TP-258.*another"),
+    ):
         reconstruct(walk[0], tmp_path / "other")
 
 

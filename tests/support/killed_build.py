@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from trigpoint.cli import main
-from trigpoint.core import work
+from trigpoint.core import job
 from trigpoint.mapping import buffer, training
 
 LANDMARKS = "while the landmarks are written"
@@ -29,7 +29,7 @@ MOMENTS = {
     "in the second of three rounds": (training, "_train_step", 29, ""),
     "between two rounds": (Path, "mkdir", 1, "round2"),
     LANDMARKS: (Path, "replace", 1, "tracks.safetensors"),
-    "while the work is removed": (work.shutil, "rmtree", 1, ""),
+    "while the work is removed": (job.shutil, "rmtree", 1, ""),
 }
 
 

@@ -1,136 +1,133 @@
-"""What a map is built from, and what follows from that without any learning."""
+"""What every stage of a build may use: the images, the recipe, the process, and what follows from those on demand."""
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import json
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from trigpoint._version import __version__
-from trigpoint.core.artifact import sha256_of
-from trigpoint.core.config import to_json
-from trigpoint.core.errors import ImageError
-from trigpoint.core.scene import TEST, Frame, Scene
+from trigpoint.build.provenance import built_from, job_record
+from trigpoint.core.interrupt import StopRequest
+from trigpoint.core.job import Job, JobControl
+from trigpoint.core.scene import Frame, Scene
 from trigpoint.covisibility.depth_range import DepthRange, depth_range
-from trigpoint.features.cache import ViewPolicy
+from trigpoint.features.cache import SizedFeatures, ViewPolicy, image_features
 from trigpoint.features.local import LocalEncoder
 from trigpoint.mapping.config import MappingConfig
-from trigpoint.mapping.parallel import Workers
-from trigpoint.mapping.scene_map import FORMAT_VERSION
-from trigpoint.retrieval.descriptor import AGGREGATOR
+from trigpoint.mapping.normalization import Normalization
+from trigpoint.mapping.parallel import ALONE, Workers
+
+# Folder in the work folder with the local features of mapping images as they are, before any PCA.
+FEATURES = "features"
+
+
+@dataclass(frozen=True)
+class BuildControl(JobControl):
+    """How a map is built, as ``JobControl``, with the processes that share the work.
+
+    Attributes:
+        workers: this process among them, from ``join_workers``. Their number has an effect on the map.
+    """
+
+    workers: Workers = ALONE
 
 
 @dataclass(frozen=True, eq=False)
 class BuildContext:
-    """What a map is built from.
+    """One build of a map.
 
     Attributes:
-        scene: where the images come from.
+        scene: images with poses, split.
         frames: the mapping images.
-        config: the recipe.
-        holdout: the rule by which images were left out, or None.
+        config: the recipe, fitted to the images.
         seed: seed of every random number.
         device: of the training.
-        encoder: local encoder, as it is loaded.
+        encoder: local encoder, without PCA.
         workers: the processes that share the work.
+        job: work folder, request to stop, times.
     """
 
     scene: Scene
     frames: tuple[Frame, ...]
     config: MappingConfig
-    holdout: str | None
     seed: int
     device: torch.device
     encoder: LocalEncoder
     workers: Workers
+    job: Job
+
+    @property
+    def stop(self) -> StopRequest:
+        """The request to stop."""
+        return self.job.stop
 
     def record(self) -> dict[str, Any]:
-        """Everything that the map's bytes depend on. Builds whose records are equal may share their work."""
-        program = {"trigpoint": __version__, "map_format": FORMAT_VERSION, "torch": torch.__version__}
-        where = {"device": self.device.type, "threads": torch.get_num_threads(), "workers": self.workers.count}
-        weights = self.encoder.weights_sha256
-        return {"config": to_json(self.config), "built_from": self.built_from, **program, **where, "weights": weights}
+        """All that the map's bytes depend on."""
+        where = {"device": self.device.type, "workers": self.workers.count}
+        return job_record(self.config, self.built_from, self.encoder.weights_sha256, where)
 
     @cached_property
     def built_from(self) -> dict[str, Any]:
-        digest = hashlib.sha256()
-        for frame in self.frames:
-            digest.update(json.dumps([frame.name, frame.camera.to_json(), frame.pose().matrix().tolist()]).encode())
-            digest.update(_content(frame.image_path).encode())
-        digest.update(self._digest_of_extras().encode())
-        return {
-            "scene": self.scene.root.resolve().name,
-            "format": self.scene.format,
-            "images": len(self.frames),
-            "held_out": sum(frame.split == TEST for frame in self.scene.frames),
-            "holdout": self.holdout,
-            "seed": self.seed,
-            "digest": digest.hexdigest(),
-        }
-
-    def _digest_of_extras(self) -> str:
-        """What the map depends on beside images and poses: the unit, and the files that its recipe reads."""
-        config, scene = self.config, self.scene
-        # Its points tell how far away things are.
-        files = [] if scene.track_source is None else list(scene.track_source.files)
-        if config.loss.supervision == "depth":
-            files += [frame.depth_path for frame in self.frames if frame.depth_path]
-        descriptor = config.landmarks.descriptor if config.method == "hierarchical" else config.global_encoding.descriptor
-        if descriptor.startswith(AGGREGATOR):
-            files.append(Path(descriptor.removeprefix(AGGREGATOR)))
-        units = [frame.depth_unit for frame in self.frames]
-        # What is missing is reported, better than here, by the stage that needs it.
-        return json.dumps([scene.metric, units, [_content(path) for path in files if path.is_file()]])
+        """What the map is made of; hashes all images, once."""
+        return built_from(self.scene, self.frames, self.config, self.seed)
 
     @cached_property
-    def learned(self) -> tuple[Frame, ...]:
-        """The mapping images without those that are held out for the calibration."""
-        apart = set(self._apart)
-        return tuple(frame for index, frame in enumerate(self.frames) if index not in apart)
+    def learned(self) -> Scene:
+        """The mapping images that are learned: all but the validation images."""
+        validation = set(self._validation_indices)
+        return self.scene.with_frames(frame for index, frame in enumerate(self.frames) if index not in validation)
 
     @property
-    def held_out(self) -> list[Frame]:
-        return [self.frames[index] for index in self._apart]
+    def validation_frames(self) -> list[Frame]:
+        """The mapping images that are held out of the training, to measure acceptance with."""
+        return [self.frames[index] for index in self._validation_indices]
 
     @property
-    def _apart(self) -> list[int]:
-        """Indices of the images held out, in the middle of as many equal parts of the walk."""
+    def _validation_indices(self) -> list[int]:
+        """Indices of the validation images, in the middle of as many equal parts of the walk."""
         count = self.config.acceptance.validation_images
         return [len(self.frames) * (2 * part + 1) // (2 * count) for part in range(count)]
 
     @cached_property
-    def centres(self) -> np.ndarray:
-        return self.scene.with_frames(self.learned).centres()
+    def depths(self) -> DepthRange:
+        """How far the learned images see, found out when it is first asked for."""
+        return depth_range(self.learned.frames, self.scene.tracks, self.seed)
 
-    def near(self) -> float | None:
+    @cached_property
+    def normalization(self) -> Normalization:
+        """From the world frame to the frame in which networks work, around the learned cameras."""
+        return Normalization.of_cameras(self.learned.centres(), self.scene.metric, self._near())
+
+    def _near(self) -> float | None:
         """Depth from which the images of a scene of unknown scale see something, where its points or poses tell."""
         if self.scene.metric:
             return None
-        depths = self.depths()
-        return None if depths.source == "spread" else depths.near
+        return None if self.depths.source == "spread" else self.depths.near
 
     @cached_property
-    def depths(self) -> Callable[[], DepthRange]:
-        """Gives how far the learned images see, found out when it is first asked for."""
-        return functools.cache(lambda: depth_range(self.learned, self.scene.tracks, self.seed))
+    def positions(self) -> NDArray[np.float64]:
+        """(F, 3) camera centres of the learned images in the normalised frame."""
+        return self.normalization.to_normalized(self.learned.centres())
 
     @property
     def policy(self) -> ViewPolicy:
         """How images are looked at as they are."""
         return ViewPolicy(self.config.features.short_side_px, self.config.features.query_keypoints)
 
+    def features(self, frames: Sequence[Frame], encoder: LocalEncoder) -> list[SizedFeatures]:
+        """Local features of images as they are, from the cache in the work folder or extracted and cached there, raw.
 
-def _content(path: Path) -> str:
-    try:
-        return sha256_of(path)
-    except OSError as error:
-        what = f"the file cannot be read ({error.strerror})"
-        raise ImageError("TP-101", what, where=path, fix="Check that it is there, and its permissions.") from error
+        Args:
+            frames: some of the learned images.
+            encoder: the encoder of this build, with or without a PCA behind it.
+
+        Raises:
+            Interrupted: stopped on request; what is cached stays there.
+        """
+        paths, cache = [frame.image_path for frame in frames], self.job.folder / FEATURES
+        return image_features(paths, encoder, self.policy, cache=cache, title="describing images", stop=self.stop)

@@ -1,4 +1,4 @@
-"""The whole build on one screen: scene -> samples -> network -> map file."""
+"""The build of a map: a scene goes through the stages of ``STAGES``, and the finished map gets its name."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from trigpoint.build.job import Job
+from trigpoint.build.context import BuildContext, BuildControl
+from trigpoint.build.stages import STAGES, MapDraft
 from trigpoint.core.device import pick_device
 from trigpoint.core.errors import MappingError, OutputError
-from trigpoint.core.interrupt import stop_request
+from trigpoint.core.job import Job, open_job, work_path
 from trigpoint.core.scene import Frame, Scene
-from trigpoint.core.terminal import set_quiet
-from trigpoint.core.work import continues, work_folder, work_path
 from trigpoint.diagnosis.inspect import MIN_POSED
 from trigpoint.features.encoders import load_encoder
-from trigpoint.formats.splits import apply_holdout, parse_holdout
 from trigpoint.mapping.config import MappingConfig, fitted_to
-from trigpoint.mapping.parallel import join_workers
 from trigpoint.mapping.presets import DEFAULT_PRESET, preset_config
 from trigpoint.mapping.scene_map import SceneMap, load_map, save_map
 
@@ -50,80 +47,80 @@ def build_map(
     scene: Scene,
     output: str | Path,
     *,
-    preset: str = DEFAULT_PRESET,
-    fast: bool = False,
-    overrides: Sequence[str] = (),
-    holdout: str | None = None,
+    config: str | MappingConfig = DEFAULT_PRESET,
     seed: int = 0,
     device: str | None = None,
-    fresh: bool = False,
+    control: BuildControl | None = None,
 ) -> BuildResult:
     """Make a map file from posed images.
 
     Interrupted at any moment, the same call continues from ``OUTPUT.work`` and ends, on the CPU, in the same bytes.
 
     Args:
-        scene: images with poses; those of the test split are left out.
+        scene: images with poses; those of the test split are left out, and the map keeps the rule that chose them.
         output: the map file to write.
-        preset: key in ``PRESETS``.
-        fast: a less accurate map in less than half of the time.
-        overrides: changed settings, ``"section.setting=value"`` each.
-        holdout: which images to leave out for evaluation, such as ``"every:5:2"``; None: the scene's own split.
+        config: the recipe, or its name, a key in ``PRESETS``.
         seed: seed of every random number.
         device: torch device; None: CUDA if there is one.
-        fresh: discard the work of an interrupted build.
+        control: whether to start afresh, the request to stop, and the processes that share the work; None: continue what
+            was interrupted, alone.
 
     Raises:
         TrigpointError: see docs/errors.md.
-        Interrupted: stopped by Ctrl-C or SIGTERM; the work is saved.
+        Interrupted: asked to stop; the work is saved.
     """
-    output = Path(output)
-    config = preset_config(preset, overrides, fast=fast)
-    if holdout is None:
-        holdout = scene.holdout
-    else:
-        scene = apply_holdout(scene, parse_holdout(holdout))
-    chosen = pick_device(device)
-    workers = join_workers()
-    frames = mapping_frames(scene)
-    encoder = load_encoder(config.features.encoder, chosen)
-    job = Job(scene, frames, recipe_for(config, frames), holdout, seed, chosen, encoder, workers)
-    if workers.count > len(job.learned):
-        raise MappingError(
-            "TP-664",
-            f"{workers.count} processes for {len(job.learned)} images",
-            where=scene.root,
-            fix="Use fewer processes.",
-        )
-    if not workers.first:
-        return _assist(job, output)
+    output, control = Path(output), control or BuildControl()
     if output.is_dir():
         raise OutputError("TP-804", "the output is a folder", where=output, fix="Name a file, such as kitchen.trig.")
+    frames = mapping_frames(scene)
+    recipe = recipe_for(preset_config(config) if isinstance(config, str) else config, frames)
+    chosen, workers = pick_device(device), control.workers
+    _check_workers(workers.count, len(frames) - recipe.acceptance.validation_images, scene.root)
+    encoder = load_encoder(recipe.features.encoder, chosen)
+
+    def context_of(job: Job) -> BuildContext:
+        return BuildContext(scene, frames, recipe, seed, chosen, encoder, workers, job)
+
+    if not workers.first:
+        return _assist(context_of(Job(output, work_path(output), control)))
     busy = MappingError(
         "TP-608", "another build is writing this map", where=output, fix="Wait for it, or name another output."
     )
-    with work_folder(output, busy) as work:
-        resumed = continues(work, job.record(), fresh)
-        _LOGGER.info(f"{len(job.frames)} images, preset {preset}{', continuing an interrupted build' if resumed else ''}")
+    with open_job(output, control, busy) as job:
+        context = context_of(job)
+        resumed = ", continuing an interrupted build" if job.begin(context.record()) else ""
+        _LOGGER.info("%d images, preset %s%s", len(frames), recipe.preset, resumed)
         workers.wait()
-        with stop_request() as stop:
-            scene_map, seconds = job.run(work, stop)
+        scene_map = _run(context)
         assert scene_map is not None  # the first process gets it
-        # Written inside the work folder first: a kill at any moment leaves nothing half-done beside the output.
-        save_map(scene_map, work / "finished.trig")
-        (work / "finished.trig").replace(output)
+        save_map(scene_map, job.folder / "finished.trig")
+        job.publish(job.folder / "finished.trig")
         workers.wait()
-    return BuildResult(load_map(output), output, output.stat().st_size, seconds, resumed)
+    return BuildResult(load_map(output), output, output.stat().st_size, job.times.seconds, job.resumed)
 
 
-def _assist(job: Job, output: Path) -> BuildResult:
-    """What the processes beside the first do: their fraction of the samples and of the training."""
-    set_quiet(True)
-    job.workers.wait()
-    with stop_request() as stop:
-        _, seconds = job.run(work_path(output), stop)
-    job.workers.wait()
-    return BuildResult(load_map(output), output, output.stat().st_size, seconds, False)
+def _run(context: BuildContext) -> SceneMap | None:
+    """Make the map, or finish it from what is in the work folder. Of several processes only the first gets it."""
+    draft = MapDraft(context)
+    for stage in STAGES:
+        if stage.needed(context.config) and (stage.shared or context.workers.first):
+            with context.job.times.measure(stage.name):
+                stage.run(draft)
+    return draft.scene_map
+
+
+def _check_workers(processes: int, images: int, scene: Path) -> None:
+    if processes > images:
+        raise MappingError("TP-664", f"{processes} processes for {images} images", where=scene, fix="Use fewer processes.")
+
+
+def _assist(context: BuildContext) -> BuildResult:
+    """What the processes beside the first do: their part of the samples and of the training."""
+    workers, output = context.workers, context.job.output
+    workers.wait()
+    _run(context)
+    workers.wait()
+    return BuildResult(load_map(output), output, output.stat().st_size, context.job.times.seconds, False)
 
 
 def recipe_for(config: MappingConfig, frames: Sequence[Frame]) -> MappingConfig:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,9 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trigpoint.build.context import BuildContext
+from trigpoint.build.context import FEATURES, BuildContext
 from trigpoint.core.errors import MappingError
-from trigpoint.core.interrupt import StopRequest
 from trigpoint.features.cache import features_of_image
 from trigpoint.features.extract import ImageFeatures
 from trigpoint.features.local import LocalEncoder
@@ -24,27 +22,8 @@ from trigpoint.features.views import NO_AUGMENTATION
 from trigpoint.mapping.buffer import SampleBuffer, fill_buffer
 from trigpoint.mapping.clusters import cluster_centres, split_cameras
 from trigpoint.mapping.image_encodings import ImageEncodings
-from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.supervision import Supervision
 from trigpoint.mapping.training import Training, TrainingSet, train_head
-
-# Folder in the work folder with the local features of the images as they are.
-DESCRIBED = "features"
-
-
-class Stopwatch:
-    """Wall time of the stages of a build, in seconds."""
-
-    def __init__(self) -> None:
-        self.laps: dict[str, float] = {}
-        self._last = time.monotonic()
-
-    def lap(self, name: str) -> None:
-        """Add the time since the last call to a stage; an empty name drops it."""
-        now = time.monotonic()
-        if name:
-            self.laps[name] = self.laps.get(name, 0.0) + now - self._last
-        self._last = now
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,68 +32,70 @@ class TrainingRounds:
 
     Attributes:
         context: what the map is built from.
-        encoder: local encoder, after its PCA.
-        encodings: global encodings of the images, or None.
-        supervision: source of known points, or None.
-        normalization: frame in which the networks work.
-        positions: (F, 3) camera centres of the mapping images in that frame.
-        folder: work folder.
-        stop: checked after each image and each step.
+        encoder: local encoder, with its PCA.
+        encodings: global encodings of the learned images, or None.
+        supervision: source of known scene coordinates, or None.
     """
 
     context: BuildContext
     encoder: LocalEncoder
     encodings: ImageEncodings | None
     supervision: Supervision | None
-    normalization: Normalization
-    positions: NDArray
-    folder: Path
-    stop: StopRequest
 
     @cached_property
     def heads(self) -> NDArray[np.int64]:
-        """(F,) network that learns each mapping image."""
-        return split_cameras(self.positions, self.context.config.ensemble, self.context.seed)
+        """(F,) index of the network that learns each learned image."""
+        return split_cameras(self.context.positions, self.context.config.ensemble, self.context.seed)
 
-    def run(self, watch: Stopwatch) -> tuple[list[Training], int]:
+    def run(self) -> tuple[tuple[Training, ...], int]:
         """Fill a buffer and train on it, as often as the recipe says, or continue where an earlier run stopped.
 
         Returns:
             The networks, and the number of samples of the last buffer in all processes.
+
+        Raises:
+            MappingError: no image has any keypoint (TP-603), or none of a part in some process (TP-664).
+            Interrupted: stopped on request; the work is saved.
         """
-        rounds, steps, workers = self.context.config.buffer.rounds, self.context.config.optimizer.steps, self.context.workers
-        folders = [self.folder] if rounds == 1 else [self.folder / f"round{number}" for number in range(rounds)]
+        rounds, workers, work = self.context.config.buffer.rounds, self.context.workers, self.context.job.folder
+        folders = [work] if rounds == 1 else [work / f"round{number}" for number in range(rounds)]
         # The folder of a round is made when those before are finished.
         first = max((number for number, folder in enumerate(folders) if folder.exists()), default=0)
         trainings, samples = [], 0
         for number in range(first, rounds):
-            buffer = self._buffer(folders[number], number)
-            watch.lap("samples")
-            samples = workers.total(len(buffer))
-            trainings = self._train(self._parts(buffer, samples), steps * (number + 1) // rounds)
-            del buffer
-            watch.lap("training")
+            trainings, samples = self._round(folders[number], number)
             workers.wait()
             if workers.first and number + 1 < rounds:
                 folders[number + 1].mkdir()
                 shutil.rmtree(folders[number])
             workers.wait()
-        return trainings, samples
+        return tuple(trainings), samples
+
+    def _round(self, folder: Path, number: int) -> tuple[list[Training], int]:
+        """The networks after a round, and the number of its samples in all processes."""
+        config, times = self.context.config, self.context.job.times
+        with times.measure("samples"):
+            buffer = self._buffer(folder, number)
+        with times.measure("training"):
+            samples = self.context.workers.total(len(buffer))
+            until = config.optimizer.steps * (number + 1) // config.buffer.rounds
+            return self._train(self._parts(buffer, samples), until), samples
 
     def _buffer(self, folder: Path, number: int) -> SampleBuffer:
         context, workers, config = self.context, self.context.workers, self.context.config
+        frames = context.learned.frames
         folder = folder if workers.count == 1 else folder / f"worker{workers.rank}"
         folder.mkdir(exist_ok=True, parents=True)
         return fill_buffer(
-            context.learned,
+            frames,
             self.encoder,
             config.features,
             config.buffer if config.loss.supervision == "landmarks" else replace(config.buffer, min_samples=0),
-            self.normalization,
+            context.normalization,
             seed=context.seed,
             folder=folder,
-            stop=self.stop,
-            shard=range(workers.rank, len(context.learned), workers.count),
+            stop=context.stop,
+            shard=range(workers.rank, len(frames), workers.count),
             supervision=self.supervision,
             number=number,
             described=self._described,
@@ -122,14 +103,15 @@ class TrainingRounds:
 
     @property
     def _described(self) -> Callable[[Path], ImageFeatures] | None:
-        """Gives the features of an image as it is, if the samples are those, and codes or landmarks have left them."""
-        folder, config = self.folder / DESCRIBED, self.context.config
+        """Gives the features of an image as it is, if the samples are those, and encodings or landmarks have cached them."""
+        context, config = self.context, self.context.config
         plain = config.buffer.augmentation == NO_AUGMENTATION and not self.encoder.dense
         # With another number of keypoints an image's samples would not be its best.
         same = config.buffer.sampling == "uniform" and config.buffer.keypoints_per_view == config.features.query_keypoints
-        if not (plain and same and folder.exists()):
+        cached = config.global_encoding.kind != "none" or config.loss.supervision == "landmarks"
+        if not (plain and same and cached):
             return None
-        return lambda image: features_of_image(image, self.encoder, self.context.policy, folder)[0]
+        return lambda image: features_of_image(image, self.encoder, context.policy, context.job.folder / FEATURES)[0]
 
     def _train(self, parts: list[TrainingSet], until: int) -> list[Training]:
         context = self.context
@@ -138,9 +120,9 @@ class TrainingRounds:
                 part,
                 context.config,
                 seed=context.seed,
-                folder=self.folder,
+                folder=context.job.folder,
                 device=context.device,
-                stop=self.stop,
+                stop=context.stop,
                 workers=context.workers,
                 until=until,
             )
@@ -160,7 +142,7 @@ class TrainingRounds:
         if samples == 0:
             raise MappingError(
                 "TP-603",
-                f"the local encoder found no keypoint in any of {len(self.context.learned)} images",
+                f"the local encoder found no keypoint in any of {len(self.context.learned.frames)} images",
                 where=self.context.scene.root,
                 fix="Are the images black, blank or out of focus?",
             )
@@ -177,9 +159,10 @@ class TrainingRounds:
         return parts
 
     def _split(self, buffer: SampleBuffer) -> list[TrainingSet]:
-        config, seed = self.context.config, self.context.seed
+        context, config = self.context, self.context.config
         if config.ensemble == 1:
-            centres = cluster_centres(self.positions, config.head.clusters, seed) if config.head.clusters > 1 else None
+            clusters = config.head.clusters
+            centres = cluster_centres(context.positions, clusters, context.seed) if clusters > 1 else None
             return [TrainingSet(buffer, self.encodings, centres)]
         of_sample = torch.from_numpy(self.heads)[buffer.image.long()][buffer.view.long()]
         return [
@@ -196,5 +179,5 @@ class TrainingRounds:
     def _centres_of(self, part: int) -> Tensor:
         """(k, 3) cluster centres of one part; some stand twice where it has fewer images than clusters."""
         clusters = self.context.config.head.clusters
-        centres = cluster_centres(self.positions[self.heads == part], clusters, self.context.seed)
+        centres = cluster_centres(self.context.positions[self.heads == part], clusters, self.context.seed)
         return centres[torch.arange(clusters) % len(centres)]

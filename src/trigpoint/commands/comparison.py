@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from trigpoint.build.context import BuildControl
 from trigpoint.build.kept_maps import kept_map
 from trigpoint.build.pipeline import mapping_frames
+from trigpoint.core.interrupt import stop_on_signals
 from trigpoint.core.scene import Scene
 from trigpoint.evaluation.circumstances import machine_facts
 from trigpoint.evaluation.evaluate import evaluate
@@ -56,8 +58,10 @@ def run_comparison(scene: Scene, output: Path, task: ComparisonTask) -> tuple[li
     counts = {"mapping images": len(mapping_frames(scene)), "test images": len(split_frames(scene, "test"))}
 
     def build(preset: str, seed: int) -> tuple[Path, int, float | None]:
-        path = output / f"{preset}-{seed}.trig"
-        built = kept_map(scene, path, preset=preset, overrides=task.overrides, seed=seed, device=task.device)
+        path, config = output / f"{preset}-{seed}.trig", preset_config(preset, task.overrides)
+        with stop_on_signals() as stop:
+            control = BuildControl(stop=stop)
+            built = kept_map(scene, path, config=config, seed=seed, device=task.device, control=control)
         return built.path, built.bytes, built.seconds
 
     def judge(path: Path) -> Evaluation:

@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from trigpoint.build.context import BuildControl
 from trigpoint.build.pipeline import BuildResult, build_map
 from trigpoint.core.artifact import write_json
 from trigpoint.core.errors import ConfigError
+from trigpoint.core.interrupt import stop_on_signals
 from trigpoint.core.localization import OK
 from trigpoint.core.scene import Scene
 from trigpoint.evaluation.evaluate import evaluate, localize_frame
@@ -20,6 +22,7 @@ from trigpoint.evaluation.metrics import Threshold
 from trigpoint.evaluation.results import Evaluation
 from trigpoint.evaluation.splits import split_frames
 from trigpoint.localization.localizer import Localizer
+from trigpoint.mapping.presets import DEFAULT_PRESET, preset_config
 from trigpoint.report.blocks import Block, Table, Text
 from trigpoint.report.evaluation_blocks import error_text
 from trigpoint.report.evaluation_report import Pictured, map_facts, write_report
@@ -71,7 +74,9 @@ def run_demo(
     _clear(folder)
     room, street = _scenes(folder, size, seed)
     map_path = folder / "room.trig"
-    build = build_map(room, map_path, overrides=(*OVERRIDES, *overrides), seed=seed)
+    config = preset_config(DEFAULT_PRESET, (*OVERRIDES, *overrides))
+    with stop_on_signals() as stop:
+        build = build_map(room, map_path, config=config, seed=seed, control=BuildControl(stop=stop))
     localizer = Localizer.load(map_path)
     evaluation = evaluate(localizer, room)
     negatives = _localize_negatives(localizer, street)

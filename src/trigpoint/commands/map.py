@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tyro.conf import UseAppendAction
@@ -46,25 +46,24 @@ def map_scene(
         reading: how the scene is read.
         run: where, and what is said.
     """
+    from trigpoint.build.context import BuildControl
     from trigpoint.build.pipeline import build_map
+    from trigpoint.core.interrupt import stop_on_signals
     from trigpoint.mapping.parallel import join_workers
+    from trigpoint.mapping.presets import preset_config
     from trigpoint.report.terminal import print_blocks
 
-    run.begin()
+    workers = join_workers()
+    # One of several processes speaks for all.
+    replace(run, quiet=run.quiet or not workers.first).begin()
     opened = reading.open(scene)
     for problem in opened.problems:
         note(f"{problem.severity}: {problem.message}")
-    result = build_map(
-        opened,
-        output,
-        preset=recipe.preset,
-        fast=recipe.fast,
-        overrides=recipe.set,
-        seed=recipe.seed,
-        device=run.device,
-        fresh=recipe.fresh,
-    )
-    if join_workers().first:
+    config = preset_config(recipe.preset, recipe.set, fast=recipe.fast)
+    with stop_on_signals() as stop:
+        control = BuildControl(recipe.fresh, stop, workers)
+        result = build_map(opened, output, config=config, seed=recipe.seed, device=run.device, control=control)
+    if workers.first:
         print_blocks(_blocks(result))
         run.write(_document(result))
     return 0

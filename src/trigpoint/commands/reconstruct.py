@@ -51,6 +51,8 @@ def reconstruct(
         quiet: show no progress.
         json: file to write the account to.
     """
+    from trigpoint.core.interrupt import stop_on_signals
+    from trigpoint.core.job import JobControl
     from trigpoint.reconstruction import ReconstructionOptions
     from trigpoint.reconstruction import reconstruct as run
 
@@ -67,7 +69,8 @@ def reconstruct(
         threads=threads,
         skip_invalid=skip_invalid,
     )
-    report = run(images, output, options=options, fresh=fresh)
+    with stop_on_signals() as stop:
+        report = run(images, output, options=options, control=JobControl(fresh, stop))
     print("\n".join(report.lines()))
     write_document(json, report.to_json())
     return 0

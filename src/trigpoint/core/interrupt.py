@@ -1,4 +1,8 @@
-"""Ctrl-C and termination as a request that long stages answer at the next step, after they have saved their state."""
+"""Request to stop, which long stages answer at the next step, after they have saved their state.
+
+The library installs no signal handlers: a program sets ``StopRequest.requested`` from wherever it likes, and the verbs of
+the command line turn Ctrl-C and SIGTERM into a request with ``stop_on_signals``.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,11 @@ class Interrupted(KeyboardInterrupt):
 
 
 class StopRequest:
-    """Whether somebody asked to stop."""
+    """Whether somebody asked to stop.
+
+    Attributes:
+        requested: set to True, from any thread, to ask.
+    """
 
     def __init__(self) -> None:
         self.requested = False
@@ -24,7 +32,7 @@ class StopRequest:
 
 
 @contextmanager
-def stop_request() -> Iterator[StopRequest]:
+def stop_on_signals() -> Iterator[StopRequest]:
     """Turn the first SIGINT or SIGTERM into a flag; the second one interrupts at once.
 
     Signals can only be caught in the main thread; elsewhere the flag just stays down.

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import logging
 import shutil
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from trigpoint.core.errors import SceneError
-from trigpoint.core.interrupt import StopRequest, stop_request
+from trigpoint.core.job import Job, JobControl, open_job
 from trigpoint.core.scene import Problem
-from trigpoint.core.work import continues, work_folder
 from trigpoint.reconstruction.account import Unplaced, account_for, largest_group, summary
 from trigpoint.reconstruction.database import create_database, keypoint_counts, verified_pairs
 from trigpoint.reconstruction.features import extract_features
@@ -48,7 +44,7 @@ def reconstruct(
     output: str | Path,
     *,
     options: ReconstructionOptions | None = None,
-    fresh: bool = False,
+    control: JobControl | None = None,
 ) -> ReconstructionReport:
     """Find the poses of images, or of sharp frames of a video, and write a scene that the other verbs read.
 
@@ -58,13 +54,13 @@ def reconstruct(
         images: folder with images, or a video file.
         output: folder to write; must not exist, or be empty.
         options: None: ``ReconstructionOptions()``.
-        fresh: discard the work of an interrupted run.
+        control: whether to start afresh, and the request to stop; None: continue what was interrupted.
 
     Raises:
         SceneError: TP-251 to TP-259, see docs/errors.md.
         ImageError: an image that cannot be decoded, unless they are to be skipped (TP-1xx).
         OutputError: the scene cannot be written (TP-801).
-        Interrupted: stopped by Ctrl-C or SIGTERM; finished work is kept.
+        Interrupted: asked to stop; finished work is kept.
     """
     source, target = Path(images), Path(output)
     chosen = options or ReconstructionOptions()
@@ -72,8 +68,8 @@ def reconstruct(
     busy = SceneError(
         "TP-258", "another reconstruction is writing there", where=target, fix="Wait for it, or name another output."
     )
-    with work_folder(target, busy) as work, stop_request() as stop, errors_only():
-        return _Run(source, target, work, chosen, fresh, stop).run()
+    with open_job(target, control or JobControl(), busy) as job, errors_only():
+        return _Run(source, job, chosen).run()
 
 
 def _check(source: Path, target: Path, options: ReconstructionOptions) -> None:
@@ -94,59 +90,50 @@ def _check(source: Path, target: Path, options: ReconstructionOptions) -> None:
 @dataclass
 class _Run:
     source: Path
-    output: Path
-    work: Path
+    job: Job
     options: ReconstructionOptions
-    fresh: bool
-    stop: StopRequest
-    seconds: dict[str, float] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     damaged: set[str] = field(default_factory=set)
 
     def run(self) -> ReconstructionReport:
-        with self._timed("images"):
-            images, resumed = self._images()
-        database = self.work / "database.db"
+        times = self.job.times
+        with times.measure("images"):
+            images = self._images()
+        database = self.job.folder / "database.db"
         if not database.exists():
             create_database(database, images, self.options.camera)
-        with self._timed("detail"):
+        with times.measure("detail"):
             self._features(database, images)
-        with self._timed("comparing"):
+        with times.measure("comparing"):
             pairs = choose_pairs(database, images, self.options.pairs, self.options.seed)
-            match_pairs(database, pairs, self.options, self.stop)
-        with self._timed("placing"):
+            match_pairs(database, pairs, self.options, self.job.stop)
+        with times.measure("placing"):
             placement = self._scene(database, images)
         scale = self._scale(placement, images)
         if scale is not None:
             placement.transform(scale.similarity)
-        return self._finish(database, images, placement, scale, resumed)
+        return self._finish(database, images, placement, scale)
 
-    @contextmanager
-    def _timed(self, stage: str) -> Iterator[None]:
-        began = time.monotonic()
-        yield
-        self.seconds[stage] = time.monotonic() - began
-
-    def _images(self) -> tuple[list[SourceImage], bool]:
+    def _images(self) -> list[SourceImage]:
         options = self.options
         if is_video(self.source):
             status = self.source.stat()
-            job: dict[str, Any] = {"video": [str(self.source.resolve()), status.st_size, status.st_mtime_ns]}
-            job |= {"frames": options.frames, "every": options.every}
-            resumed = continues(self.work, job | self._settings(), self.fresh)
-            chosen = choose_frames(self.source, self.work / "frames", options.frames, options.every, self.stop)
+            record: dict[str, Any] = {"video": [str(self.source.resolve()), status.st_size, status.st_mtime_ns]}
+            record |= {"frames": options.frames, "every": options.every}
+            self.job.begin(record | self._settings())
+            chosen = choose_frames(self.source, self.job.folder / "frames", options.frames, options.every, self.job.stop)
             self.notes.append(chosen.text)
-            images, _ = read_headers(self.work / "frames", chosen.files)
+            images, _ = read_headers(self.job.folder / "frames", chosen.files)
             check_count(len(images), self.source)
-            return images, resumed
+            return images
         paths = image_paths(self.source)
         images, invalid = read_headers(self.source, paths)
         check_invalid(invalid, len(paths), options.skip_invalid)
         self.problems += invalid_problems(invalid)
         check_count(len(images), self.source)
-        job = {"images": [image.fingerprint() for image in images], **self._settings()}
-        return images, continues(self.work, job, self.fresh)
+        self.job.begin({"images": [image.fingerprint() for image in images], **self._settings()})
+        return images
 
     def _settings(self) -> dict[str, Any]:
         """What features and matches depend on, beside the images. The rest may change from run to run."""
@@ -155,7 +142,7 @@ class _Run:
         return {"camera": self.options.camera, "seed": self.options.seed, "pycolmap": pycolmap.__version__}
 
     def _features(self, database: Path, images: list[SourceImage]) -> None:
-        invalid = extract_features(database, images, self.options.thread_count, self.stop)
+        invalid = extract_features(database, images, self.options.thread_count, self.job.stop)
         check_invalid(invalid, len(images), self.options.skip_invalid)
         self.problems += invalid_problems(invalid)
         self.damaged |= {name for name, _ in invalid}
@@ -180,8 +167,8 @@ class _Run:
         return best
 
     def _attempt(self, mapper: str, images: list[SourceImage]) -> Placement | None:
-        shutil.rmtree(self.work / mapper, ignore_errors=True)
-        folders = run_mapper(mapper, self.work, len(images), self.options, self.stop)
+        shutil.rmtree(self.job.folder / mapper, ignore_errors=True)
+        folders = run_mapper(mapper, self.job.folder, len(images), self.options, self.job.stop)
         return load_placement(mapper, folders, images)
 
     def _nothing_placed(self, unplaced: list[Unplaced]) -> SceneError:
@@ -207,14 +194,14 @@ class _Run:
         return None
 
     def _finish(
-        self, database: Path, images: list[SourceImage], placement: Placement, scale: MetricScale | None, resumed: bool
+        self, database: Path, images: list[SourceImage], placement: Placement, scale: MetricScale | None
     ) -> ReconstructionReport:
         names, model = [image.name for image in images], placement.model
         whole = [image for image in images if image.name not in self.damaged]
         unplaced = account_for(names, placement.placed, placement.weak, keypoint_counts(database), verified_pairs(database))
         pictures = self._write(placement, whole, scale)
         return ReconstructionReport(
-            output=self.output,
+            output=self.job.output,
             images=len(whole),
             placed=tuple(names[number - 1] for number in sorted(placement.placed)),
             unplaced=tuple(item for item in unplaced if item.name not in self.damaged),
@@ -228,14 +215,14 @@ class _Run:
             scale_text=scale.how if scale else "",
             notes=tuple(self.notes),
             pictures=pictures,
-            seconds=self.seconds,
-            resumed=resumed,
+            seconds=self.job.times.seconds,
+            resumed=self.job.resumed,
         )
 
     def _write(self, placement: Placement, images: list[SourceImage], scale: MetricScale | None) -> str:
         record: dict[str, Any] = {"metric": scale is not None, "scale": scale.record if scale else {}}
         record |= {"images": len(images), "placed": len(placement.placed), "mapper": placement.mapper}
-        pictures = write_scene(self.output, self.work, placement.model, images, record)
+        pictures = write_scene(self.job.output, self.job.folder, placement.model, images, record)
         if pictures == REFERRED:
             self.notes.append(f"the scene refers to the images in {self.source}: keep them there")
         return pictures

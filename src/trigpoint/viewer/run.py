@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trigpoint.core.config import require
-from trigpoint.core.interrupt import stop_request
+from trigpoint.core.interrupt import stop_on_signals
 from trigpoint.localization.localizer import Localizer
 from trigpoint.report.pictures import MAX_POINTS
 from trigpoint.viewer.address import address_lines, free_port
@@ -73,7 +73,7 @@ def view_map(
                 remark(summary(shown.queries))
             for line in address_lines(server.host, viewer.port, environment):
                 say(line)
-            with stop_request() as stop:
+            with stop_on_signals() as stop:
                 remark("Ctrl-C ends it.")
                 wait_until(lambda: bool(stop))
         finally:

@@ -13,6 +13,7 @@ from trigpoint.cli import run
 from trigpoint.core.errors import MapFileError, MappingError
 from trigpoint.formats.readers import open_scene
 from trigpoint.localization.localizer import Localizer
+from trigpoint.mapping.presets import preset_config
 from trigpoint.mapping.scene_map import load_map, map_bytes
 from trigpoint.retrieval.descriptor import fit_descriptor
 from trigpoint.retrieval.supergf import config as config_module
@@ -27,7 +28,7 @@ OWN = SuperGFConfig(width=32, hidden=32, heads=2, layers=1, slots=16, slot_width
 
 
 def mapped(scene, path, preset, *changes):
-    build_map(open_scene(scene), path, preset=preset, overrides=(*CHEAP, *changes))
+    build_map(open_scene(scene), path, config=preset_config(preset, (*CHEAP, *changes)))
     return path
 
 

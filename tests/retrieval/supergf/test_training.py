@@ -13,9 +13,8 @@ from support.supergf_images import LISTS, SMALL, SMALL_DENSE, MemoryCache, token
 
 from trigpoint.core.errors import ConfigError, MappingError
 from trigpoint.core.interrupt import Interrupted, StopRequest
-from trigpoint.core.work import work_folder
+from trigpoint.core.job import JobControl, open_job
 from trigpoint.features.encoders import load_encoder
-from trigpoint.retrieval.supergf import build as build_module
 from trigpoint.retrieval.supergf.build import train_aggregator
 from trigpoint.retrieval.supergf.config import AggregatorTrainingConfig, APConfig, SuperGFConfig, SuperGFRecipe
 from trigpoint.retrieval.supergf.images import CachedImages
@@ -139,28 +138,16 @@ def test_file_from_images(tmp_path, pictures, variant):
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
-def test_interrupted_training_ends_in_the_same_bytes(tmp_path, pictures, monkeypatch):
+def test_interrupted_training_ends_in_the_same_bytes(tmp_path, pictures):
     labels = labels_from_overlaps([walk_overlap(8)])
     train_aggregator(pictures, labels, tmp_path / "whole", recipe=SIFT, device="cpu")
     for looks in (3, 6):
-        with monkeypatch.context() as patch:
-            patch.setattr(build_module, "stop_request", lambda looks=looks: _Stopping(looks))
-            with pytest.raises(Interrupted):
-                train_aggregator(pictures, labels, tmp_path / "parts", recipe=SIFT, device="cpu")
+        control = JobControl(stop=StopAfter(looks))
+        with pytest.raises(Interrupted):
+            train_aggregator(pictures, labels, tmp_path / "parts", recipe=SIFT, device="cpu", control=control)
         assert not (tmp_path / "parts").exists()
     result = train_aggregator(pictures, labels, tmp_path / "parts", recipe=SIFT, device="cpu")
     assert result.resumed and (tmp_path / "parts").read_bytes() == (tmp_path / "whole").read_bytes()
-
-
-class _Stopping:
-    def __init__(self, looks):
-        self.looks = looks
-
-    def __enter__(self):
-        return StopAfter(self.looks)
-
-    def __exit__(self, *exception):
-        return None
 
 
 def test_what_is_refused_before_any_work(tmp_path, pictures):
@@ -177,7 +164,7 @@ def test_what_is_refused_before_any_work(tmp_path, pictures):
 
 
 def test_second_training_of_a_file_is_refused(tmp_path, pictures):
-    with work_folder(tmp_path / "a", MappingError("TP-649", "")), pytest.raises(MappingError) as caught:
+    with open_job(tmp_path / "a", JobControl(), MappingError("TP-649", "")), pytest.raises(MappingError) as caught:
         train_aggregator(pictures, labels_from_overlaps([walk_overlap(8)]), tmp_path / "a", recipe=SIFT)
     assert caught.value.code == "TP-649"
 
@@ -207,6 +194,6 @@ def test_cached_images_are_half_precision_and_keep_grids(tmp_path, pictures):
     image = images[5]
     # Every cell, however many keypoints a sparse aggregator would take.
     assert image.grid == (12, 16) and image.descriptors.shape == (192, 128) and image.where.shape == (192, 3)
-    view = torch.from_numpy(np.asarray(Image.open(pictures[5])))
+    view = torch.from_numpy(np.array(Image.open(pictures[5])))
     exact = encoder.encode(view, 50).descriptors
     assert torch.equal(image.descriptors, exact.half().float())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,8 +14,7 @@ import torch
 from trigpoint.core.config import to_json
 from trigpoint.core.device import pick_device
 from trigpoint.core.errors import ConfigError, MappingError, OutputError
-from trigpoint.core.interrupt import StopRequest, stop_request
-from trigpoint.core.work import continues, work_folder
+from trigpoint.core.job import Job, JobControl, open_job
 from trigpoint.features.cache import image_digest
 from trigpoint.features.encoders import load_encoder
 from trigpoint.features.local import LocalEncoder
@@ -62,7 +60,7 @@ def train_aggregator(
     licence: str = UNKNOWN_LICENCE,
     seed: int = 0,
     device: str | None = None,
-    fresh: bool = False,
+    control: JobControl | None = None,
 ) -> TrainedAggregator:
     """Train an aggregator on images of one or several scenes.
 
@@ -78,11 +76,11 @@ def train_aggregator(
         licence: licence of the result; kept in the file.
         seed: seed of every random number.
         device: torch device; None: CUDA if there is one.
-        fresh: discard the work of an interrupted training.
+        control: whether to start afresh, and the request to stop; None: continue what was interrupted.
 
     Raises:
         TrigpointError: see docs/errors.md; TP-641 to TP-649 are about this.
-        Interrupted: stopped by Ctrl-C or SIGTERM; the work is saved.
+        Interrupted: asked to stop; the work is saved.
     """
     if len(paths) != len(labels):
         raise MappingError(
@@ -99,22 +97,22 @@ def train_aggregator(
             f"aggregator.input_dim is {recipe.aggregator.input_dim}, but '{encoder.name}' gives {encoder.dim}",
             fix=f"Set aggregator.input_dim={encoder.dim}.",
         )
-    job = _Job(tuple(paths), labels, recipe, start, encoder, seed, chosen, data, licence)
+    inputs = _Inputs(tuple(paths), labels, recipe, start, encoder, seed, chosen, data, licence)
     if output.is_dir():
         raise OutputError("TP-804", "the output is a folder", where=output, fix="Name a file, such as mine.safetensors.")
     busy = MappingError(
         "TP-649", "another training is writing this file", where=output, fix="Wait for it, or name another output."
     )
-    with work_folder(output, busy) as work:
-        resumed = continues(work, job.record(), fresh)
-        with stop_request() as stop:
-            history, seconds = job.run(work, stop)
-        (work / "finished").replace(output)
-    return TrainedAggregator(load_aggregator(output), output, output.stat().st_size, history, seconds, resumed)
+    with open_job(output, control or JobControl(), busy) as job:
+        job.begin(inputs.record())
+        history = inputs.train(job)
+        job.publish(job.folder / "finished")
+    descriptor, size = load_aggregator(output), output.stat().st_size
+    return TrainedAggregator(descriptor, output, size, history, job.times.seconds, job.resumed)
 
 
 @dataclass(frozen=True, eq=False)
-class _Job:
+class _Inputs:
     paths: tuple[Path, ...]
     labels: GradedLabels
     recipe: SuperGFRecipe
@@ -138,15 +136,21 @@ class _Job:
         asked["start"] = "" if self.start is None else self.start.sha256
         return {**asked, **program, "weights": self.encoder.weights_sha256, "digest": digest.hexdigest()}
 
-    def run(self, work: Path, stop: StopRequest) -> tuple[tuple[LossPoint, ...], dict[str, float]]:
-        began = time.monotonic()
-        config = self.recipe.aggregator
-        images = CachedImages(self.paths, self.encoder, config, work / "features", stop)
-        extracted = time.monotonic()
-        start = None if self.start is None else self.start.model
-        training = fit_aggregator(
-            images, self.labels, self.recipe, seed=self.seed, folder=work, device=self.device, stop=stop, start=start
-        )
+    def train(self, job: Job) -> tuple[LossPoint, ...]:
+        """Extract, train, and write ``finished`` in the work folder; gives the history."""
+        with job.times.measure("features"):
+            images = CachedImages(self.paths, self.encoder, self.recipe.aggregator, job.folder / "features", job.stop)
+        with job.times.measure("training"):
+            training = fit_aggregator(
+                images,
+                self.labels,
+                self.recipe,
+                seed=self.seed,
+                folder=job.folder,
+                device=self.device,
+                stop=job.stop,
+                start=None if self.start is None else self.start.model,
+            )
         scenes = len(np.unique(self.labels.scene))
         story = {
             "recipe": to_json(self.recipe),
@@ -159,5 +163,5 @@ class _Job:
             earlier = self.start.provenance
             story["start"] = {"sha256": self.start.sha256, **({} if earlier is None else vars(earlier))}
         provenance = Provenance(self.licence, self.data, self.encoder.weights_sha256, story)
-        save_aggregator(training.model, provenance, work / "finished")
-        return training.history, {"features": extracted - began, "training": time.monotonic() - extracted}
+        save_aggregator(training.model, provenance, job.folder / "finished")
+        return training.history

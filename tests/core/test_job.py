@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ import torch
 from support.tiny_scene import CHEAP, write_part
 
 from trigpoint.build.context import BuildContext
-from trigpoint.core import work
+from trigpoint.core import job as job_module
 from trigpoint.core.errors import ImageError, MappingError
 from trigpoint.core.interrupt import Interrupted
+from trigpoint.core.job import Job, JobControl, StageTimes, open_job
 from trigpoint.features.encoders import load_encoder
 from trigpoint.formats.readers import open_scene
 from trigpoint.mapping.buffer import _SampleFiles
@@ -20,6 +22,7 @@ from trigpoint.mapping.parallel import ALONE
 from trigpoint.mapping.presets import preset_config
 
 BUSY = MappingError("TP-608", "")
+NO_JOB = Job(Path("kitchen.trig"), Path("kitchen.trig.work"), JobControl())
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +38,7 @@ def encoder():
 
 def record(scene, encoder, *overrides, preset="trig"):
     config = preset_config(preset, (*CHEAP, *overrides))
-    return BuildContext(scene, scene.frames, config, None, 0, torch.device("cpu"), encoder, ALONE).record()
+    return BuildContext(scene, scene.frames, config, 0, torch.device("cpu"), encoder, ALONE, NO_JOB).record()
 
 
 def with_depth(scene, folder, value, unit=0.001):
@@ -80,25 +83,52 @@ def test_a_image_that_is_gone_is_named(corner, encoder, tmp_path):
         record(corner.with_frames((gone, *corner.frames[1:])), encoder)
 
 
+def open_kitchen(folder, **control):
+    return open_job(folder / "kitchen.trig", JobControl(**control), BUSY)
+
+
 def test_work_is_unmarked_before_any_of_it_is_removed(tmp_path, monkeypatch):
-    output = tmp_path / "kitchen.trig"
-    with pytest.raises(Interrupted), work.work_folder(output, BUSY) as folder:
-        assert not work.continues(folder, {"seed": 0}, False)
-        (folder / "samples").mkdir()
+    with pytest.raises(Interrupted), open_kitchen(tmp_path) as job:
+        assert not job.begin({"seed": 0}) and not job.resumed
+        (job.folder / "samples").mkdir()
         raise Interrupted
-    with pytest.raises(KeyboardInterrupt), work.work_folder(output, BUSY) as folder:
-        monkeypatch.setattr(
-            work.shutil, "rmtree", lambda *_: pytest.fail("kept") if (folder / work.JOB).exists() else stop()
-        )
-        work.continues(folder, {"seed": 1}, False)
+    with pytest.raises(KeyboardInterrupt), open_kitchen(tmp_path) as job:
+        record = job.folder / "job.json"
+        monkeypatch.setattr(job_module.shutil, "rmtree", lambda *_: pytest.fail("kept") if record.exists() else stop())
+        job.begin({"seed": 1})
     monkeypatch.undo()
-    with pytest.raises(Interrupted), work.work_folder(output, BUSY) as folder:
+    with pytest.raises(Interrupted), open_kitchen(tmp_path) as job:
         # Not even for the job that it was once made for.
-        assert not work.continues(folder, {"seed": 0}, False)
+        assert not job.begin({"seed": 0})
         raise Interrupted
-    with work.work_folder(output, BUSY) as folder:
-        assert work.continues(folder, {"seed": 0}, False)
-    assert not folder.exists()
+    with open_kitchen(tmp_path) as job:
+        assert job.begin({"seed": 0}) and job.resumed
+        (job.folder / "finished").write_text("map")
+        job.publish(job.folder / "finished")
+    assert [path.name for path in tmp_path.iterdir()] == ["kitchen.trig"]
+
+
+def test_a_fresh_start_discards_the_work_of_the_same_job(tmp_path):
+    with pytest.raises(Interrupted), open_kitchen(tmp_path) as job:
+        job.begin({"seed": 0})
+        (job.folder / "samples").touch()
+        raise Interrupted
+    with open_kitchen(tmp_path, fresh=True) as job:
+        assert not job.begin({"seed": 0}) and not (job.folder / "samples").exists()
+
+
+def test_a_second_run_of_a_job_is_refused(tmp_path):
+    with open_kitchen(tmp_path), pytest.raises(MappingError, match="TP-608"), open_kitchen(tmp_path):
+        pytest.fail("opened twice")
+
+
+def test_the_time_of_a_stage_inside_another_counts_once(monkeypatch):
+    clock = iter([0.0, 0.0, 1.0, 3.0, 7.0])
+    monkeypatch.setattr(job_module.time, "monotonic", lambda: next(clock))
+    times = StageTimes()
+    with times.measure("training"), times.measure("samples"):
+        pass
+    assert times.seconds == {"training": 1.0 + 4.0, "samples": 2.0}
 
 
 def stop():

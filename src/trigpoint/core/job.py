@@ -1,0 +1,166 @@
+"""A resumable job: one output, made in stages in a locked work folder, which an interrupted run leaves to the next.
+
+Maps, aggregators and reconstructions are made by such jobs. The work folder ``OUTPUT.work`` holds ``job.json``, the record
+of all that the result depends on. A run whose record is the same continues from the files of the folder; with another record
+the folder is emptied first.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from trigpoint.core.artifact import write_json
+from trigpoint.core.errors import OutputError, TrigpointError
+from trigpoint.core.interrupt import StopRequest
+
+_LOGGER = logging.getLogger(__name__)
+_LOCK, _RECORD = "lock", "job.json"
+
+
+@dataclass(frozen=True)
+class JobControl:
+    """How a job runs, without effect on its result.
+
+    Attributes:
+        fresh: discard the work of an interrupted run instead of continuing it.
+        stop: request to stop; answered with ``Interrupted`` after the next image or step, when the work is saved.
+    """
+
+    fresh: bool = False
+    stop: StopRequest = field(default_factory=StopRequest)
+
+
+class StageTimes:
+    """Wall time of the stages of a run. The time of a stage inside another one counts for the inner one alone.
+
+    Attributes:
+        seconds: time by stage, s.
+    """
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._running: list[str] = []
+        self._since = time.monotonic()
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Add the time spent inside to a stage."""
+        self._charge()
+        self._running.append(stage)
+        try:
+            yield
+        finally:
+            self._charge()
+            self._running.pop()
+
+    def _charge(self) -> None:
+        """Add the time since the last call to the innermost stage."""
+        now = time.monotonic()
+        if self._running:
+            self.seconds[self._running[-1]] = self.seconds.get(self._running[-1], 0.0) + now - self._since
+        self._since = now
+
+
+@dataclass(eq=False)
+class Job:
+    """A run of a job.
+
+    Attributes:
+        output: file or folder that it makes.
+        folder: work folder.
+        control: how it runs.
+        times: wall time of its stages in this run.
+        resumed: whether it continues an interrupted run; known after ``begin``.
+    """
+
+    output: Path
+    folder: Path
+    control: JobControl
+    times: StageTimes = field(default_factory=StageTimes)
+    resumed: bool = False
+
+    @property
+    def stop(self) -> StopRequest:
+        """The request to stop."""
+        return self.control.stop
+
+    def begin(self, record: dict[str, Any]) -> bool:
+        """Continue the work in the folder if it is of this job, or else empty the folder and mark it with the record.
+
+        Args:
+            record: all that the result depends on, as JSON.
+
+        Returns:
+            Whether an interrupted run is continued.
+        """
+        path = self.folder / _RECORD
+        record = json.loads(json.dumps(record))
+        found = path.exists()
+        self.resumed = found and not self.control.fresh and json.loads(path.read_text(encoding="utf-8")) == record
+        if self.resumed:
+            return True
+        if found:
+            _LOGGER.info("Discarding the work of an interrupted run with other images or settings in %s", self.folder)
+            # First of all, so that a kill in between leaves nothing that looks like the beginnings of a job.
+            path.unlink()
+        for item in self.folder.iterdir():
+            if item.is_dir() and not item.is_symlink():
+                shutil.rmtree(item)
+            elif item.name != _LOCK:
+                item.unlink()
+        write_json(path, record)
+        return False
+
+    def publish(self, path: Path) -> None:
+        """Give the finished file or folder, made inside the work folder, the name of the output.
+
+        One rename: a kill at any moment leaves the old output or the whole new one.
+        """
+        path.replace(self.output)
+
+
+def work_path(output: Path) -> Path:
+    """``OUTPUT.work``."""
+    return output.with_name(output.name + ".work")
+
+
+@contextmanager
+def open_job(output: Path, control: JobControl, busy: TrigpointError) -> Iterator[Job]:
+    """A job in the locked folder ``OUTPUT.work``, which is removed when the block succeeds and stays when it raises.
+
+    Args:
+        output: file or folder that the job makes.
+        control: how it runs.
+        busy: raised if another run holds the lock.
+
+    Raises:
+        OutputError: nothing can be written there (TP-801).
+    """
+    folder = work_path(output)
+    lock = FileLock(folder / _LOCK, timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise busy from None
+    except OSError as error:
+        raise OutputError(
+            "TP-801", f"nothing can be written there ({error.strerror})", where=output, fix="Choose another folder."
+        ) from error
+    try:
+        yield Job(output, folder, control)
+        # Under the lock, and the record first: what a kill leaves of the rest is never taken for the beginnings of a job.
+        (folder / _RECORD).unlink(missing_ok=True)
+        shutil.rmtree(folder)
+    finally:
+        lock.release()

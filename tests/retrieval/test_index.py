@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import numpy as np
@@ -11,9 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
+from trigpoint.cli import run
 from trigpoint.core.errors import MappingError
+from trigpoint.evaluation.retrieval import RetrievalOptions
+from trigpoint.retrieval.evaluation import evaluate_vectors
 from trigpoint.retrieval.index import RetrievalIndex, restore_index
-from trigpoint.retrieval.quantized import QuantizedIndex, quantize, restore_quantized
+from trigpoint.retrieval.quantized import QuantizedIndex, quantize
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -81,8 +85,6 @@ def test_bad_queries(bad):
 def test_missing_tensors():
     with pytest.raises(MappingError, match="TP-639"):
         restore_index({})
-    with pytest.raises(MappingError, match=r"TP-639.*codes"):
-        restore_quantized({"codebooks": np.zeros((2, 256, 2))})
     with pytest.raises(MappingError, match="TP-639"):
         QuantizedIndex(torch.zeros((2, 256, 2)), torch.zeros((5, 3), dtype=torch.uint8))
     with pytest.raises(ValueError, match="k is 0"):
@@ -98,14 +100,31 @@ def test_quantised_search():
     found, cosine = index.search(queries, 5)
     assert (found[:, 0] == torch.arange(100)).float().mean() > 0.95
     assert torch.allclose(cosine[:, 0], (queries * gallery[:100]).sum(1), atol=0.15)
-    again = restore_quantized(index.state())
-    assert torch.equal(again.search(queries, 5)[0], found)
+    assert index.bytes_per_image == 16 and index.shared_bytes == 512 * 32
     same = quantize(gallery, 16, seed=1)
     assert torch.equal(same.codes, index.codes) and torch.equal(same.codebooks, index.codebooks)
     with pytest.raises(MappingError, match="TP-639"):
         quantize(gallery[:100], 16, seed=1)
     with pytest.raises(MappingError, match="TP-639"):
         quantize(gallery, 7, seed=1)
+
+
+def test_recall_and_size_of_a_quantised_gallery():
+    pytest.importorskip("faiss", reason="needs the optional package faiss")
+    gallery = vectors(400, 32)
+    queries = functional.normalize(gallery[:50] + 0.05 * vectors(50, 32, 4), dim=1)
+    options = RetrievalOptions(bytes_per_image=8)
+    index = options.make_index(gallery)
+    recall, _, _ = evaluate_vectors(queries, index, np.eye(400, dtype=bool)[:50])
+    assert recall[10] > 0.9 and index.bytes_per_image == 8
+    assert RetrievalOptions().make_index(gallery).bytes_per_image == 32
+
+
+def test_the_verb_searches_codes(room, capsys):
+    pytest.importorskip("faiss", reason="needs the optional package faiss")
+    arguments = ["retrieval", "evaluate", str(room), "--descriptors", "mean", "--short-side-px", "96", "--quiet"]
+    assert run([*arguments, "--bytes", "4"]) == 2
+    assert re.search("TP-639.*24 descriptors of length 64 cannot be coded", capsys.readouterr().err)
 
 
 def test_without_faiss(monkeypatch):

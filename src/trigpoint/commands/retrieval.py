@@ -25,6 +25,8 @@ class DescriptorOptions:
         short_side_px: shorter side of the images as the encoder sees them.
         keypoints: keypoints of an image at most.
         cache: folder to keep local features in, for the next time.
+        bytes: search codes of this many bytes of each gallery image (product quantisation, needs faiss) instead of the whole
+            descriptors; 0 for these.
     """
 
     descriptors: tuple[str, ...] = ("vlad", "mean", "gem")
@@ -35,6 +37,7 @@ class DescriptorOptions:
     short_side_px: int = 480
     keypoints: int = 1024
     cache: Path | None = None
+    bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ def retrieval(
 
     Args:
         action: evaluate prints recall, time and size; train learns a SuperGF aggregator from scenes with poses.
-        scenes: folders of posed images, or of images with labels (dataset.csv). Held-out images are the queries.
+        scenes: folders of posed images; to evaluate, also of images with labels (dataset.csv), to train, also cities of
+            Mapillary Street-Level Sequences. Held-out images are the queries.
         choice: what is evaluated.
         training: what is trained.
         reading: how the scenes are read.
@@ -100,6 +104,7 @@ def _evaluate(
         choice.cache,
         seed,
         device,
+        choice.bytes,
     )
     results = []
     for scene in scenes:
@@ -117,6 +122,7 @@ def _train(folders: Sequence[Path], training: TrainingOptions, reading: SceneOpt
     from trigpoint.retrieval.supergf.config import COMPACT, FINE_TUNE
     from trigpoint.retrieval.supergf.descriptor import SHIPPED, load_aggregator
     from trigpoint.retrieval.supergf.labels import labels_from_overlaps
+    from trigpoint.retrieval.supergf.msls import is_city, read_city
 
     recipe, start = COMPACT, None
     if training.start is not None:
@@ -124,10 +130,15 @@ def _train(folders: Sequence[Path], training: TrainingOptions, reading: SceneOpt
         start = load_aggregator(SHIPPED if training.start == "supergf" else Path(training.start))
     paths, overlaps = [], []
     for folder in folders:
-        scene = reading.open(folder)
-        frames = scene.for_mapping()
-        paths += [frame.image_path for frame in frames]
-        overlaps.append(scene_overlaps(scene, frames, TRAIN_FLOOR))
+        if is_city(folder):
+            city = read_city(folder)
+            paths += city.paths
+            overlaps.append(city.overlap())
+        else:
+            scene = reading.open(folder)
+            frames = scene.for_mapping()
+            paths += [frame.image_path for frame in frames]
+            overlaps.append(scene_overlaps(scene, frames, TRAIN_FLOOR))
     names = ", ".join(folder.resolve().name for folder in folders)
     trained = train_aggregator(
         paths,

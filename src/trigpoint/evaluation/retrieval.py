@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import sparse
+from torch import Tensor
 
 from trigpoint.core.config import to_json
 from trigpoint.core.device import pick_device
@@ -22,13 +23,16 @@ from trigpoint.features.cache import SizedFeatures, ViewPolicy, image_features
 from trigpoint.features.encoders import load_encoder
 from trigpoint.retrieval.descriptor import AGGREGATOR, GlobalDescriptor, descriptor_kind, fit_descriptor
 from trigpoint.retrieval.evaluation import (
+    Index,
     Reranker,
     RetrievalScore,
     evaluate_descriptor,
     evaluate_vectors,
+    map_index,
     timed,
 )
 from trigpoint.retrieval.network import OnnxNetwork
+from trigpoint.retrieval.quantized import quantize
 from trigpoint.retrieval.rerank import load_matcher
 from trigpoint.retrieval.supergf.descriptor import load_aggregator
 from trigpoint.retrieval.task import RetrievalTask, posed_task
@@ -53,6 +57,7 @@ class RetrievalOptions:
         cache: folder for local features, or None.
         seed: seed of the fits.
         device: where the local encoder and the learned matcher run.
+        bytes_per_image: bytes of the product-quantised code of a gallery image; 0: the descriptors as a map keeps them.
     """
 
     descriptors: tuple[str, ...] = ("vlad", "mean", "gem")
@@ -64,6 +69,11 @@ class RetrievalOptions:
     cache: Path | None = None
     seed: int = 0
     device: str = "cpu"
+    bytes_per_image: int = 0
+
+    def make_index(self, vectors: Tensor) -> Index:
+        """The index of (G, D) gallery descriptors; raises MappingError TP-634, TP-639 as ``quantize``."""
+        return quantize(vectors, self.bytes_per_image, self.seed) if self.bytes_per_image else map_index(vectors)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -128,10 +138,10 @@ def evaluate_scene(task: RetrievalTask, options: RetrievalOptions) -> SceneRetri
     scores = []
     for source in sources:
         if isinstance(source, OnnxNetwork):
-            scores.append(_score_network(source, task, reranker))
+            scores.append(_score_network(source, task, reranker, options))
         else:
             fitted = _fitted(source, gallery, options)
-            scores.append(evaluate_descriptor(fitted, queries, gallery, task.positives, reranker))
+            scores.append(evaluate_descriptor(fitted, queries, gallery, task.positives, reranker, options.make_index))
     return SceneRetrieval(task.name, len(queries), len(gallery), task.left_out, tuple(scores))
 
 
@@ -161,14 +171,25 @@ def _fitted(source: str | GlobalDescriptor, gallery: Sequence[SizedFeatures], op
     return fit_descriptor(source, gallery, dim, options.seed)
 
 
-def _score_network(network: OnnxNetwork, task: RetrievalTask, reranker: Reranker | None) -> RetrievalScore:
+def _score_network(
+    network: OnnxNetwork, task: RetrievalTask, reranker: Reranker | None, options: RetrievalOptions
+) -> RetrievalScore:
     described = []
     with progress(f"images ({network.name})", len(task.gallery)) as advance:
         for path in task.gallery:
             described.append(network.describe(path))
             advance()
     vectors, describe_ms = timed([lambda path=path: network.describe(path) for path in task.queries])
-    gallery = torch.stack(described)
-    recall, reranked, search_ms = evaluate_vectors(vectors, gallery, task.positives, reranker)
-    dim, rerank_ms = gallery.shape[1], reranker.query_ms() if reranker else None
-    return RetrievalScore(network.name, dim, dim, 0, recall, reranked, describe_ms, search_ms, rerank_ms)
+    index = options.make_index(torch.stack(described))
+    recall, reranked, search_ms = evaluate_vectors(vectors, index, task.positives, reranker)
+    return RetrievalScore(
+        descriptor=network.name,
+        dim=index.dim,
+        bytes_per_image=index.bytes_per_image,
+        scene_bytes=index.shared_bytes,
+        recall=recall,
+        recall_reranked=reranked,
+        describe_ms=describe_ms,
+        search_ms=search_ms,
+        rerank_ms=reranker.query_ms() if reranker else None,
+    )

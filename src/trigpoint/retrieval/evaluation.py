@@ -17,9 +17,13 @@ from trigpoint.features.cache import SizedFeatures
 from trigpoint.retrieval.descriptor import GlobalDescriptor, describe_images
 from trigpoint.retrieval.index import RetrievalIndex, restore_index
 from trigpoint.retrieval.matching import Matcher
+from trigpoint.retrieval.quantized import QuantizedIndex
 from trigpoint.retrieval.rerank import candidate_inliers
 
 RANKS = (1, 5, 10)
+Index = RetrievalIndex | QuantizedIndex
+# Makes the index of a gallery from its (G, D) descriptors.
+MakeIndex = Callable[[Tensor], Index]
 
 
 @dataclass(frozen=True)
@@ -75,48 +79,51 @@ class Reranker:
     _known: dict[tuple[int, int], int] = field(default_factory=dict)
     _seconds: float = 0.0
 
-    def order(self, query: int, found: NDArray[np.int64]) -> NDArray[np.int64]:
-        """``found``, gallery indices of one query best first, with the first ``count`` re-ranked."""
-        head = found[: self.count]
+    def order(self, query: int, retrieved: NDArray[np.int64]) -> NDArray[np.int64]:
+        """``retrieved``, (k,) gallery indices of one query best first, with the first ``count`` re-ranked."""
+        head = retrieved[: self.count]
         new = [int(index) for index in head if (query, int(index)) not in self._known]
         began = time.perf_counter()
         inliers = candidate_inliers(self.queries[query], [self.gallery[index] for index in new], self.matcher)
         self._seconds += time.perf_counter() - began
         self._known.update(((query, index), int(value)) for index, value in zip(new, inliers, strict=True))
         scores = np.array([self._known[query, int(index)] for index in head])
-        return np.concatenate([head[np.argsort(-scores, kind="stable")], found[self.count :]])
+        return np.concatenate([head[np.argsort(-scores, kind="stable")], retrieved[self.count :]])
 
     def query_ms(self) -> float:
         """Mean time to re-rank the candidates of one query, from the pairs that were really computed."""
         return 1e3 * self._seconds / max(len(self._known), 1) * min(self.count, len(self.gallery))
 
 
-def recall_at(found: NDArray[np.int64], positives: NDArray[np.bool_], ranks: Sequence[int] = RANKS) -> dict[int, float]:
-    """Fraction of queries with at least one right answer among the first r found, for each rank r.
+def recall_at(retrieved: NDArray[np.int64], positives: NDArray[np.bool_], ranks: Sequence[int] = RANKS) -> dict[int, float]:
+    """Fraction of queries with at least one right answer among the first r retrieved, for each rank r.
 
     Args:
-        found: (Q, k) gallery indices, best first.
+        retrieved: (Q, k) gallery indices, best first.
         positives: (Q, G) bool; every row has a right answer.
-        ranks: ranks; one beyond k counts the k that were found.
+        ranks: ranks; one beyond k counts the k that were retrieved.
     """
-    right = np.take_along_axis(positives, found, axis=1)
+    right = np.take_along_axis(positives, retrieved, axis=1)
     return {rank: float(right[:, :rank].any(axis=1).mean()) for rank in ranks}
+
+
+def map_index(vectors: Tensor) -> RetrievalIndex:
+    """The index of (G, D) descriptors, of any length, as a map keeps it: rounded to int8 steps."""
+    return restore_index(RetrievalIndex(vectors).state())
 
 
 def evaluate_vectors(
     queries: Tensor,
-    gallery: Tensor,
+    index: Index,
     positives: NDArray[np.bool_],
     reranker: Reranker | None = None,
     title: str = "searching",
 ) -> tuple[dict[int, float], dict[int, float] | None, float]:
-    """Search (Q, D) descriptors in (G, D) ones.
+    """Search (Q, D) descriptors in an index of G images; ``positives`` (Q, G) says which are right.
 
     Returns:
         recall single pass, recall re-ranked (None without ``reranker``), median time of a search, ms.
     """
-    # As a map keeps it.
-    index = restore_index(RetrievalIndex(gallery).state())
     depth = max(*RANKS, reranker.count if reranker else 0)
     single: list[NDArray[np.int64]] = []
     double: list[NDArray[np.int64]] = []
@@ -124,11 +131,11 @@ def evaluate_vectors(
     with progress(title, len(queries)) as advance:
         for number, query in enumerate(queries):
             began = time.perf_counter()
-            found = index.search(query, depth)[0].numpy()
+            retrieved = index.search(query, depth)[0].numpy()
             times.append(time.perf_counter() - began)
-            single.append(found)
+            single.append(retrieved)
             if reranker is not None:
-                double.append(reranker.order(number, found))
+                double.append(reranker.order(number, retrieved))
             advance()
     reranked = recall_at(np.stack(double), positives) if reranker else None
     return recall_at(np.stack(single), positives), reranked, 1e3 * float(np.median(times))
@@ -140,8 +147,9 @@ def evaluate_descriptor(
     gallery: Sequence[SizedFeatures],
     positives: NDArray[np.bool_],
     reranker: Reranker | None = None,
+    make_index: MakeIndex = map_index,
 ) -> RetrievalScore:
-    """Recall and cost of a descriptor on Q queries and G gallery images.
+    """Recall and cost, in ms and bytes, of a descriptor on Q queries and G gallery images.
 
     Args:
         descriptor: fitted descriptor.
@@ -149,16 +157,16 @@ def evaluate_descriptor(
         gallery: local features of the gallery.
         positives: (Q, G) bool.
         reranker: second stage, or None for a single pass.
+        make_index: makes the index that is searched.
     """
+    index = make_index(describe_images(descriptor, gallery))
     vectors, describe_ms = timed([lambda image=image: descriptor.describe(*image) for image in queries])
-    recall, reranked, search_ms = evaluate_vectors(
-        vectors, describe_images(descriptor, gallery), positives, reranker, f"searching ({descriptor.name})"
-    )
+    recall, reranked, search_ms = evaluate_vectors(vectors, index, positives, reranker, f"searching ({descriptor.name})")
     return RetrievalScore(
         descriptor=descriptor.name,
         dim=descriptor.dim,
-        bytes_per_image=descriptor.dim,
-        scene_bytes=sum(values.nbytes for values in descriptor.state().values()),
+        bytes_per_image=index.bytes_per_image,
+        scene_bytes=index.shared_bytes + sum(values.nbytes for values in descriptor.state().values()),
         recall=recall,
         recall_reranked=reranked,
         describe_ms=describe_ms,
@@ -168,7 +176,7 @@ def evaluate_descriptor(
 
 
 def timed(calls: Sequence[Callable[[], Tensor]]) -> tuple[Tensor, float]:
-    """The stacked results of calls, and the median time of one, ms."""
+    """The (Q, D) stacked results of Q calls that give (D,) each, and the median time of one, ms."""
     results: list[Tensor] = []
     times: list[float] = []
     for call in calls:

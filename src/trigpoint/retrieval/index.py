@@ -39,6 +39,13 @@ class RetrievalIndex:
         """Length of a descriptor."""
         return self.vectors.shape[1]
 
+    @property
+    def bytes_per_image(self) -> int:
+        """What a map keeps of each image, see ``state``."""
+        return self.dim
+
+    shared_bytes = 0
+
     def search(self, query: Tensor, k: int) -> tuple[Tensor, Tensor]:
         """The most similar gallery images, best first; of equal ones that with the smaller index.
 
@@ -66,7 +73,7 @@ class RetrievalIndex:
 
 
 def restore_index(state: Mapping[str, NDArray]) -> RetrievalIndex:
-    """The index that ``RetrievalIndex.state`` was taken from.
+    """The index of N images that ``RetrievalIndex.state`` was taken from, with the (N, D) descriptors of its map.
 
     Raises:
         MappingError: tensors that are missing or do not fit (TP-639).
@@ -77,7 +84,11 @@ def restore_index(state: Mapping[str, NDArray]) -> RetrievalIndex:
 
 
 def ranked(similarity: Tensor, k: int, *, single: bool) -> tuple[Tensor, Tensor]:
-    """The ``k`` largest of each row of (Q, N) similarities, in a fixed order; without the row axis for a single query."""
+    """The ``k`` largest of each row of (Q, N) cosines, in a fixed order.
+
+    Returns:
+        (Q, k) int64 indices and (Q, k) cosines, or (k,) each for a single query.
+    """
     if k < 1:
         raise ValueError(f"k is {k}, it must be 1 or more")
     steps = torch.round(similarity / _TIE)
@@ -87,7 +98,7 @@ def ranked(similarity: Tensor, k: int, *, single: bool) -> tuple[Tensor, Tensor]
 
 
 def check_vectors(vectors: Tensor) -> None:
-    """Refuse what no index can be made of. Raises MappingError TP-639."""
+    """Refuse what no index can be made of: anything but (N, D) finite numbers, N images. Raises MappingError TP-639."""
     if vectors.ndim != 2 or 0 in vectors.shape:
         raise unusable(f"the descriptors have the shape {tuple(vectors.shape)}, it must be images by length")
     if not torch.isfinite(vectors.float()).all():
@@ -95,7 +106,11 @@ def check_vectors(vectors: Tensor) -> None:
 
 
 def checked_queries(query: Tensor, dim: int) -> Tensor:
-    """(Q, D) float32. Raises MappingError TP-639."""
+    """(D,) or (Q, D) query descriptors of length ``dim`` as (Q, D) float32, not scaled to unit length.
+
+    Raises:
+        MappingError: another shape, NaN or infinity (TP-639).
+    """
     queries = query.float().reshape(-1, query.shape[-1] if query.ndim else 1)
     if query.ndim not in (1, 2) or queries.shape[1] != dim:
         raise unusable(f"the query has the shape {tuple(query.shape)}, descriptors have {dim} numbers")

@@ -1,16 +1,15 @@
 """Search among very many descriptors: product quantisation (Jegou et al., TPAMI 2011) keeps a few bytes of each.
 
-The optional package faiss learns the codes when a map is built. Searching needs only torch.
+A descriptor is cut into M parts, and each part is replaced by the nearest of 256 codewords. The optional package faiss
+learns the codewords; searching needs only torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import ModuleType
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -48,28 +47,34 @@ class QuantizedIndex:
         return self.codebooks.shape[0] * self.codebooks.shape[2]
 
     def search(self, query: Tensor, k: int) -> tuple[Tensor, Tensor]:
-        """As ``RetrievalIndex.search``; cosines are estimates from the codes."""
+        """As ``RetrievalIndex.search``, from (D,) or (Q, D); cosines are estimates from the codes (asymmetric distances)."""
         queries = functional.normalize(checked_queries(query, self.dim), dim=1)
         parts = queries.reshape(len(queries), len(self.codebooks), -1)
-        # What each value of each byte adds to the cosine.
+        # The query stays exact: the table holds what each codeword adds to the cosine, so a search only adds up M numbers.
         table = torch.einsum("qmd,mcd->qmc", parts, self.codebooks)
         similarity = torch.zeros((len(queries), len(self)))
         for byte in range(self.codes.shape[1]):
             similarity += table[:, byte].index_select(1, self.codes[:, byte].int())
         return ranked(similarity, k, single=query.ndim == 1)
 
-    def state(self) -> dict[str, NDArray]:
-        """The tensors to keep in a map."""
-        return {"codebooks": self.codebooks.half().numpy(), "codes": self.codes.numpy()}
+    @property
+    def bytes_per_image(self) -> int:
+        """What is kept of each image, M bytes."""
+        return self.codes.shape[1]
+
+    @property
+    def shared_bytes(self) -> int:
+        """What is kept beside that, whatever the number of images: the codebooks in half precision."""
+        return 2 * self.codebooks.numel()
 
 
 def quantize(vectors: Tensor, bytes_per_image: int, seed: int) -> QuantizedIndex:
     """Learn codes for a gallery. Worth it from some ten thousand images on: the codebooks take 512 bytes times D.
 
     Args:
-        vectors: (N, D) descriptors, N at least 256.
+        vectors: (N, D) descriptors of any length, N at least 256.
         bytes_per_image: M, a divisor of D.
-        seed: seed of the map.
+        seed: seed of the k-means that finds the codewords.
 
     Raises:
         MappingError: faiss is not installed (TP-634); too few vectors or a length that M does not divide (TP-639).
@@ -87,20 +92,8 @@ def quantize(vectors: Tensor, bytes_per_image: int, seed: int) -> QuantizedIndex
     quantizer.train(unit)
     codebooks = faiss.vector_to_array(quantizer.centroids).reshape(bytes_per_image, CODEWORDS, dim // bytes_per_image)
     codes = quantizer.compute_codes(unit)
-    # Rounded as the map keeps them, so that a restored index gives the same answers.
+    # Rounded as they would be kept, so that what is measured is what a kept index gives.
     return QuantizedIndex(torch.from_numpy(codebooks).half(), torch.from_numpy(codes.copy()))
-
-
-def restore_quantized(state: Mapping[str, NDArray]) -> QuantizedIndex:
-    """The index that ``QuantizedIndex.state`` was taken from.
-
-    Raises:
-        MappingError: tensors that are missing or do not fit (TP-639).
-    """
-    missing = {"codebooks", "codes"} - state.keys()
-    if missing:
-        raise unusable(f"the tensor '{min(missing)}' is missing")
-    return QuantizedIndex(torch.tensor(state["codebooks"]), torch.tensor(state["codes"]))
 
 
 def _faiss() -> ModuleType:

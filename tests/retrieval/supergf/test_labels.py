@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from scipy import sparse
 from support.supergf_images import LISTS, walk_overlap, walks
 
+from trigpoint.cli import run
 from trigpoint.core.errors import ConfigError, MappingError
 from trigpoint.retrieval.supergf.config import ListConfig
 from trigpoint.retrieval.supergf.labels import check_labels, labels_from_overlaps
@@ -195,3 +197,16 @@ def test_city_without_images(tmp_path):
     with pytest.raises(MappingError) as caught:
         read_city(tmp_path)
     assert caught.value.code == "TP-646"
+
+
+def test_the_verb_learns_from_a_city(tmp_path, monkeypatch):
+    asked = {}
+
+    def train_aggregator(paths, labels, output, **options):
+        asked.update(paths=paths, labels=labels)
+        return SimpleNamespace(path=output, bytes=1, seconds={})
+
+    monkeypatch.setattr("trigpoint.retrieval.supergf.build.train_aggregator", train_aggregator)
+    assert run(["retrieval", "train", str(write_city(tmp_path / "trondheim")), "-o", str(tmp_path / "a"), "--quiet"]) == 0
+    assert [path.stem for path in asked["paths"]] == ["a", "b", "c", "d"]
+    assert dense(asked["labels"])[0, 2] == pytest.approx(1)

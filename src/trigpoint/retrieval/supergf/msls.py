@@ -23,7 +23,8 @@ ANGLE_DEG = 90.0
 RADIUS_M = 50.0
 _RINGS = 32
 _PAIRS_AT_ONCE = 20_000
-_COLUMNS = {"postprocessed.csv": ("key", "easting", "northing"), "raw.csv": ("key", "ca")}
+_PARTS, _POSITIONS = ("query", "database"), "postprocessed.csv"
+_COLUMNS = {_POSITIONS: ("key", "easting", "northing"), "raw.csv": ("key", "ca")}
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +46,12 @@ class StreetImages:
         return sector_overlap(self.position_m, self.heading_deg)
 
 
-def read_city(folder: Path, parts: Sequence[str] = ("query", "database")) -> StreetImages:
+def is_city(folder: Path) -> bool:
+    """Whether a folder is a city of the data set."""
+    return any((folder / part / _POSITIONS).is_file() for part in _PARTS)
+
+
+def read_city(folder: Path, parts: Sequence[str] = _PARTS) -> StreetImages:
     """Read a city. Panoramas are left out: they have no field of view; so are images whose image file is not there.
 
     Raises:

@@ -9,6 +9,10 @@ from trigpoint._version import __version__
 from trigpoint.core.errors import TrigpointError
 from trigpoint.core.terminal import print_error, shown_on_terminal
 
+_DESCRIPTION = (
+    "Learns a scene from images, then tells for any new image where the camera stood. --version tells which one this is; "
+    "--debug, after any verb, where in the program an error was raised."
+)
 EXIT_OK, EXIT_NOT_LOCALIZED, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
@@ -23,24 +27,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one verb and return its exit code."""
-    import tyro
-
-    from trigpoint.commands import VERBS
-
     if arguments == ["--version"]:
         print(f"trigpoint {__version__}")
         return EXIT_OK
     debug = "--debug" in arguments
     try:
         with shown_on_terminal():
-            return tyro.extras.subcommand_cli_from_dict(
-                dict(VERBS),
-                prog="trigpoint",
-                description="Learns a scene from images, then tells for any new image where the camera stood. "
-                "--version tells which one this is; --debug, after any verb, where in the program an error was raised.",
-                args=[argument for argument in arguments if argument != "--debug"],
-                config=(tyro.conf.OmitArgPrefixes,),
-            )
+            return _run_verb([argument for argument in arguments if argument != "--debug"])
     except TrigpointError as error:
         if debug:
             raise
@@ -53,3 +46,18 @@ def run(arguments: list[str]) -> int:
         # The reader of our output went away, as 'head' does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
+
+
+def _run_verb(arguments: list[str]) -> int:
+    import tyro
+
+    from trigpoint.commands import VERBS, load_verb
+
+    config = (tyro.conf.OmitArgPrefixes,)
+    if arguments and arguments[0] in VERBS:
+        # To import and describe the other verbs would take longer than to localize an image.
+        verb, *words = arguments
+        return tyro.cli(load_verb(verb), prog=f"trigpoint {verb}", args=words, config=config)
+    return tyro.extras.subcommand_cli_from_dict(
+        {name: load_verb(name) for name in VERBS}, prog="trigpoint", description=_DESCRIPTION, args=arguments, config=config
+    )

@@ -16,7 +16,7 @@ from support.verb_options import option_names
 import trigpoint
 from trigpoint import TrigpointError
 from trigpoint.cli import main, run
-from trigpoint.commands import VERBS
+from trigpoint.commands import VERBS, load_verb
 
 
 @pytest.fixture
@@ -72,9 +72,9 @@ def test_every_verb_has_help(verb, capsys):
     assert refused([verb, "--help"]) == 0
     said = capsys.readouterr().out
     assert f"usage: trigpoint {verb}" in said
-    documented = VERBS[verb].__doc__ or ""
-    assert [name for name in inspect.signature(VERBS[verb]).parameters if f"{name}: " not in documented] == []
-    assert [name for name in option_names(VERBS[verb]) if name not in said] == []
+    documented = load_verb(verb).__doc__ or ""
+    assert [name for name in inspect.signature(load_verb(verb)).parameters if f"{name}: " not in documented] == []
+    assert [name for name in option_names(load_verb(verb)) if name not in said] == []
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["map", "--help"]])

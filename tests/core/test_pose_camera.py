@@ -1,6 +1,7 @@
 """Poses and cameras: the algebra, the accuracy, and what they refuse."""
 
 import numpy as np
+import pycolmap
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -47,6 +48,15 @@ def test_matrices_and_quaternions_come_back(pose):
     for other in again:
         assert np.allclose(other.matrix(), pose.matrix(), atol=1e-12)
         assert rotation_angle_deg(pose, other) < 1e-9
+
+
+def test_quaternions_are_those_of_scipy():
+    rotations = [*Rotation.random(500, rng=np.random.default_rng(0)), Rotation.identity()]
+    rotations += [Rotation.from_rotvec(np.pi * axis) for axis in (*np.eye(3), np.array([0.6, 0.8, 0]))]
+    for rotation in rotations:
+        matrix = rotation.as_matrix()
+        expected = Rotation.from_matrix(matrix).as_quat(canonical=True, scalar_first=True)
+        np.testing.assert_array_equal(Pose(matrix, np.zeros(3)).quaternion_wxyz(), expected)
 
 
 @given(poses())
@@ -146,6 +156,15 @@ def test_resizing_scales_every_projection():
         resized = camera.resized(round(640 * scale[0]), round(480 * scale[1]))
         assert np.allclose(resized.project(SEEN), camera.project(SEEN) * scale, atol=1e-6), (model, scale)
         assert camera.resized(640, 480) is camera
+
+
+@pytest.mark.parametrize(("model", "params"), [("SIMPLE_PINHOLE", (500, 321, 242)), ("PINHOLE", (500, 510, 321, 242))])
+def test_pinhole_models_are_read_as_colmap_reads_them(model, params):
+    camera = Camera(model, 640, 480, params)
+    colmap = pycolmap.Camera(model=model, width=640, height=480, params=params)
+    np.testing.assert_array_equal(camera.matrix(), colmap.calibration_matrix())
+    names = [name.strip() for name in colmap.params_info.split(",")]
+    assert parameter_names(model) == names
 
 
 def test_the_number_of_parameters_is_checked():

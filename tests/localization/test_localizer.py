@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -202,3 +204,15 @@ def test_warming_up_changes_nothing(localizer, frames):
     before = without_times(localizer.localize(frames[0].image_path, camera=frames[0].camera))
     localizer.warm_up()
     assert without_times(localizer.localize(frames[0].image_path, camera=frames[0].camera)) == before
+
+
+def test_a_query_imports_what_it_needs_and_no_more(map_path, frames):
+    """Importing took most of the time of ``trigpoint localize``."""
+    heavy = ["scipy", "kornia", "pycolmap", "sklearn", "rich", "matplotlib", "trigpoint.build"]
+    command = ["localize", str(map_path), str(frames[0].image_path), "--camera", "262.5", "--quiet"]
+    code = f"import sys; from trigpoint.cli import run; run({command!r}); print([n for n in {heavy!r} if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    answer, imported = done.stdout.splitlines()
+    assert json.loads(answer)["status"] == "ok"
+    assert imported == "[]"

@@ -10,7 +10,7 @@ import pytest
 from support.preset_table import table
 from support.verb_options import option_names
 
-from trigpoint.commands import VERBS
+from trigpoint.commands import VERBS, load_verb
 from trigpoint.features.encoders import ENCODERS
 from trigpoint.formats.readers import READERS
 from trigpoint.mapping.presets import DEFAULT_PRESET, PRESETS, preset_config
@@ -56,7 +56,7 @@ def test_commands_in_documents_exist(document):
     for line in re.findall(r"(?m)^ *trigpoint ([a-z][^#|\n]*)", "\n".join(code)):
         verb, *words = shlex.split(line)
         assert verb in VERBS, line
-        known = option_names(VERBS[verb])
+        known = option_names(load_verb(verb))
         options = {word.split("=")[0] for word in words if word.startswith("--")}
         assert options <= known | {"--debug", "--help"}, line
 

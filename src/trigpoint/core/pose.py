@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.transform import Rotation
 
 from trigpoint.core.errors import GeometryError
 
@@ -17,6 +16,7 @@ Array = NDArray[np.float64]
 ROTATION_TOLERANCE = 2e-3
 # Coordinates beyond this lose millimetres in float32 many times over and come from damaged files, never from a scene.
 MAX_COORDINATE = 1e9
+_CYCLES = ((0, 1, 2), (1, 2, 0), (2, 0, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,8 +87,9 @@ class Pose:
                 fix="Check the column order of the file.",
             )
         _check_position(offset, where)
-        rotation = Rotation.from_quat(quaternion, scalar_first=True).as_matrix()
-        return Pose(rotation, offset.copy())
+        from scipy.spatial.transform import Rotation
+
+        return Pose(Rotation.from_quat(quaternion, scalar_first=True).as_matrix(), offset.copy())
 
     def matrix(self) -> Array:
         """The transform as a homogeneous (4, 4) float64 matrix, translation in the unit of the scene."""
@@ -99,7 +100,24 @@ class Pose:
 
     def quaternion_wxyz(self) -> Array:
         """The rotation as a (4,) unit quaternion, scalar first and not negative."""
-        return Rotation.from_matrix(self.rotation).as_quat(canonical=True, scalar_first=True)
+        # scipy.spatial has the same, bit for bit, and takes longer to import than an image takes to localize.
+        matrix, trace = self.rotation.tolist(), sum(np.diag(self.rotation).tolist())
+        largest = int(np.argmax([*np.diag(self.rotation), trace]))
+        vector = [0.0, 0.0, 0.0]
+        # To divide by the largest component is stable (S. W. Shepperd, Quaternion from rotation matrix, 1978).
+        if largest == 3:
+            scalar = 1 + trace
+            for i, j, k in _CYCLES:
+                vector[i] = matrix[k][j] - matrix[j][k]
+        else:
+            i, j, k = _CYCLES[largest]
+            scalar = matrix[k][j] - matrix[j][k]
+            vector[i] = 1 - trace + 2 * matrix[i][i]
+            vector[j] = matrix[j][i] + matrix[i][j]
+            vector[k] = matrix[k][i] + matrix[i][k]
+        length = math.sqrt(sum(value * value for value in (*vector, scalar)))
+        quaternion = np.array([scalar, *vector]) / length
+        return quaternion * np.sign(quaternion[np.flatnonzero(quaternion)[0]])
 
     def inverse(self) -> Pose:
         """``source_from_target``."""
@@ -120,6 +138,8 @@ class Pose:
 
 def rotation_angle_deg(a: Pose, b: Pose) -> float:
     """Angle between the rotations of two poses, in degrees, accurate for tiny angles too."""
+    from scipy.spatial.transform import Rotation
+
     return float(np.rad2deg(Rotation.from_matrix(a.rotation @ b.rotation.T).magnitude()))
 
 

@@ -1,8 +1,9 @@
-"""XFeat (Potje et al., CVPR 2024) through kornia's network: sparse keypoints, or every cell of its 1/8 grid."""
+"""XFeat (Potje et al., CVPR 2024): sparse keypoints, or every cell of its 1/8 grid."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 
 import cv2
 import numpy as np
@@ -11,9 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trigpoint.features.local import LocalFeatures
-from trigpoint.features.weights import find_weights, weights_entry
+from trigpoint.features.pretrained import load_pretrained
+from trigpoint.features.weights import weights_entry
+from trigpoint.features.xfeat_network import CELL_PX, XFeatNetwork
 
-CELL_PX = 8
 # Below the published 0.05: images of plain walls still get keypoints, and the best are kept by rank anyway.
 DETECTION_THRESHOLD = 0.01
 
@@ -25,14 +27,11 @@ def load_network(device: torch.device) -> nn.Module:
     about half of the time on a CPU.
 
     Raises:
-        WeightsError: TP-501 or TP-502.
+        WeightsError: as ``load_pretrained``.
     """
-    from kornia.feature.xfeat import XFeatModel
     from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-    network = XFeatModel()
-    network.load_state_dict(torch.load(find_weights("xfeat"), weights_only=True, map_location="cpu"))
-    network.eval().requires_grad_(False)
+    network, _ = load_pretrained("xfeat", XFeatNetwork, device, _without_matcher)
     for module in list(network.modules()):
         children = list(module.named_children())
         for (_, first), (name, second) in itertools.pairwise(children):
@@ -40,7 +39,11 @@ def load_network(device: torch.device) -> nn.Module:
                 fused = fuse_conv_bn_eval(first, second)
                 first.weight, first.bias = fused.weight.requires_grad_(False), fused.bias
                 setattr(module, name, nn.Identity())
-    return network.to(device=device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    return network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+
+
+def _without_matcher(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor for name, tensor in tensors.items() if not name.startswith("fine_matcher.")}
 
 
 class XFeatDense:

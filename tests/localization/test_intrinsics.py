@@ -12,6 +12,7 @@ from PIL.TiffImagePlugin import IFDRational
 
 from trigpoint.core.camera import Camera
 from trigpoint.core.errors import ConfigError, GeometryError, ImageError, MappingError
+from trigpoint.core.image import read_header, read_image
 from trigpoint.localization.camera_text import parse_camera
 from trigpoint.localization.intrinsics import exif_camera, focal_candidates, guess_focal_px
 
@@ -25,6 +26,11 @@ def write_image(path, size, tags, orientation=None):
     exif.get_ifd(0x8769).update(tags)
     Image.new("RGB", size, "gray").save(path, exif=exif)
     return path
+
+
+def camera_from_exif(path):
+    header = read_header(path)
+    return exif_camera(header.exif, header.width, header.height)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +137,7 @@ def test_camera_of_larger_image_fits_its_thumbnails(focal, width, height, scale)
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_camera_is_upright(tmp_path, orientation):
     path = write_image(tmp_path / "image.jpg", (400, 300), {FOCAL_35MM: 26}, orientation)
-    camera = exif_camera(path)
+    camera = camera_from_exif(path)
     assert camera is not None
     assert (camera.width, camera.height) == ((400, 300) if orientation < 5 else (300, 400))
     focal = 26 / 43.26661530556787 * 500
@@ -161,25 +167,16 @@ def test_exif_focal(tmp_path, tags, focal_px, orientation):
         tag: IFDRational(value).limit_rational(10**6) if isinstance(value, float) else value for tag, value in tags.items()
     }
     tags = {tag: IFDRational(*value) if isinstance(value, tuple) else value for tag, value in tags.items()}
-    camera = exif_camera(write_image(tmp_path / "image.jpg", (600, 400), tags, orientation))
+    camera = camera_from_exif(write_image(tmp_path / "image.jpg", (600, 400), tags, orientation))
     assert camera is not None
     assert camera.params[:2] == pytest.approx((focal_px, focal_px), rel=1e-5)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
 def test_exif_of_every_format(tmp_path, suffix):
-    camera = exif_camera(write_image(tmp_path / f"image.{suffix}", (600, 400), {FOCAL_35MM: 36}, 1))
+    camera = camera_from_exif(write_image(tmp_path / f"image.{suffix}", (600, 400), {FOCAL_35MM: 36}, 1))
     assert camera is not None
     assert camera.params[0] == pytest.approx(600)
-
-
-def test_exif_with_known_sensor(tmp_path):
-    path = write_image(tmp_path / "image.jpg", (600, 400), {FOCAL_MM: IFDRational(43, 10), FOCAL_35MM: 90}, 6)
-    camera = exif_camera(path, sensor_width_mm=6.45)
-    assert camera is not None
-    assert (camera.width, camera.params[0]) == (400, pytest.approx(4.3 / 6.45 * 600))
-    with pytest.raises(MappingError, match="TP-614"):
-        exif_camera(path, sensor_width_mm=0)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +195,7 @@ def test_exif_with_known_sensor(tmp_path):
     ids=["none", "no sensor", "zero", "fisheye", "telescope", "0/0", "no resolution", "no width", "cropped"],
 )
 def test_exif_that_says_nothing(tmp_path, tags):
-    assert exif_camera(write_image(tmp_path / "image.jpg", (600, 400), tags)) is None
+    assert camera_from_exif(write_image(tmp_path / "image.jpg", (600, 400), tags)) is None
 
 
 def test_damaged_exif_is_no_exif(tmp_path):
@@ -211,12 +208,19 @@ def test_damaged_exif_is_no_exif(tmp_path):
         block = bytearray(data)
         block[start : start + length] = random.integers(0, 256, length, dtype=np.uint8).tobytes()
         path.write_bytes(bytes(block))
-        assert exif_camera(path) is None
+        assert camera_from_exif(path) is None
 
 
 def test_exif_of_no_image(tmp_path):
     with pytest.raises(ImageError, match="TP-101"):
-        exif_camera(tmp_path / "missing.jpg")
+        camera_from_exif(tmp_path / "missing.jpg")
+
+
+def test_the_decoded_image_keeps_its_exif(tmp_path):
+    path = write_image(tmp_path / "image.jpg", (600, 400), {FOCAL_35MM: 36}, 6)
+    image = read_image(path, short_side_px=200)
+    assert image.exif == read_header(path).exif and image.exif.focal_35mm == 36
+    assert (image.width, image.height, image.gray.shape) == (400, 600, (300, 200))
 
 
 def test_guesses():

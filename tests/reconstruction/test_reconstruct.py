@@ -22,7 +22,7 @@ from trigpoint.formats.readers import open_scene
 from trigpoint.reconstruction import ReconstructionOptions, build, reconstruct
 from trigpoint.reconstruction.account import ALONE, APART, BLANK, UNSURE, account_for, largest_group
 from trigpoint.reconstruction.database import create_database
-from trigpoint.reconstruction.images import SourceImage, _position, image_paths, read_headers
+from trigpoint.reconstruction.images import SourceImage, image_paths, read_headers
 from trigpoint.reconstruction.mapper import run_mapper
 from trigpoint.reconstruction.pairs import nearest_in_space, nearest_pairs, sequential_pairs
 from trigpoint.reconstruction.placement import MIN_POINTS, _take_out_weak, outside_the_largest_group
@@ -345,13 +345,6 @@ def test_gps_that_cannot_be_used():
 def test_gps_axes_are_east_north_up():
     metres = metres_from_gps([(0.0, 0.0, 0.0), (0.0, 0.001, 0.0), (0.001, 0.0, 0.0), (0.0, 0.0, 50.0)])
     assert metres == pytest.approx(np.array([[0, 0, 0], [111.32, 0, 0], [0, 110.57, 0], [0, 0, 50]]), abs=0.1)
-
-
-def test_gps_of_exif():
-    tags = {1: "S", 2: (33, 30, 36), 3: "W", 4: (70, 0, 0), 5: b"\x01", 6: 12.5}
-    assert _position(tags) == pytest.approx((-33.51, -70.0, -12.5))
-    assert _position({1: "N", 2: (0, 0, 0), 3: "E", 4: (0, 0, 0)}) is None
-    assert _position({1: "N", 2: (10, 0, 0), 3: "E", 4: (20, 0, 0)}) == (10, 20, None)
 
 
 def test_reasons():

@@ -10,13 +10,13 @@ import threading
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from trigpoint.core.errors import ImageError
+from trigpoint.core.exif import NO_EXIF, Exif, read_exif
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 # Everything else that Pillow can open stays closed: some of it starts other programs (EPS).
@@ -26,7 +26,6 @@ MIN_SIDE_PX = 32
 _HEADER_BYTES = 1 << 18
 # Pillow keeps its limit of pixels in a global variable, which two threads must not set back in the wrong order.
 _PILLOW_LIMIT = threading.Lock()
-_ORIENTATION_TAG = 0x0112
 _QUARTER_TURNS = (5, 6, 7, 8)
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -50,12 +49,29 @@ class DecodedImage:
         rgb: (h, w, 3) uint8, or None when only gray was asked for.
         width: upright width of the file, px.
         height: upright height of the file, px.
+        exif: what its EXIF block says.
     """
 
     gray: NDArray[np.uint8]
     rgb: NDArray[np.uint8] | None
     width: int
     height: int
+    exif: Exif = NO_EXIF
+
+
+@dataclass(frozen=True)
+class ImageHeader:
+    """What is known of an image before its pixels are decoded.
+
+    Attributes:
+        width: upright width, px.
+        height: upright height, px.
+        exif: what its EXIF block says.
+    """
+
+    width: int
+    height: int
+    exif: Exif
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -66,11 +82,18 @@ def image_size(path: Path) -> tuple[int, int]:
     """
     try:
         with _open(path, _read_bytes(path, _HEADER_BYTES)) as image:
-            return _upright_size(image)
+            return _upright_size(image, read_exif(image))
     except ImageError:
         # TIFF and WebP may keep what describes the image at the end of the file.
-        with _open(path, _read_bytes(path)) as image:
-            return _upright_size(image)
+        header = read_header(path)
+        return header.width, header.height
+
+
+def read_header(path: Path) -> ImageHeader:
+    """Size and EXIF block of an image file, wherever in the file they are. Raises as ``image_size``."""
+    with _open(path, _read_bytes(path)) as image:
+        exif = read_exif(image)
+        return ImageHeader(*_upright_size(image, exif), exif)
 
 
 def read_image(path: Path, *, short_side_px: int | None = None, color: bool = False) -> DecodedImage:
@@ -125,17 +148,18 @@ def _from_array(pixels: NDArray[np.uint8]) -> Image.Image:
 
 def _decoded(image: Image.Image, path: Path, short_side_px: int | None, color: bool, *, draft: bool = True) -> DecodedImage:
     """The open image upright and reduced; ``draft`` may make the image itself smaller while it is decoded."""
-    width, height = _upright_size(image)
+    exif = read_exif(image)
+    width, height = _upright_size(image, exif)
     target = _reduced_size(width, height, short_side_px)
-    turn = _TURNS.get(_orientation(image))
-    size = (target[1], target[0]) if _orientation(image) in _QUARTER_TURNS else target
+    turn = _TURNS.get(exif.orientation)
+    size = (target[1], target[0]) if exif.orientation in _QUARTER_TURNS else target
     pixels = _pixels(image, path, size, color, draft=draft)
     if turn is not None:
         pixels = pixels.transpose(turn)
     values = np.array(pixels)
     if color:
-        return DecodedImage(np.array(pixels.convert("L")), values, width, height)
-    return DecodedImage(values, None, width, height)
+        return DecodedImage(np.array(pixels.convert("L")), values, width, height, exif)
+    return DecodedImage(values, None, width, height, exif)
 
 
 def _pixels(image: Image.Image, path: Path, size: tuple[int, int], color: bool, *, draft: bool) -> Image.Image:
@@ -259,22 +283,9 @@ def _what_it_is(data: bytes) -> str:
     return "this is not an image file"
 
 
-def _orientation(image: Image.Image) -> int:
-    if image.format == "TIFF":
-        # Pillow turns these itself.
-        return 1
-    try:
-        # PNG's own method decodes the pixels first, in search of EXIF behind them.
-        exif = Image.Image.getexif(image) if image.format == "PNG" else image.getexif()
-        return int(cast(int, exif.get(_ORIENTATION_TAG, 1)))
-    except (TypeError, ValueError, SyntaxError, OSError):
-        # A damaged EXIF block is no reason to refuse pixels that are whole.
-        return 1
-
-
-def _upright_size(image: Image.Image) -> tuple[int, int]:
+def _upright_size(image: Image.Image, exif: Exif) -> tuple[int, int]:
     width, height = image.size
-    return (height, width) if _orientation(image) in _QUARTER_TURNS else (width, height)
+    return (height, width) if exif.orientation in _QUARTER_TURNS else (width, height)
 
 
 def _reduced_size(width: int, height: int, short_side_px: int | None) -> tuple[int, int]:

@@ -34,19 +34,18 @@ def decoded(image: ImageInput, short_side_px: int) -> DecodedImage:
     return image_from_pixels(image, short_side_px=short_side_px)
 
 
-def camera_of(image: ImageInput, size: tuple[int, int], camera: CameraInput) -> tuple[Camera | None, str]:
-    """The camera of an upright image of ``size`` (width, height) px, and its source: ``"given"``, or ``"exif"`` for files.
-
-    None with ``"estimated"`` where nothing is known.
+def camera_of(image: DecodedImage, camera: CameraInput) -> tuple[Camera | None, str]:
+    """The camera of an upright image and its source, ``"given"`` or ``"exif"``; None with ``"estimated"`` without one.
 
     Raises:
         GeometryError: the camera is for an image of another size (TP-315).
     """
     if camera is not None:
+        size = (image.width, image.height)
         given = camera if isinstance(camera, Camera) else camera(*size)
         _check_size(given, size)
         return given, "given"
-    recorded = exif_camera(Path(image)) if isinstance(image, (str, Path)) else None
+    recorded = exif_camera(image.exif, image.width, image.height)
     return recorded, "estimated" if recorded is None else "exif"
 
 

@@ -95,7 +95,7 @@ class Localizer:
         Args:
             image: file, upright (H, W) or (H, W, 3) RGB array of type uint8, or Pillow image.
             camera: intrinsics of the upright image at full size, or a function that gives them for its width and height.
-                None: from EXIF where the image is a file, or else the focal length is estimated.
+                None: from EXIF where the image has it, or else the focal length is estimated.
             name: name in the answer; None takes the path, or ``""`` without one.
 
         Raises:
@@ -104,7 +104,7 @@ class Localizer:
         """
         times = StageTimes()
         pixels = decoded(image, self.map.config.features.short_side_px)
-        known, source = camera_of(image, (pixels.width, pixels.height), camera)
+        known, source = camera_of(pixels, camera)
         times.end("decode")
         solution = self._search.solve(pixels, known, times)
         covariance, verdict = self._search.judge(solution)
@@ -173,7 +173,7 @@ class Localizer:
             GeometryError: the camera is for an image of another size (TP-315).
         """
         pixels = decoded(image, self.map.config.features.short_side_px)
-        known, _ = camera_of(image, (pixels.width, pixels.height), camera)
+        known, _ = camera_of(pixels, camera)
         solution = self._search.solve(pixels, known, StageTimes(), cam_from_world)
         keypoints, points, pose = solution.keypoints, solution.chosen.points_world, solution.pnp.cam_from_world
         errors_px = np.full(len(keypoints), np.inf)

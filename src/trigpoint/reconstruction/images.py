@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from PIL import Image
 
 from trigpoint.core.errors import ImageError, SceneError
-from trigpoint.core.image import IMAGE_SUFFIXES, image_size
+from trigpoint.core.image import IMAGE_SUFFIXES, read_header
 from trigpoint.core.scene import Problem
 
 MIN_IMAGES = 3
-_MAKE, _MODEL, _EXIF_IFD, _GPS_IFD = 0x010F, 0x0110, 0x8769, 0x8825
-_FOCAL_MM, _FOCAL_35MM = 0x920A, 0xA405
-_LATITUDE_REF, _LATITUDE, _LONGITUDE_REF, _LONGITUDE, _ALTITUDE_REF, _ALTITUDE = 1, 2, 3, 4, 5, 6
 
 
 @dataclass(frozen=True)
@@ -69,12 +62,11 @@ def read_headers(folder: Path, paths: Iterable[Path]) -> tuple[list[SourceImage]
     for path in paths:
         name = path.relative_to(folder).as_posix()
         try:
-            width, height = image_size(path)
+            header = read_header(path)
         except ImageError as error:
             invalid.append((name, error))
             continue
-        device, gps = _exif(path)
-        images.append(SourceImage(name, path, width, height, device, gps))
+        images.append(SourceImage(name, path, header.width, header.height, header.exif.device, header.exif.gps))
     return images, invalid
 
 
@@ -117,38 +109,3 @@ def check_count(images: int, scene: Path) -> None:
 def _hidden(path: Path) -> bool:
     # macOS leaves "._image.jpg" beside images; they are not images.
     return path.name.startswith(".")
-
-
-def _exif(path: Path) -> tuple[str, tuple[float, float, float | None] | None]:
-    with warnings.catch_warnings():
-        # Damaged EXIF is answered by using none.
-        warnings.simplefilter("ignore")
-        try:
-            with Image.open(path) as image:
-                exif = image.getexif()
-                lens = exif.get_ifd(_EXIF_IFD)
-                words = [exif.get(_MAKE), exif.get(_MODEL), lens.get(_FOCAL_MM), lens.get(_FOCAL_35MM)]
-                device = " ".join(str(word).strip("\0 ") for word in words if word)
-                return device, _position(exif.get_ifd(_GPS_IFD))
-        except Exception:
-            # Pillow parses EXIF lazily and a damaged block raises nearly anything; the pixels are still good.
-            return "", None
-
-
-def _position(tags: dict[int, Any]) -> tuple[float, float, float | None] | None:
-    if _LATITUDE not in tags or _LONGITUDE not in tags:
-        return None
-    latitude = _degrees(tags[_LATITUDE]) * (-1 if tags.get(_LATITUDE_REF) in ("S", b"S") else 1)
-    longitude = _degrees(tags[_LONGITUDE]) * (-1 if tags.get(_LONGITUDE_REF) in ("W", b"W") else 1)
-    # Cameras without a fix write zeros.
-    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180) or (latitude == 0 and longitude == 0):
-        return None
-    if _ALTITUDE not in tags:
-        return latitude, longitude, None
-    below = tags.get(_ALTITUDE_REF) in (1, b"\x01")
-    return latitude, longitude, float(tags[_ALTITUDE]) * (-1 if below else 1)
-
-
-def _degrees(value: Any) -> float:
-    degrees, minutes, seconds = (float(part) for part in value)
-    return degrees + minutes / 60 + seconds / 3600

@@ -18,6 +18,7 @@ from posed_sets import announce, build, line, measured
 from sets import NAMES
 
 from trigpoint.core.artifact import write_json
+from trigpoint.mapping.presets import resolve_config
 from trigpoint.mapping.scene_map import load_map, save_map
 
 # Name of the variant: preset, what is changed.
@@ -27,16 +28,16 @@ VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "glace with position decoder": ("glace-compact", ("head.clusters=20",)),
     "rscore": ("rscore-compact", ()),
     "rscore with retrieval descriptors": ("rscore-compact", ("global_encoding.kind=descriptor",)),
-    "rscore with spectral codes": ("rscore-compact", ("global_encoding.codes=spectral",)),
+    "rscore with spectral codes": ("rscore-compact", ("global_encoding.embedding=spectral",)),
     "rscore without neighbour sampling": ("rscore-compact", ("global_encoding.neighbour_fraction=0",)),
-    "rscore without depth adjustment": ("rscore-compact", ("loss.coarse.depth_sigma=0",)),
-    "rscore without refiner": ("rscore-compact", ("head.refiner_blocks=0",)),
+    "rscore without depth adjustment": ("rscore-compact", ("refinement.depth_sigma=0",)),
+    "rscore without refiner": ("rscore-compact", ("refinement=none",)),
     "trig": ("trig", ()),
-    "trig without landmarks": ("trig", ("loss.supervision=none",)),
-    "trig with all keypoints": ("trig", ("buffer.min_samples=0",)),
-    "trig without codes": ("trig", ("global_encoding.kind=none",)),
+    "trig without landmarks": ("trig", ("supervision=none",)),
+    "trig with all keypoints": ("trig", ("supervision.min_samples=0",)),
+    "trig without codes": ("trig", ("global_encoding=none",)),
     "trig without neighbour sampling": ("trig", ("global_encoding.neighbour_fraction=0",)),
-    "trig without depth adjustment": ("trig", ("loss.final.depth_sigma=0",)),
+    "trig without depth adjustment": ("trig", ("loss.depth_sigma=0",)),
 }
 HYPOTHESES = (1, 5, 10)
 
@@ -62,11 +63,12 @@ def main() -> None:
                         arguments.data, name, preset, seed, Path(folder), overrides=(*arguments.overrides, *changes)
                     )
                     scene_map = load_map(built.path)
-                    hypotheses = (scene_map.config.global_encoding.hypotheses,)
-                    for count in HYPOTHESES if variant in ("rscore", "trig") else hypotheses:
-                        encoding = replace(scene_map.config.global_encoding, hypotheses=count)
-                        save_map(replace(scene_map, config=replace(scene_map.config, global_encoding=encoding)), built.path)
-                        row = {"variant": f"{variant}, k = {count}", **measured(built, arguments.data, negatives=0)}
+                    for count in HYPOTHESES if variant in ("rscore", "trig") else (None,):
+                        if count is not None:
+                            changes = [f"global_encoding.hypotheses={count}"]
+                            save_map(replace(scene_map, config=resolve_config(scene_map.config, changes)), built.path)
+                        label = variant if count is None else f"{variant}, k = {count}"
+                        row = {"variant": label, **measured(built, arguments.data, negatives=0)}
                         rows.append(row)
                         print(f"{row['variant']}: {line(row)}", flush=True)
                 if arguments.json:

@@ -28,7 +28,7 @@ from trigpoint.core.artifact import write_json
 from trigpoint.evaluation.evaluate import evaluate
 from trigpoint.formats.readers import open_scene
 from trigpoint.localization.localizer import Localizer
-from trigpoint.mapping.presets import DEFAULT_PRESET, preset_config
+from trigpoint.mapping.presets import DEFAULT_PRESET, resolve_config
 
 
 def main() -> None:
@@ -90,7 +90,7 @@ def build(
 ) -> Built:
     """Map a set."""
     scene, holdout = scene_of_set(data, name, folder)
-    path, config = folder / "map.trig", preset_config(preset, overrides, fast=fast)
+    path, config = folder / "map.trig", resolve_config(preset, overrides, fast=fast)
     began, cpu_began = time.monotonic(), time.process_time()
     result = build_map(open_scene(scene, holdout=holdout), path, config=config, seed=seed)
     numbers = {

@@ -27,7 +27,7 @@ from trigpoint.features.extract import extract_features
 from trigpoint.features.views import plain_view
 from trigpoint.mapping.head import Head, make_head
 from trigpoint.mapping.optimizer import Optimizer
-from trigpoint.mapping.training_config import HeadConfig, OptimizerConfig
+from trigpoint.mapping.training_config import AdamWConfig, HeadConfig
 from trigpoint.synthetic.scene import SyntheticConfig, write_synthetic_scene
 
 IMAGES, COLUMNS, SPACING = 19, 5, 5.0
@@ -107,7 +107,7 @@ def train(
     config = HeadConfig(width=256, clusters=clusters, standardize=True)
     head = make_head(descriptors.shape[1], config, torch_generator(seed, "toy head"), centres if clusters > 1 else None)
     head.standardize(descriptors)
-    optimizer = Optimizer(head, OptimizerConfig(learning_rate=3e-3, steps=steps, batch=2048))
+    optimizer = Optimizer(head, AdamWConfig(learning_rate=3e-3, steps=steps, batch=2048))
     with progress("with decoder" if clusters > 1 else "without decoder", steps) as advance:
         for step in range(steps):
             chosen = torch.randint(len(targets), (2048,), generator=torch_generator(seed, "toy batch", step))

@@ -9,12 +9,15 @@ from support.tiny_scene import CHEAP
 
 from trigpoint.build.pipeline import build_map
 from trigpoint.core.errors import MappingError
+from trigpoint.core.interrupt import StopRequest
 from trigpoint.covisibility.depth_range import DepthRange
 from trigpoint.formats.readers import open_scene
 from trigpoint.localization.localizer import Localizer
 from trigpoint.mapping import encoding_build
-from trigpoint.mapping.config import GlobalConfig, fitted_to
-from trigpoint.mapping.presets import PRESETS, preset_config
+from trigpoint.mapping.config import fitted_to
+from trigpoint.mapping.encoding_config import NodeEncoding, PoseOverlap, TrackOverlap
+from trigpoint.mapping.mapping_images import MappingImages
+from trigpoint.mapping.presets import PRESETS, resolve_config
 from trigpoint.mapping.scene_map import load_map, map_bytes
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
@@ -23,7 +26,7 @@ METHODS = {
     "trig": ("trig", ("global_encoding.min_images=0",)),
     "trig in parts": ("trig", ("global_encoding.min_images=0", "images_per_network=10")),
     "glace-compact": ("glace-compact", ("global_encoding.dim=64",)),
-    "rscore-compact": ("rscore-compact", ("global_encoding.codes=spectral", "features.pca_dim=32")),
+    "rscore-compact": ("rscore-compact", ("global_encoding.embedding=spectral", "features.pca_dim=32")),
     "poker-compact": ("poker-compact", ("ensemble=3",)),
 }
 
@@ -33,7 +36,7 @@ def built(request, room, tmp_path_factory):
     """The map of one method, with its file."""
     path = tmp_path_factory.mktemp("maps") / f"{request.param}.trig"
     preset, changes = METHODS[request.param]
-    build_map(open_scene(room), path, config=preset_config(preset, (*CHEAP, "head.width=96", *changes)))
+    build_map(open_scene(room), path, config=resolve_config(preset, (*CHEAP, "head.width=96", *changes)))
     return request.param, path
 
 
@@ -65,10 +68,10 @@ def test_hypotheses_of_a_query(built, room):
 def test_mapping_images_find_themselves(built, room):
     method, path = built
     scene_map = load_map(path)
-    if scene_map.encoding is None or scene_map.encoding.index is None:
+    encoding = scene_map.sources["network"].encoding
+    if encoding is None or encoding.index is None:
         pytest.skip(f"{method} looks nothing up")
-    vectors = scene_map.encoding.index
-    assert len(vectors) == len(scene_map.encoding.codes) == 24
+    assert len(encoding.index) == len(encoding.embeddings) == 24
     localizer = Localizer.load(path)
     from trigpoint.core.image import read_image
 
@@ -76,8 +79,8 @@ def test_mapping_images_find_themselves(built, room):
     hits = 0
     for index in range(0, 24, 6):
         found = localizer._features(read_image(frames[index].image_path, short_side_px=120))
-        code = scene_map.hypotheses(found, (320, 240))[0].code
-        hits += torch.equal(code, scene_map.encoding.codes[index].float())
+        first = scene_map.hypotheses(found, (320, 240))[0].encoding
+        hits += torch.equal(first, encoding.embeddings[index].float())
     assert hits == 4
 
 
@@ -85,7 +88,7 @@ def test_the_same_bytes_again(built, room, tmp_path):
     method, path = built
     again = tmp_path / path.name
     preset, changes = METHODS[method]
-    build_map(open_scene(room), again, config=preset_config(preset, (*CHEAP, "head.width=96", *changes)))
+    build_map(open_scene(room), again, config=resolve_config(preset, (*CHEAP, "head.width=96", *changes)))
     assert again.read_bytes() == path.read_bytes()
 
 
@@ -94,76 +97,65 @@ def test_a_query_is_tried_with_the_networks_of_the_images_it_looks_like(built, r
     if method != "trig in parts":
         pytest.skip("one network, or no images to look up")
     scene_map = load_map(path)
-    assert scene_map.config.ensemble == len(scene_map.heads) == 3
-    own = scene_map.encoding.heads
-    assert sorted(set(own.tolist())) == [0, 1, 2]
+    networks = scene_map.sources["network"]
+    assert scene_map.config.network.ensemble == len(networks.heads) == 3
+    learned_by = networks.encoding.networks
+    assert sorted(set(learned_by.tolist())) == [0, 1, 2]
     localizer = Localizer.load(path)
     from trigpoint.core.image import read_image
 
     frames = open_scene(room).for_mapping()
     for index in range(0, 24, 6):
         found = localizer._features(read_image(frames[index].image_path, short_side_px=120))
-        assert scene_map.hypotheses(found, (320, 240))[0].head == own[index]
+        assert scene_map.hypotheses(found, (320, 240))[0].network == learned_by[index]
     # Each network lies around the cameras of its part.
     centres = scene_map.normalization.to_normalized(np.array([frame.pose().centre() for frame in frames]))
-    for part, head in enumerate(scene_map.heads):
-        assert np.allclose(head.decoder.centres[0], centres[own.numpy() == part].mean(axis=0), atol=1e-3)
+    for part, head in enumerate(networks.heads):
+        assert np.allclose(head.decoder.centres[0], centres[learned_by.numpy() == part].mean(axis=0), atol=1e-3)
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_fit_scenes_of_any_size(name):
     for images in (5, 12, 300, 5000):
-        config = fitted_to(preset_config(name), images)
-        assert config.head.clusters <= images
+        config = fitted_to(resolve_config(name), images)
+        assert config.network is None or config.network.head.clusters <= images
         assert fitted_to(config, images) == config
 
 
 def test_larger_scenes_get_more_networks():
-    trig = preset_config("trig")
-    assert [fitted_to(trig, images).ensemble for images in (20, 300, 301, 900, 901, 7000)] == [1, 1, 2, 3, 4, 4]
-    assert fitted_to(preset_config("poker"), 7000).ensemble == 4
+    trig = resolve_config("trig")
+    assert [fitted_to(trig, images).network.ensemble for images in (20, 300, 301, 900, 901, 7000)] == [1, 1, 2, 3, 4, 4]
+    assert fitted_to(resolve_config("poker"), 7000).network.ensemble == 4
 
 
 def test_small_scenes_do_without_codes():
-    trig = preset_config("trig")
-    assert fitted_to(trig, 199).global_encoding.kind == "none"
-    assert fitted_to(trig, 200).global_encoding.kind == "codes"
-    assert fitted_to(trig, 200).global_encoding.dim == 50
-    assert fitted_to(trig, 4000).global_encoding.dim == 64
+    trig = resolve_config("trig")
+    assert fitted_to(trig, 199).network.global_encoding is None
+    assert isinstance(fitted_to(trig, 200).network.global_encoding, NodeEncoding)
+    assert fitted_to(trig, 200).network.global_encoding.dim == 50
+    assert fitted_to(trig, 4000).network.global_encoding.dim == 64
 
 
-FOUND = DepthRange(1.0, 4.0, "points")
+def graph_of(scene, overlap, depths, folder):
+    images = MappingImages(scene, list, depths, 0, folder, StopRequest(), torch.device("cpu"))
+    return encoding_build._graph(images, overlap)
 
 
-@pytest.mark.parametrize(
-    ("near", "far", "expected"),
-    [
-        (0.0, 0.0, FOUND),
-        (0.2, 0.0, DepthRange(0.2, 4.0)),
-        (0.0, 8.0, DepthRange(1.0, 8.0)),
-        (0.2, 8.0, DepthRange(0.2, 8.0)),
-    ],
-)
-def test_depths_that_are_not_given_come_from_the_data(near, far, expected, room, monkeypatch):
-    used, asked = [], []
+def test_depths_that_are_not_given_come_from_the_data(room, tmp_path, monkeypatch):
+    used = []
     original = encoding_build.build_graph
 
     def noting(scene, **named):
         used.append(named["depths"])
         return original(scene, **named)
 
-    def found():
-        asked.append(FOUND)
-        return FOUND
-
     monkeypatch.setattr(encoding_build, "build_graph", noting)
-    encoding_build._graph(open_scene(room), GlobalConfig(kind="codes", depth_near=near, depth_far=far), 0, found)
-    assert used == [expected]
-    assert bool(asked) == (not near or not far)
+    from_data = DepthRange(1.0, 4.0, "points")
+    graph_of(open_scene(room), PoseOverlap(), lambda: from_data, tmp_path)
+    graph_of(open_scene(room), PoseOverlap(depths=(0.2, 8.0)), lambda: pytest.fail("asked"), tmp_path)
+    assert used == [from_data, DepthRange(0.2, 8.0)]
 
 
-def test_overlap_from_tracks_needs_no_depths(room):
+def test_overlap_from_tracks_needs_no_depths(room, tmp_path):
     with pytest.raises(MappingError, match="TP-623"):
-        encoding_build._graph(
-            open_scene(room), GlobalConfig(kind="codes", overlap="tracks"), 0, lambda: pytest.fail("asked")
-        )
+        graph_of(open_scene(room), TrackOverlap(), lambda: pytest.fail("asked"), tmp_path)

@@ -136,7 +136,7 @@ def test_a_build_in_rounds_killed_ends_in_the_same_bytes(moment, corner, referen
 
 
 # Enough images for landmarks, and two of them held out.
-TAUGHT = settings((*CHEAP, "acceptance.validation_images=2", "acceptance.min_images=8", "buffer.min_samples=2000"))
+TAUGHT = settings((*CHEAP, "acceptance.validation_images=2", "acceptance.min_images=8", "supervision.min_samples=2000"))
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from trigpoint.mapping.clusters import split_cameras
 from trigpoint.mapping.config import fitted_to
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.parallel import Workers
-from trigpoint.mapping.presets import preset_config
+from trigpoint.mapping.presets import resolve_config
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -64,7 +64,7 @@ def test_blank_images_have_nothing_to_learn(corner, tmp_path, monkeypatch):
     scene = open_scene(corner)
     blind_to(monkeypatch, [frame.image_path.name for frame in scene.frames])
     with pytest.raises(MappingError, match=r"TP-603.*any of 8 images"):
-        build_map(scene, tmp_path / "blank.trig", config=preset_config("ace-compact", CHEAP))
+        build_map(scene, tmp_path / "blank.trig", config=resolve_config("ace-compact", CHEAP))
     assert not (tmp_path / "blank.trig").exists()
 
 
@@ -74,24 +74,24 @@ def test_a_network_without_samples_is_refused(corner, tmp_path, monkeypatch):
     blind_to(monkeypatch, [frame.image_path.name for frame, own in zip(scene.frames, part, strict=True) if own == 1])
     changes = (*CHEAP, "ensemble=2")
     with pytest.raises(MappingError, match=r"TP-664.*1 of 2 networks"):
-        build_map(scene, tmp_path / "map.trig", config=preset_config("poker-compact", changes))
+        build_map(scene, tmp_path / "map.trig", config=resolve_config("poker-compact", changes))
 
 
 def test_more_processes_than_images_are_refused(corner, tmp_path):
     with pytest.raises(MappingError, match=r"TP-664.*9 processes for 8 images"):
         control = BuildControl(workers=Workers(0, 9))
-        build_map(open_scene(corner), tmp_path / "map.trig", config=preset_config("ace-compact", CHEAP), control=control)
+        build_map(open_scene(corner), tmp_path / "map.trig", config=resolve_config("ace-compact", CHEAP), control=control)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_few_spots_get_few_networks(corner):
     frames = mapping_frames(open_scene(corner))
-    wanted = preset_config("trig", ["images_per_network=1"])
-    assert recipe_for(wanted, frames).ensemble == 4
+    wanted = resolve_config("trig", ["images_per_network=1"])
+    assert recipe_for(wanted, frames).network.ensemble == 4
     # A static camera sees a scene often from one and the same spot.
     one, other = frames[0], frames[-1]
-    assert recipe_for(wanted, [one, one, one, other, other]).ensemble == 2
-    assert fitted_to(wanted, 1200, 3).ensemble == 3
+    assert recipe_for(wanted, [one, one, one, other, other]).network.ensemble == 2
+    assert fitted_to(wanted, 1200, 3).network.ensemble == 3
     spots = np.repeat(np.eye(3), 400, axis=0)
     assert len(np.unique(split_cameras(spots, 3, 0))) == 3
     with pytest.raises(MappingError, match=r"TP-661.*from 3 spots.*ensemble=3"):
@@ -124,7 +124,7 @@ def test_how_near_things_are_is_asked_of_the_scene(room, tmp_path, monkeypatch):
     monkeypatch.setattr(Normalization, "of_cameras", staticmethod(lambda *given: asked.append(given[2]) or original(*given)))
     for metric in (True, False):
         scene = replace(open_scene(room), metric=metric)
-        build_map(scene, tmp_path / f"{metric}.trig", config=preset_config("ace-compact", (*CHEAP, "optimizer.steps=1")))
+        build_map(scene, tmp_path / f"{metric}.trig", config=resolve_config("ace-compact", (*CHEAP, "optimizer.steps=1")))
     assert asked[0] is None
     # Walls of a room, 3.4 x 2.8 m between the cameras.
     assert 0.1 < asked[1] < 3
@@ -136,5 +136,5 @@ def test_a_full_disk_is_said(corner, tmp_path, monkeypatch):
 
     monkeypatch.setattr(buffer._SampleFiles, "append", full)
     with pytest.raises(OutputError, match=r"TP-801.*No space left on device"):
-        build_map(open_scene(corner), tmp_path / "map.trig", config=preset_config("ace-compact", CHEAP))
+        build_map(open_scene(corner), tmp_path / "map.trig", config=resolve_config("ace-compact", CHEAP))
     assert not (tmp_path / "map.trig").exists()

@@ -16,7 +16,8 @@ from trigpoint.covisibility import graph
 from trigpoint.covisibility.depth_range import depth_range
 from trigpoint.formats.readers import open_scene
 from trigpoint.localization.localizer import Localizer
-from trigpoint.mapping.presets import PRESETS, preset_config
+from trigpoint.mapping.encoding_config import NodeEncoding
+from trigpoint.mapping.presets import PRESETS, resolve_config
 from trigpoint.mapping.supervision import DepthImages
 from trigpoint.synthetic.scene import SyntheticConfig, write_synthetic_scene
 
@@ -25,7 +26,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 METHODS = {
     "trig with codes and two networks": (
         "trig",
-        ("global_encoding.min_images=0", "images_per_network=12", "landmarks.min_images=2", "optimizer.steps=200"),
+        ("global_encoding.min_images=0", "images_per_network=12", "triangulation.min_images=2", "optimizer.steps=200"),
     ),
     "glace-compact": ("glace-compact", ("global_encoding.dim=16",)),
     "rscore-compact": (
@@ -33,8 +34,7 @@ METHODS = {
         (
             "global_encoding.dim=16",
             "global_encoding.overlap=frustum",
-            "global_encoding.depth_near=0.5",
-            "global_encoding.depth_far=4",
+            "overlap.depths=[0.5,4]",
             "features.pca_dim=48",
             "optimizer.steps=200",
         ),
@@ -48,7 +48,7 @@ def test_learned_images_are_found(method, room, tmp_path):
     preset, changes = METHODS[method]
     scene = open_scene(room)
     overrides = (*WORKING, *changes)
-    scene_map = build_map(scene, tmp_path / "room.trig", config=preset_config(preset, overrides)).map
+    scene_map = build_map(scene, tmp_path / "room.trig", config=resolve_config(preset, overrides)).map
     localizer = Localizer.load(tmp_path / "room.trig")
     errors = []
     for frame in scene.for_mapping()[::3]:
@@ -75,24 +75,25 @@ TINY = (
 FILES = {"dedode"}
 
 
-@pytest.mark.parametrize("name", [name for name in PRESETS if PRESETS[name].method == "regression"])
+@pytest.mark.parametrize("name", [name for name, config in PRESETS.items() if config.network])
 def test_every_preset_makes_a_map(name, room, tmp_path):
     config = PRESETS[name]
-    changes = [*TINY, f"optimizer.batch={64 * config.optimizer.parts}"]
+    changes = [*TINY, "optimizer.batch=64"]
     if config.features.encoder in FILES:
         changes += ["features.encoder=xfeat", "features.pca_dim=32"]
-    if config.global_encoding.walks == "published":
-        changes += ["global_encoding.walks=quick"]
-    if config.buffer.samples:
+    network = config.network
+    if isinstance(network.global_encoding, NodeEncoding) and network.global_encoding.embedding == "node2vec-published":
+        changes += ["embedding=node2vec"]
+    if network.buffer.samples:
         # The views that so many samples take: three of 60 cells for each of 24 images.
         changes += ["buffer.samples=4000"]
-    built = build_map(open_scene(room), tmp_path / "room.trig", config=preset_config(name, changes)).map
-    assert built.training[-1]["step"] == 3 and np.isfinite(built.training[-1]["loss"])
-    if config.buffer.samples:
+    built = build_map(open_scene(room), tmp_path / "room.trig", config=resolve_config(name, changes)).map
+    record = built.sources["network"].record
+    assert record.training[-1].step == 3 and np.isfinite(record.training[-1].loss)
+    if network.buffer.samples:
         # Sparse encoders may find fewer.
-        assert 2 * 60 * 24 < built.built_from["samples"] <= 3 * 60 * 24
-    kept = preset_config(name, changes)
-    assert (built.config.optimizer.parts, built.config.head.blocks) == (kept.optimizer.parts, config.head.blocks)
+        assert 2 * 60 * 24 < record.samples <= 3 * 60 * 24
+    assert built.config.network.head.blocks == network.head.blocks
     image = open_scene(room).subset("test").frames[0]
     assert Localizer.load(tmp_path / "room.trig").localize(image.image_path, camera=image.camera).points > 0
 
@@ -100,9 +101,10 @@ def test_every_preset_makes_a_map(name, room, tmp_path):
 def test_codes_from_ten_images_on(room, tmp_path):
     scene = open_scene(write_part(room, tmp_path / "ten", 10))
     changes = (*TINY, "optimizer.batch=64", "global_encoding.overlap=frustum")
-    built = build_map(scene, tmp_path / "ten.trig", config=preset_config("rscore-compact", changes)).map
-    assert built.encoding.codes.shape == (10, 128) and len(built.encoding.index) == 10
-    assert built.config.head.clusters == 10
+    built = build_map(scene, tmp_path / "ten.trig", config=resolve_config("rscore-compact", changes)).map
+    encoding = built.sources["network"].encoding
+    assert encoding.embeddings.shape == (10, 128) and len(encoding.index) == 10
+    assert built.config.network.head.clusters == 10
 
 
 def test_known_depths_are_learned(tmp_path_factory, tmp_path):
@@ -113,13 +115,13 @@ def test_known_depths_are_learned(tmp_path_factory, tmp_path):
     changes = (*TINY, "features.query_keypoints=200", "buffer.keypoints_per_view=200", "optimizer.batch=256")
     off = {}
     for kind in ("none", "depth"):
-        overrides = (*changes, "optimizer.steps=120", f"loss.supervision={kind}")
-        build_map(scene, tmp_path / f"{kind}.trig", config=preset_config("ace-compact", overrides))
+        overrides = (*changes, "optimizer.steps=120", f"supervision={kind}")
+        build_map(scene, tmp_path / f"{kind}.trig", config=resolve_config("ace-compact", overrides))
         localizer = Localizer.load(tmp_path / f"{kind}.trig")
         distances = []
         for frame in scene.for_mapping()[::4]:
             found = localizer._features(read_image(frame.image_path))
-            points = localizer.map.points(found.descriptors, [localizer.map.blank_hypothesis()])[0]
+            points = localizer.map.points(found.descriptors, localizer.map.hypotheses(found, (160, 120)))[0]
             distances.append(np.linalg.norm(points - DepthImages().points(frame, found.image_px), axis=1))
         off[kind] = np.nanmedian(np.concatenate(distances))
     assert off["depth"] < 0.7 * off["none"], off
@@ -136,7 +138,7 @@ def test_how_far_images_see_is_found_out_once(room, tmp_path, monkeypatch):
     monkeypatch.setattr(build_context, "depth_range", counting)
     monkeypatch.setattr(graph, "depth_range", counting)
     scene = replace(open_scene(room), metric=False)
-    changes = (*TINY, "optimizer.batch=64", "global_encoding.min_images=0", "landmarks.min_images=2")
-    built = build_map(scene, tmp_path / "room.trig", config=preset_config("trig", changes)).map
-    assert built.encoding is not None and built.config.loss.supervision == "landmarks"
+    changes = (*TINY, "optimizer.batch=64", "global_encoding.min_images=0", "triangulation.min_images=2")
+    built = build_map(scene, tmp_path / "room.trig", config=resolve_config("trig", changes)).map
+    assert built.sources["network"].encoding is not None and built.config.network.learns_landmarks
     assert len(asked) == 1

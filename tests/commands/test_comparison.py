@@ -21,7 +21,7 @@ from trigpoint.evaluation.evaluate import evaluate_frames
 from trigpoint.evaluation.metrics import METRIC_THRESHOLDS, Threshold
 from trigpoint.evaluation.trials import Range, Summary, Trial, check_choice, run_trials
 from trigpoint.formats.readers import open_scene
-from trigpoint.mapping.presets import preset_config
+from trigpoint.mapping.presets import resolve_config
 from trigpoint.report.comparison_report import (
     comparison_blocks,
     comparison_document,
@@ -250,7 +250,7 @@ def test_maps_are_used_again(compared, room, tmp_path, monkeypatch):
     for suffix in (".trig", ".json"):
         path.with_suffix(suffix).write_bytes((compared[1] / path.with_suffix(suffix).name).read_bytes())
     scene = open_scene(room)
-    same = {"config": preset_config("ace-compact", CHEAP)}
+    same = {"config": resolve_config("ace-compact", CHEAP)}
     monkeypatch.setattr("trigpoint.build.kept_maps.build_map", lambda *_, **__: pytest.fail("built again"))
     first = kept_map(scene, path, **same)
     assert first.reused and first.seconds == json.loads(path.with_suffix(".json").read_text())["mapping_seconds"]
@@ -267,8 +267,8 @@ def test_maps_are_used_again(compared, room, tmp_path, monkeypatch):
     monkeypatch.setattr("trigpoint.build.kept_maps.build_map", build)
     others = [
         {**same, "seed": 1},
-        {"config": preset_config("ace-compact", (*CHEAP, "optimizer.steps=61"))},
-        {"config": preset_config("poker-compact", CHEAP)},
+        {"config": resolve_config("ace-compact", (*CHEAP, "optimizer.steps=61"))},
+        {"config": resolve_config("poker-compact", CHEAP)},
     ]
     for other in others:
         with pytest.raises(Built):

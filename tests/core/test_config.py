@@ -1,19 +1,15 @@
-"""Configuration: frozen dataclasses to and from JSON, presets and their overrides."""
+"""Settings: frozen dataclasses that are checked against their type hints, to and from JSON."""
 
 import dataclasses
 import json
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trigpoint.core.config import from_json, to_json
+from trigpoint.core.config import Range, Settings, from_json, to_json
 from trigpoint.core.errors import ConfigError
-from trigpoint.features.encoders import ENCODERS
-from trigpoint.features.views import NO_AUGMENTATION
-from trigpoint.mapping.config import MappingConfig
-from trigpoint.mapping.presets import DEFAULT_PRESET, PRESETS, preset_config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,105 +89,81 @@ def test_wrong_settings_are_refused(values, code, words):
         assert word in str(caught.value)
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_presets_come_back_through_json(name):
-    config = PRESETS[name]
-    assert config.preset == name
-    assert from_json(MappingConfig, json.loads(json.dumps(to_json(config), allow_nan=False))) == config
-    assert preset_config(name) == config
+@dataclasses.dataclass(frozen=True)
+class Circle:
+    kind: Literal["circle"] = "circle"
+    radius: Annotated[float, Range(0, open_low=True)] = 1.0
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_presets_are_possible(name):
-    config = PRESETS[name]
-    assert config.features.encoder in ENCODERS
-    assert config.loss.norm in (1, 2) and config.optimizer.kind in ("adamw", "muon")
-    assert 0 < config.loss.depth_min < config.loss.depth_target < config.loss.depth_max
-    assert config.optimizer.kind != "muon" or config.optimizer.matrix_rate > 0
+@dataclasses.dataclass(frozen=True)
+class Polygon(Settings):
+    kind: Literal["triangle", "square"] = "square"
+    side: Annotated[int, Range(1, 9)] = 1
 
 
-def test_the_default_preset_exists():
-    assert DEFAULT_PRESET in PRESETS
+@dataclasses.dataclass(frozen=True)
+class Drawing(Settings):
+    shape: Circle | Polygon | None = None
+    colour: Literal["red", "blue"] = "red"
 
 
-def test_overrides_change_one_setting_each():
-    config = preset_config("ace", ["optimizer.steps=500", "features.encoder=dense-sift", "buffer.augmentation.gamma=2"])
-    assert config.optimizer == dataclasses.replace(PRESETS["ace"].optimizer, steps=500)
-    assert config.features == dataclasses.replace(PRESETS["ace"].features, encoder="dense-sift")
-    assert config.buffer.augmentation.gamma == 2.0
-    assert config.head == PRESETS["ace"].head
-    assert preset_config("ace", ["optimizer.steps=5", "optimizer.steps=6"]).optimizer.steps == 6
+@pytest.mark.parametrize("shape", [None, Circle("circle", 2.5), Polygon("triangle", 3), Polygon("square", 9)])
+def test_variants_come_back_through_json(shape):
+    drawing = Drawing(shape, "blue")
+    assert from_json(Drawing, json.loads(json.dumps(to_json(drawing)))) == drawing
+
+
+def test_a_word_is_a_variant_with_its_defaults():
+    assert from_json(Drawing, {"shape": "triangle"}).shape == Polygon("triangle", 1)
+    assert from_json(Drawing, {"shape": "circle"}).shape == Circle()
 
 
 @pytest.mark.parametrize(
-    ("override", "code", "words"),
+    ("values", "code", "words"),
     [
-        ("optimizer.steps", "TP-714", "section.setting=value"),
-        ("=5", "TP-714", "section.setting=value"),
-        ("optimiser.steps=5", "TP-701", "Did you mean 'optimizer'"),
-        ("optimizer.step=5", "TP-701", "Did you mean 'steps'"),
-        ("optimizer.steps.more=5", "TP-701", "'steps'"),
-        ("optimizer.=5", "TP-701", "Known"),
-        ("optimizer.steps=many", "TP-702", "OptimizerConfig.steps"),
-        ("optimizer.steps=", "TP-702", "OptimizerConfig.steps"),
-        ("optimizer.steps=1.5", "TP-702", "OptimizerConfig.steps"),
-        ("optimizer.learning_rate=NaN", "TP-702", "OptimizerConfig.learning_rate"),
-        ("optimizer.learning_rate=1e999", "TP-702", "OptimizerConfig.learning_rate"),
-        ("optimizer=5", "TP-702", "MappingConfig.optimizer"),
-        ("optimizer.steps=0", "TP-702", "1 or more"),
-        ("optimizer.batch=-1", "TP-702", "1 or more"),
-        ("buffer.views_per_image=0", "TP-702", "1 or more"),
-        ("head.width=0", "TP-702", "1 or more"),
-        ("loss.norm=3", "TP-702", "1 or 2"),
-        ("features.short_side_px=1", "TP-702", "32 or more"),
-        ("head.hidden_ratio=0.0001", "TP-702", "1 / 512"),
-        ("global_encoding.walks=slow", "TP-702", "quick or published"),
-        ("global_encoding.depth_near=-1", "TP-702", "0 or more"),
-        ("global_encoding.depth_far=-8", "TP-702", "depth_near"),
+        ({"shape": {"kind": "star"}}, "TP-702", ["Drawing.shape.kind is 'star'", "circle or triangle or square"]),
+        ({"shape": {"radius": 2.0}}, "TP-702", ["Drawing.shape.kind is None"]),
+        ({"shape": "star"}, "TP-702", ["circle or triangle or square"]),
+        ({"shape": {"kind": "circle", "side": 3}}, "TP-701", ["'side' of Circle"]),
+        ({"shape": {"kind": "circle", "radius": 0}}, "TP-702", ["Circle.radius", "more than 0"]),
+        ({"shape": {"kind": "square", "side": 10}}, "TP-702", ["Polygon.side", "1 to 9"]),
+        ({"shape": {"kind": "square", "side": "x"}}, "TP-702", ["Polygon.side", "int"]),
+        ({"shape": 3}, "TP-702", ["Circle or Polygon"]),
+        ({"colour": "green"}, "TP-702", ["red or blue"]),
     ],
 )
-def test_wrong_overrides_are_refused(override, code, words):
+def test_variants_and_ranges_that_are_not_allowed(values, code, words):
     with pytest.raises(ConfigError) as caught:
-        preset_config("ace", [override])
-    assert caught.value.code == code and words in str(caught.value)
+        from_json(Drawing, values)
+    assert caught.value.code == code
+    for word in words:
+        assert word in str(caught.value)
 
 
-@pytest.mark.parametrize("change", ["features.encoder=aliked", "features.pca_dim=32"])
-def test_lighterglue_is_for_whole_descriptors_of_xfeat(change):
-    asked = "landmarks.matcher=lighterglue"
-    for name in ("trig", "hierarchical"):
-        preset_config(name, [asked])
-        with pytest.raises(ConfigError, match=r"TP-702.*landmarks\.matcher"):
-            preset_config(name, [asked, change])
-    # Nothing is matched there.
-    preset_config("ace-compact", [asked, change])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Polygon("circle"),
+        lambda: Polygon(side=0),
+        lambda: Polygon(side=1.5),
+        lambda: Drawing("square"),
+        lambda: dataclasses.replace(Drawing(), colour="green"),
+    ],
+)
+def test_values_made_in_python_are_checked_alike(make):
+    with pytest.raises(ConfigError, match="TP-702"):
+        make()
 
 
-@pytest.mark.parametrize("schedule", ["circle", "blend", "log-circle"])
-def test_only_a_circle_may_begin_at_zero(schedule):
-    changes = [f"loss.final.schedule={schedule}", "loss.final.tau_start_px=0"]
-    if schedule == "circle":
-        assert preset_config("ace", changes).loss.final.tau_start_px == 0
-    else:
-        with pytest.raises(ConfigError, match=f"TP-702.*positive for {schedule}"):
-            preset_config("ace", changes)
-
-
-def test_unknown_presets_get_a_suggestion():
-    with pytest.raises(ConfigError, match=r"TP-713.*Did you mean 'ace-compact'"):
-        preset_config("ace-compct")
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_a_narrower_network_and_half_of_the_samples_in_a_hurry(name):
-    whole, part = preset_config(name), preset_config(name, fast=True)
-    if whole.method == "hierarchical":
-        assert part.landmarks.neighbours == 5
-    drawn = part.optimizer.steps * part.optimizer.batch / (whole.optimizer.steps * whole.optimizer.batch)
-    assert 0.49 < drawn <= 0.5
-    assert part.head.width == whole.head.width * 3 // 4
-    # Views that are all alike would say nothing new.
-    assert part.buffer.augmentation != NO_AUGMENTATION or part.buffer.views_per_image == 1
-    assert part.optimizer.batch % part.optimizer.parts == 0
-    # What is asked for in so many words comes after that.
-    assert preset_config(name, ["optimizer.steps=70"], fast=True).optimizer.steps == 70
+@pytest.mark.parametrize(
+    ("limits", "text"),
+    [
+        (Range(1), "1 or more"),
+        (Range(0, open_low=True), "more than 0"),
+        (Range(0, 1), "0 to 1"),
+        (Range(0, 1, open_low=True), "more than 0, up to 1"),
+        (Range(0, 180, open_high=True), "0 or more, less than 180"),
+    ],
+)
+def test_ranges_say_what_they_allow(limits, text):
+    assert str(limits) == text

@@ -19,7 +19,7 @@ from trigpoint.features.encoders import load_encoder
 from trigpoint.formats.readers import open_scene
 from trigpoint.mapping.buffer import _SampleFiles
 from trigpoint.mapping.parallel import ALONE
-from trigpoint.mapping.presets import preset_config
+from trigpoint.mapping.presets import resolve_config
 
 BUSY = MappingError("TP-608", "")
 NO_JOB = Job(Path("kitchen.trig"), Path("kitchen.trig.work"), JobControl())
@@ -37,7 +37,7 @@ def encoder():
 
 
 def record(scene, encoder, *overrides, preset="trig"):
-    config = preset_config(preset, (*CHEAP, *overrides))
+    config = resolve_config(preset, (*CHEAP, *overrides))
     return BuildContext(scene, scene.frames, config, 0, torch.device("cpu"), encoder, ALONE, NO_JOB).record()
 
 
@@ -58,7 +58,7 @@ def test_the_unit_of_the_poses_is_part_of_the_job(corner, encoder):
 
 
 def test_depth_images_are_part_of_jobs_that_learn_from_them(corner, encoder, tmp_path):
-    asked = "loss.supervision=depth"
+    asked = "supervision=depth"
     first = record(with_depth(corner, tmp_path, 1), encoder, asked)
     assert record(with_depth(corner, tmp_path, 1), encoder, asked) == first
     assert record(with_depth(corner, tmp_path, 1, unit=0.002), encoder, asked) != first
@@ -70,7 +70,7 @@ def test_depth_images_are_part_of_jobs_that_learn_from_them(corner, encoder, tmp
 
 def test_a_file_with_an_aggregator_is_part_of_the_job(corner, encoder, tmp_path):
     file = tmp_path / "own.aggregator"
-    changes = ("global_encoding.kind=codes", f"global_encoding.descriptor=supergf:{file}")
+    changes = (f"global_encoding.descriptor=supergf:{file}",)
     file.write_bytes(b"one")
     first = record(corner, encoder, *changes)
     file.write_bytes(b"two")

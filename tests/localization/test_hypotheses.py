@@ -15,7 +15,7 @@ from trigpoint.localization.hypotheses import TrialOptions, choose_hypothesis, i
 from trigpoint.localization.keypoints import UndistortedKeypoints
 from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions, solve_pnp
 from trigpoint.mapping.acceptance import Acceptance
-from trigpoint.mapping.scene_map import Hypothesis
+from trigpoint.mapping.networks import NetworkHypothesis
 
 CAMERA = PinholeIntrinsics(520.0, 530.0, 315.0, 250.0)
 KEYPOINTS = 400
@@ -49,13 +49,13 @@ class FakeMap:
 
     def points(self, descriptors, hypotheses):
         which = descriptors[:, 0].long().numpy()
-        self.calls.append((which.tolist(), [hypothesis.head for hypothesis in hypotheses]))
-        return np.stack([self.table[hypothesis.head][which] for hypothesis in hypotheses])
+        self.calls.append((which.tolist(), [hypothesis.network for hypothesis in hypotheses]))
+        return np.stack([self.table[hypothesis.network][which] for hypothesis in hypotheses])
 
     def choose(self, options=OPTIONS):
         descriptors = torch.arange(float(len(self.pixels)))[:, None]
         keypoints = UndistortedKeypoints(self.pixels, self.pixels, descriptors, CAMERA, 640 * 480.0)
-        hypotheses = [Hypothesis(index) for index in range(len(self.table))]
+        hypotheses = [NetworkHypothesis(index) for index in range(len(self.table))]
         return choose_hypothesis(self, hypotheses, keypoints, in_best_pose(PnpOptions(), options), options)
 
 

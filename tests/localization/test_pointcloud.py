@@ -15,8 +15,9 @@ from trigpoint.core.scene import Frame
 from trigpoint.features.local import LocalFeatures
 from trigpoint.localization.localizer import Localizer
 from trigpoint.localization.pointcloud import implicit_points
+from trigpoint.mapping.networks import Networks, TrainingRecord
 from trigpoint.mapping.normalization import Normalization
-from trigpoint.mapping.presets import preset_config
+from trigpoint.mapping.presets import resolve_config
 from trigpoint.mapping.scene_map import SceneMap
 
 BLOCK_PX = 16
@@ -45,6 +46,7 @@ class Known(nn.Module):
     def __init__(self, points):
         super().__init__()
         self.points = torch.from_numpy(points)
+        self.mean = torch.zeros(1)
 
     def forward(self, descriptors):
         return self.points[tuple(descriptors.long().T)]
@@ -66,15 +68,16 @@ def points_off_by(view_px, pose=POSE):
 class TwoCodes:
     """The codes of two images, the likelier first."""
 
-    def hypotheses(self, found, size, count):
+    def encodings(self, features, size, count):
         return [(torch.tensor([0.0]), None), (torch.tensor([1.0]), None)]
 
 
 def localizer_of(*networks, encoding=None):
-    config = preset_config("ace-compact", [f"features.short_side_px={ROWS * BLOCK_PX // 2}"])
+    config = resolve_config("ace-compact", [f"features.short_side_px={ROWS * BLOCK_PX // 2}"])
     scene = Normalization(np.array([10.0, 20, 30]), 0.5)
     heads = tuple(Known(scene.to_normalized(points)) for points in networks)
-    return Localizer(SceneMap(config, heads, scene, 1, "", True, {}, [], encoding), Blocks())
+    networks = Networks(config.network, heads, encoding, TrainingRecord(0, ()))
+    return Localizer(SceneMap(config, {"network": networks}, scene, 1, "", True, {}), Blocks())
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from support.posed_frames import frame
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.features.extract import ImageFeatures
 from trigpoint.features.views import NO_AUGMENTATION
-from trigpoint.mapping.buffer import fill_buffer
-from trigpoint.mapping.config import BufferConfig, FeatureConfig
+from trigpoint.mapping.buffer import SamplePlan, ViewReader, fill_buffer
+from trigpoint.mapping.config import FeatureConfig
+from trigpoint.mapping.network_config import BufferConfig
 from trigpoint.mapping.normalization import Normalization
 
 DIM, KEYPOINTS = 7, 40
@@ -29,8 +30,8 @@ def features_of(path):
 
 def filled(folder):
     config = BufferConfig(views_per_image=1, keypoints_per_view=KEYPOINTS, augmentation=NO_AUGMENTATION)
-    options = {"seed": 0, "folder": folder, "stop": StopRequest(), "described": features_of}
-    return fill_buffer(FRAMES, Encoder(), FeatureConfig(), config, Normalization(np.zeros(3), 1.0), **options)
+    plan = SamplePlan(FRAMES, range(len(FRAMES)), Normalization(np.zeros(3), 1.0), seed=0)
+    return fill_buffer(plan, ViewReader(Encoder(), FeatureConfig(), config, features_of), folder, StopRequest())
 
 
 def test_descriptors_are_kept_in_half_precision(tmp_path):

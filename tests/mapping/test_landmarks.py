@@ -18,14 +18,13 @@ from trigpoint.localization.hypotheses import solve_known
 from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions, solve_pnp
 from trigpoint.mapping import observations as observations
 from trigpoint.mapping.image_matching import image_pairs
-from trigpoint.mapping.landmark_config import LandmarkConfig
+from trigpoint.mapping.landmark_config import LandmarkConfig, TriangulationConfig
 from trigpoint.mapping.landmarks import Landmarks, directions
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.observations import Observations, PosedKeypoints, join_tracks
 from trigpoint.mapping.triangulation import triangulate
 from trigpoint.retrieval.index import RetrievalIndex
 
-LIMITS = {"min_images": 3, "max_error_px": 4.0, "min_angle_deg": 2.0}
 CAMERAS = {
     "pinhole": Camera.pinhole(640, 480, 500),
     "portrait": Camera("PINHOLE", 480, 640, (520.0, 480.0, 200.0, 330.0)),
@@ -59,7 +58,7 @@ def all_observations(images, points):
 @pytest.mark.parametrize("name", CAMERAS)
 def test_triangulation_with_every_kind_of_camera(name):
     xyz, keypoints, normalization = seen_scene(CAMERAS[name])
-    found = triangulate(keypoints, all_observations(6, 80), **LIMITS)
+    found = triangulate(keypoints, all_observations(6, 80))
     assert len(found.observations) == 480
     assert np.abs(normalization.to_world(found.points) - xyz).max() < 1e-4
 
@@ -67,7 +66,7 @@ def test_triangulation_with_every_kind_of_camera(name):
 def test_wrong_keypoints_are_dropped_and_the_rest_stays():
     xyz, keypoints, normalization = seen_scene(CAMERAS["pinhole"], noise_px=0.3)
     keypoints.rays[80 * 2 : 80 * 2 + 40] += 0.2
-    found = triangulate(keypoints, all_observations(6, 80), **LIMITS)
+    found = triangulate(keypoints, all_observations(6, 80))
     assert len(found.points) == 80
     assert len(found.observations) == 480 - 40
     assert not np.isin(found.observations.keypoint, np.arange(160, 200)).any()
@@ -79,7 +78,7 @@ def test_wrong_keypoints_are_dropped_and_the_rest_stays():
 )
 def test_uncertain_points_are_left_out(changed, images):
     _, keypoints, _ = seen_scene(CAMERAS["pinhole"], images=images, noise_px=0.3)
-    found = triangulate(keypoints, all_observations(images, 80), **{**LIMITS, **changed})
+    found = triangulate(keypoints, all_observations(images, 80), **changed)
     assert found.points.shape == (0, 3) and len(found.observations) == 0
 
 
@@ -146,25 +145,24 @@ class Fixed:
         return {}
 
 
-def small(kept="each"):
+def small(local="each"):
     """Two images: one sees landmarks 0 and 1, the other 1 and 2; with mean descriptors, landmark 3 is seen by none."""
     axes = torch.eye(4)
-    local = axes[[0, 1, 1, 2]] if kept == "each" else axes
+    descriptors = axes[[0, 1, 1, 2]] if local == "each" else axes
     return Landmarks(
         descriptor=Fixed(),
         index=RetrievalIndex(torch.eye(4)[:2]),
-        points=torch.arange(12, dtype=torch.float32).reshape(4, 3)[: 3 if kept == "each" else 4],
+        positions=torch.arange(12, dtype=torch.float32).reshape(4, 3)[: 3 if local == "each" else 4],
         first=torch.tensor([0, 2, 4], dtype=torch.int32),
-        seen=torch.tensor([0, 1, 1, 2], dtype=torch.int32),
-        descriptors=directions(local),
-        min_cosine=0.8,
+        landmark=torch.tensor([0, 1, 1, 2], dtype=torch.int32),
+        descriptors=directions(descriptors),
         retrieved=2,
     )
 
 
-@pytest.mark.parametrize("kept", ["each", "mean"])
-def test_only_landmarks_of_the_retrieved_images_match(kept):
-    landmarks = small(kept)
+@pytest.mark.parametrize("local", ["each", "mean"])
+def test_only_landmarks_of_the_retrieved_images_match(local):
+    landmarks = small(local)
     query = torch.eye(4)
     for images, matched in (([0], [0, 1]), ([1], [1, 2]), ([0, 1], [0, 1, 2]), ([], [])):
         points = (
@@ -173,7 +171,7 @@ def test_only_landmarks_of_the_retrieved_images_match(kept):
             else landmarks.match(query[:0], torch.tensor([0]))
         )
         assert np.flatnonzero(np.isfinite(points).all(axis=1)).tolist() == matched
-        assert np.array_equal(points[matched], landmarks.points.numpy()[matched])
+        assert np.array_equal(points[matched], landmarks.positions.numpy()[matched])
 
 
 def test_a_landmark_matches_once_and_only_what_is_alike():
@@ -186,8 +184,8 @@ def test_a_landmark_matches_once_and_only_what_is_alike():
 def test_a_image_that_is_left_out_is_not_retrieved():
     landmarks = small("mean")
     query = ImageFeatures(np.zeros((1, 2)), torch.eye(4)[:1], torch.zeros(1), 1.0)
-    assert landmarks.images(query, (4, 4)).tolist() == [0, 1]
-    assert landmarks.without(0).images(query, (4, 4)).tolist() == [1]
+    assert landmarks.hypotheses(query, (4, 4))[0].images.tolist() == [0, 1]
+    assert landmarks.without_image(0).hypotheses(query, (4, 4))[0].images.tolist() == [1]
 
 
 def damaged(name, value):
@@ -197,26 +195,28 @@ def damaged(name, value):
 
 
 def restored(tensors):
-    return Landmarks.from_tensors(tensors, LandmarkConfig(kept="mean", descriptor_dim=16), 4)
+    return Landmarks.restore(tensors, LandmarkConfig(local_descriptors="mean", descriptor_dim=16), 4)
 
 
 def test_landmarks_come_back_from_tensors():
     tensors = damaged(None, None)
     again = restored(tensors)
-    assert all(np.array_equal(again.tensors()[name], tensors[name]) for name in ("points", "first", "seen", "descriptors"))
+    assert all(
+        np.array_equal(again.tensors()[name], tensors[name]) for name in ("positions", "first", "landmark", "descriptors")
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("points", lambda array: array * np.float32("nan")),
-        ("points", lambda array: array.astype(np.float64)),
-        ("points", lambda array: array[:2]),
+        ("positions", lambda array: array * np.float32("nan")),
+        ("positions", lambda array: array.astype(np.float64)),
+        ("positions", lambda array: array[:2]),
         ("first", lambda array: array[:2]),
         ("first", lambda array: array[::-1].copy()),
-        ("seen", lambda array: array + np.int32(3)),
-        ("seen", lambda array: array - np.int32(1)),
-        ("seen", lambda array: array[:3]),
+        ("landmark", lambda array: array + np.int32(3)),
+        ("landmark", lambda array: array - np.int32(1)),
+        ("landmark", lambda array: array[:3]),
         ("descriptors", lambda array: array[:, :3]),
         ("descriptors", lambda array: array[:3]),
     ],
@@ -226,10 +226,19 @@ def test_arrays_that_do_not_fit_together_are_refused(name, value):
         restored(damaged(name, value))
 
 
-@pytest.mark.parametrize("setting", [{"matcher": "x"}, {"kept": "x"}, {"min_images": 1}, {"max_error_px": 0.0}])
-def test_impossible_settings(setting):
+@pytest.mark.parametrize(
+    ("kind", "setting"),
+    [
+        (TriangulationConfig, {"matcher": "x"}),
+        (TriangulationConfig, {"min_images": 1}),
+        (TriangulationConfig, {"neighbours": 2.5}),
+        (LandmarkConfig, {"local_descriptors": "x"}),
+        (LandmarkConfig, {"descriptor_dim": 0}),
+    ],
+)
+def test_impossible_settings(kind, setting):
     with pytest.raises(ConfigError, match="TP-702"):
-        LandmarkConfig(**setting)
+        kind(**setting)
 
 
 def correspondences(count=40):
@@ -268,5 +277,5 @@ def test_images_are_looked_up_by_the_directions_of_descriptors():
     found = ImageFeatures(np.zeros((2, 2)), torch.tensor([[30.0, 0.0], [0.0, 0.5]]), torch.zeros(2), 1.0)
     index = RetrievalIndex(torch.tensor([[1.0, 0.0], [0.7, 0.7]]))
     empty = torch.zeros(3, dtype=torch.int32), torch.zeros(0, dtype=torch.int32)
-    landmarks = Landmarks(First(), index, torch.zeros(0, 3), *empty, torch.zeros(0, 2, dtype=torch.int8), 0.8, 1)
-    assert landmarks.images(found, (10, 10)).tolist() == [1]
+    landmarks = Landmarks(First(), index, torch.zeros(0, 3), *empty, torch.zeros(0, 2, dtype=torch.int8), 1)
+    assert landmarks.hypotheses(found, (10, 10))[0].images.tolist() == [1]

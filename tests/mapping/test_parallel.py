@@ -11,7 +11,7 @@ from trigpoint.build.pipeline import build_map
 from trigpoint.core.device import pick_device
 from trigpoint.formats.readers import open_scene
 from trigpoint.mapping.parallel import ALONE
-from trigpoint.mapping.presets import preset_config
+from trigpoint.mapping.presets import resolve_config
 from trigpoint.mapping.scene_map import load_map
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -38,14 +38,14 @@ from trigpoint.build.context import BuildControl
 from trigpoint.build.pipeline import build_map
 from trigpoint.formats.readers import open_scene
 from trigpoint.mapping.parallel import join_workers
-from trigpoint.mapping.presets import preset_config
+from trigpoint.mapping.presets import resolve_config
 torch.set_num_threads(1)
 trained, original = [], build_training.train_head
 def keeping(*arguments, **named):
     trained.append(original(*arguments, **named))
     return trained[-1]
 build_training.train_head = keeping
-workers, config = join_workers(), preset_config("poker-compact", [*sys.argv[3:], "ensemble=2"])
+workers, config = join_workers(), resolve_config("poker-compact", [*sys.argv[3:], "ensemble=2"])
 build_map(open_scene(sys.argv[1]), sys.argv[2], config=config, control=BuildControl(workers=workers))
 assert len(trained) == 2
 for training in trained:
@@ -79,14 +79,16 @@ def test_alone_nothing_happens():
 def samples_alone(room, one_thread, tmp_path_factory):
     """Number of samples that one process makes of the room."""
     path = tmp_path_factory.mktemp("alone") / "one.trig"
-    return build_map(open_scene(room), path, config=preset_config("ace-compact", CHEAP)).map.built_from["samples"]
+    return (
+        build_map(open_scene(room), path, config=resolve_config("ace-compact", CHEAP)).map.sources["network"].record.samples
+    )
 
 
 @pytest.mark.parametrize("preset", ["ace-compact", "trig"])
 def test_two_processes_make_one_map(room, tmp_path, preset, samples_alone):
     output = tmp_path / "two.trig"
     # Landmarks that two images see, because these are small and few; all other keypoints are learned, too.
-    chosen = settings((*CHEAP, "landmarks.min_images=2", "buffer.min_samples=0"))
+    chosen = settings((*CHEAP, "triangulation.min_images=2", *(["min_samples=0"] if preset == "trig" else [])))
     done = torchrun("-m", "trigpoint", "map", str(room), "-o", str(output), "--preset", preset, *chosen)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "errors alone" not in " ".join(done.stderr.split())
@@ -94,8 +96,8 @@ def test_two_processes_make_one_map(room, tmp_path, preset, samples_alone):
     assert done.stdout.count("two.trig") == 1
     scene_map = load_map(output)
     # Each process read its half of the images, in the views that one process would have drawn; the map counts all samples.
-    assert scene_map.built_from["samples"] == samples_alone
-    assert scene_map.training[-1]["step"] == 60
+    assert scene_map.sources["network"].record.samples == samples_alone
+    assert scene_map.sources["network"].record.training[-1].step == 60
     assert not output.with_name(output.name + ".work").exists()
 
 

@@ -27,12 +27,14 @@ from trigpoint.features.views import NO_AUGMENTATION
 from trigpoint.features.xfeat import XFeatSparse
 from trigpoint.formats.readers import open_scene
 from trigpoint.mapping.acceptance import Acceptance
-from trigpoint.mapping.buffer import fill_buffer
-from trigpoint.mapping.config import BufferConfig, FeatureConfig, fitted_to
-from trigpoint.mapping.landmark_config import LandmarkConfig
+from trigpoint.mapping.buffer import SamplePlan, ViewReader, fill_buffer
+from trigpoint.mapping.config import FeatureConfig, fitted_to
+from trigpoint.mapping.landmark_config import TriangulationConfig
 from trigpoint.mapping.landmark_tracks import LandmarkTracks, landmark_tracks
+from trigpoint.mapping.mapping_images import MappingImages
+from trigpoint.mapping.network_config import BufferConfig, LandmarkSupervision
 from trigpoint.mapping.normalization import Normalization
-from trigpoint.mapping.presets import preset_config
+from trigpoint.mapping.presets import resolve_config
 from trigpoint.mapping.supervision import TriangulatedPoints, landmark_supervision, supervision_of
 from trigpoint.synthetic.scene import SyntheticConfig, write_synthetic_scene
 
@@ -60,14 +62,15 @@ def landmarks(scene, encoder, tmp_path_factory):
     mapped = scene.with_frames(frames)
     normalization = Normalization.of_cameras(mapped.centres(), metric=True)
     depths = depth_range(frames, None, seed=0)
-    options = {"depths": lambda: depths, "seed": 0, "folder": tmp_path_factory.mktemp("work"), "stop": StopRequest()}
+    folder = tmp_path_factory.mktemp("work")
 
-    def images():
+    def features():
         return image_features([frame.image_path for frame in frames], encoder, ViewPolicy(240, 700))
 
-    made = landmark_tracks(mapped, images, LandmarkConfig(), normalization, **options)
+    images = MappingImages(mapped, features, lambda: depths, 0, folder, StopRequest(), torch.device("cpu"))
+    made = landmark_tracks(images, TriangulationConfig(), normalization)
     # What is in the folder is not made again.
-    again = landmark_tracks(mapped, lambda: 1 / 0, LandmarkConfig(), normalization, **options)
+    again = landmark_tracks(replace(images, features=lambda: 1 / 0), TriangulationConfig(), normalization)
     assert (again.tracks.points == made.tracks.points).all() and again.fraction == made.fraction
     return made
 
@@ -132,9 +135,9 @@ def test_too_few_landmarks_are_no_supervision(landmarks):
 def test_cells_of_a_grid_are_no_landmarks():
     assert sum(kind.dense for kind in ENCODERS.values()) == 4
     for name, kind in ENCODERS.items():
-        config = preset_config("trig", [f"features.encoder={name}"])
-        assert config.loss.supervision == "landmarks"
-        assert (fitted_to(config, 50).loss.supervision == "none") == kind.dense, name
+        config = resolve_config("trig", [f"features.encoder={name}"])
+        assert isinstance(config.network.supervision, LandmarkSupervision)
+        assert (fitted_to(config, 50).network.supervision is None) == kind.dense, name
 
 
 def test_images_that_all_look_away_from_each_other_have_no_landmarks(scene, encoder, tmp_path):
@@ -146,9 +149,10 @@ def test_images_that_all_look_away_from_each_other_have_no_landmarks(scene, enco
     ring = scene.with_frames(tuple(frames))
     normalization = Normalization.of_cameras(ring.centres(), metric=True)
     paths = [frame.image_path for frame in frames]
-    options = {"depths": lambda: DepthRange(10, 100), "seed": 0, "folder": tmp_path, "stop": StopRequest()}
-    images = functools.partial(image_features, paths, encoder, ViewPolicy(240, 300))
-    assert landmark_tracks(ring, images, LandmarkConfig(), normalization, **options).fraction == 0
+    features = functools.partial(image_features, paths, encoder, ViewPolicy(240, 300))
+    stop, device = StopRequest(), torch.device("cpu")
+    images = MappingImages(ring, features, lambda: DepthRange(10, 100), 0, tmp_path, stop, device)
+    assert landmark_tracks(images, TriangulationConfig(), normalization).fraction == 0
 
 
 @pytest.mark.parametrize("fewest", [0, 40, 10_000])
@@ -161,13 +165,13 @@ def test_views_keep_known_samples_and_fill_up_with_others(scene, encoder, tmp_pa
             return np.where(left, 1.0, np.nan) * np.ones(3)
 
     frames = scene.for_mapping()[:3]
-    config = BufferConfig(views_per_image=2, keypoints_per_view=300, min_samples=6 * fewest)
-    normalization = Normalization(np.zeros(3), 1.0)
-    options = {"seed": 0, "folder": tmp_path, "stop": StopRequest()}
-    buffer = fill_buffer(frames, encoder, FEATURES, config, normalization, supervision=LeftFifth(), **options)
+    reader = ViewReader(encoder, FEATURES, BufferConfig(views_per_image=2, keypoints_per_view=300))
+    plan = SamplePlan(frames, range(3), Normalization(np.zeros(3), 1.0), seed=0)
+    taught = replace(plan, supervision=LeftFifth(), min_samples=6 * fewest)
+    buffer = fill_buffer(taught, reader, tmp_path, StopRequest())
     plain = tmp_path / "plain"
     plain.mkdir()
-    everything = fill_buffer(frames, encoder, FEATURES, config, normalization, **options | {"folder": plain})
+    everything = fill_buffer(plan, reader, plain, StopRequest())
     known = torch.isfinite(buffer.known).all(dim=1)
     for view in range(6):
         mine, found = known[buffer.view == view], int((everything.view == view).sum())
@@ -190,9 +194,9 @@ def test_images_as_they_are_need_not_be_looked_at_twice(scene, encoder, tmp_path
     def known(path):
         return features_of_image(path, Blind(), policy, described)[0]
 
-    options = {"seed": 0, "folder": tmp_path, "stop": StopRequest(), "described": known}
     config = BufferConfig(views_per_image=1, keypoints_per_view=policy.max_keypoints, augmentation=NO_AUGMENTATION)
-    buffer = fill_buffer(frames, Blind(), FEATURES, config, Normalization(np.zeros(3), 1.0), **options)
+    plan = SamplePlan(frames, range(3), Normalization(np.zeros(3), 1.0), seed=0)
+    buffer = fill_buffer(plan, ViewReader(Blind(), FEATURES, config, known), tmp_path, StopRequest())
     for image, ((found, _), frame) in enumerate(zip(images, frames, strict=True)):
         mine = buffer.view == image
         assert torch.equal(buffer.descriptors[mine], found.descriptors.half())
@@ -206,17 +210,17 @@ def test_in_a_hurry_images_are_described_once(room, tmp_path, monkeypatch):
     encode = XFeatSparse.encode
     monkeypatch.setattr(XFeatSparse, "encode", lambda *arguments: seen.append(1) or encode(*arguments))
     monkeypatch.setattr("trigpoint.build.stages.measure_acceptance", lambda *_: Acceptance(0.0, 1.0))
-    config = preset_config("trig", ["optimizer.steps=2"], fast=True)
+    config = resolve_config("trig", ["optimizer.steps=2"], fast=True)
     built = build_map(open_scene(room), tmp_path / "fast.trig", config=config)
     assert len(seen) == built.map.built_from["images"] == 24
-    assert built.map.config.head.width == 192
+    assert built.map.config.network.head.width == 192
 
 
 def test_a_map_that_learns_from_landmarks_is_more_accurate(room, tmp_path):
     errors = {}
-    for kind in ("none", "landmarks"):
+    for kind, setting in (("none", "supervision=none"), ("landmarks", "supervision.min_samples=12000")):
         path = tmp_path / f"{kind}.trig"
-        chosen = (*WORKING, f"loss.supervision={kind}", "buffer.min_samples=12000")
+        chosen = (*WORKING, setting)
         assert run(["map", str(room), "-o", str(path), "--quiet", *settings(chosen)]) == 0
         assert run(["evaluate", str(path), str(room), "--quiet", "--json", str(tmp_path / "numbers.json")]) == 0
         errors[kind] = json.loads((tmp_path / "numbers.json").read_text())["median_rotation_deg"]

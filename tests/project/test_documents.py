@@ -13,7 +13,7 @@ from support.verb_options import option_names
 from trigpoint.commands import VERBS, load_verb
 from trigpoint.features.encoders import ENCODERS
 from trigpoint.formats.readers import READERS
-from trigpoint.mapping.presets import DEFAULT_PRESET, PRESETS, preset_config
+from trigpoint.mapping.presets import DEFAULT_PRESET, PRESETS, resolve_config
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -35,7 +35,7 @@ def test_overrides_in_documents_are_accepted(document):
     found = re.findall(r"--set ([a-z_.]+=[^\s`]+)", document.read_text(encoding="utf-8"))
     for override in found:
         if override != "section.setting=value":
-            preset_config(DEFAULT_PRESET, [override])
+            resolve_config(DEFAULT_PRESET, [override])
 
 
 def test_formats_and_encoders_are_listed():

@@ -23,8 +23,8 @@ from trigpoint.evaluation.evaluate import evaluate_frames
 from trigpoint.evaluation.metrics import METRIC_GROSS_ERROR, METRIC_THRESHOLDS, Threshold
 from trigpoint.evaluation.reliability import correct_within
 from trigpoint.localization.pointcloud import PointCloud
-from trigpoint.mapping.config import MappingConfig
-from trigpoint.mapping.presets import preset_config
+from trigpoint.mapping.presets import resolve_config
+from trigpoint.mapping.training_config import HeadConfig
 from trigpoint.report.evaluation_report import Pictured, write_report
 
 ANSWERS = {
@@ -257,13 +257,13 @@ def test_correct_is_what_the_largest_threshold_says():
 
 
 def test_settings_that_differ():
-    plain = changed_settings(preset_config("ace-compact"))
-    assert plain["preset"] == "ace-compact" and plain["head.width"] == "256" and "head.blocks" not in plain
-    own = changed_settings(preset_config("ace-compact", ["head.width=64", "head.blocks=3"]))
-    assert own["head.width"] == "64 (preset: 256)" and own["head.blocks"] == "3 (preset: 1)"
+    plain = changed_settings(resolve_config("ace-compact"))
+    assert plain["preset"] == "ace-compact" and plain["network.head.width"] == "256" and "network.head.blocks" not in plain
+    own = changed_settings(resolve_config("ace-compact", ["head.width=64", "head.blocks=3"]))
+    assert own["network.head.width"] == "64 (preset: 256)" and own["network.head.blocks"] == "3 (preset: 1)"
     # A setting that was put back to the default of all presets is a change of this preset.
-    default = MappingConfig("x").head.width
-    assert changed_settings(preset_config("ace-compact", [f"head.width={default}"]))["head.width"].endswith("(preset: 256)")
+    restored = changed_settings(resolve_config("ace-compact", [f"head.width={HeadConfig().width}"]))
+    assert restored["network.head.width"].endswith("(preset: 256)")
 
 
 def test_machine():

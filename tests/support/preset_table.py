@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from support.measure import settings
+
 from trigpoint.core.config import to_json
 from trigpoint.mapping.presets import PRESETS
 
@@ -17,7 +19,9 @@ def flat(document: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def shown(value: Any) -> str:
-    """A value in a table: numbers with separators, fractions with four digits."""
+    """A value in a table: numbers with separators, fractions with four digits, nothing for None."""
+    if value is None:
+        return ""
     if isinstance(value, float):
         return f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
@@ -27,9 +31,9 @@ def table() -> str:
     """Markdown: a row a setting, a column a preset."""
     columns = [flat(to_json(config)) for config in PRESETS.values()]
     lines = [f"| setting | {' | '.join(f'`{name}`' for name in PRESETS)} |", "|---|" + "---|" * len(PRESETS)]
-    for setting in columns[0]:
-        if setting != "preset":
-            lines.append(f"| `{setting}` | {' | '.join(shown(column[setting]) for column in columns)} |")
+    for setting in settings():
+        values = [shown(column[setting]) if setting in column else "" for column in columns]
+        lines.append(f"| `{setting}` | {' | '.join(values)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -90,7 +90,8 @@ class BuildContext:
     @property
     def _validation_indices(self) -> list[int]:
         """Indices of the validation images, in the middle of as many equal parts of the walk."""
-        count = self.config.acceptance.validation_images
+        network = self.config.network
+        count = 0 if network is None else network.acceptance.validation_images
         return [len(self.frames) * (2 * part + 1) // (2 * count) for part in range(count)]
 
     @cached_property

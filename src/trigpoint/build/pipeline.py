@@ -18,7 +18,7 @@ from trigpoint.core.scene import Frame, Scene
 from trigpoint.diagnosis.inspect import MIN_POSED
 from trigpoint.features.encoders import load_encoder
 from trigpoint.mapping.config import MappingConfig, fitted_to
-from trigpoint.mapping.presets import DEFAULT_PRESET, preset_config
+from trigpoint.mapping.presets import DEFAULT_PRESET, resolve_config
 from trigpoint.mapping.scene_map import SceneMap, load_map, save_map
 
 _LOGGER = logging.getLogger(__name__)
@@ -73,9 +73,10 @@ def build_map(
     if output.is_dir():
         raise OutputError("TP-804", "the output is a folder", where=output, fix="Name a file, such as kitchen.trig.")
     frames = mapping_frames(scene)
-    recipe = recipe_for(preset_config(config) if isinstance(config, str) else config, frames)
+    recipe = recipe_for(resolve_config(config), frames)
     chosen, workers = pick_device(device), control.workers
-    _check_workers(workers.count, len(frames) - recipe.acceptance.validation_images, scene.root)
+    validation_images = 0 if recipe.network is None else recipe.network.acceptance.validation_images
+    _check_workers(workers.count, len(frames) - validation_images, scene.root)
     encoder = load_encoder(recipe.features.encoder, chosen)
 
     def context_of(job: Job) -> BuildContext:

@@ -16,6 +16,7 @@ from trigpoint.core.errors import ImageError
 from trigpoint.core.scene import TEST, Frame, Scene
 from trigpoint.features.cache import image_digest
 from trigpoint.mapping.config import MappingConfig
+from trigpoint.mapping.network_config import GivenSupervision
 from trigpoint.mapping.scene_map import FORMAT_VERSION
 from trigpoint.retrieval.descriptor import AGGREGATOR
 
@@ -67,11 +68,9 @@ def _digest_of_extras(scene: Scene, frames: Sequence[Frame], config: MappingConf
     """What the map depends on beside images and poses: the unit, and the files that its recipe reads."""
     # Triangulated points that came with the poses tell how far away things are.
     files = [] if scene.track_source is None else list(scene.track_source.files)
-    if config.loss.supervision == "depth":
+    if config.network is not None and config.network.supervision == GivenSupervision("depth"):
         files += [frame.depth_path for frame in frames if frame.depth_path]
-    descriptor = config.landmarks.descriptor if config.method == "hierarchical" else config.global_encoding.descriptor
-    if descriptor.startswith(AGGREGATOR):
-        files.append(Path(descriptor.removeprefix(AGGREGATOR)))
+    files += [Path(name.removeprefix(AGGREGATOR)) for name in config.descriptors if name.startswith(AGGREGATOR)]
     units = [frame.depth_unit for frame in frames]
     # What is missing is reported, better than here, by the stage that needs it.
     return json.dumps([scene.metric, units, [_content(path) for path in files if path.is_file()]])

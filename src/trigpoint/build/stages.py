@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -13,21 +14,22 @@ from trigpoint.build.context import BuildContext
 from trigpoint.build.training_rounds import TrainingRounds
 from trigpoint.core.evenly import evenly
 from trigpoint.core.image import read_image
-from trigpoint.features.cache import SizedFeatures
 from trigpoint.features.local import LocalEncoder
 from trigpoint.features.pca import Pca, fit_pca
 from trigpoint.features.reduced import ReducedEncoder
 from trigpoint.localization.acceptance import measure_acceptance
 from trigpoint.mapping.config import MappingConfig
+from trigpoint.mapping.coordinate_source import CoordinateSource
 from trigpoint.mapping.encoding_build import build_encodings
 from trigpoint.mapping.image_encodings import ImageEncodings
 from trigpoint.mapping.landmark_build import build_landmarks, triangulate_images, unit_length
 from trigpoint.mapping.landmark_tracks import landmark_tracks
-from trigpoint.mapping.landmarks import Landmarks
+from trigpoint.mapping.mapping_images import MappingImages
+from trigpoint.mapping.network_config import GivenSupervision, NetworkConfig
+from trigpoint.mapping.networks import Networks, TrainingPoint, TrainingRecord
 from trigpoint.mapping.scene_encoding import SceneEncoding
-from trigpoint.mapping.scene_map import SceneMap
+from trigpoint.mapping.scene_map import SOURCES, SceneMap
 from trigpoint.mapping.supervision import Supervision, landmark_supervision, supervision_of
-from trigpoint.mapping.training import Training
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -45,9 +47,7 @@ class MapDraft:
         encoding: global encodings of the scene, or None.
         image_encodings: those of the learned images in training, or None.
         supervision: source of known scene coordinates, or None.
-        trainings: the networks.
-        landmarks: triangulated keypoints, or None.
-        samples: training samples of the last round in all processes, or observations of landmarks.
+        sources: what the map gets its scene coordinates from.
         scene_map: the finished map; in the first process alone.
     """
 
@@ -56,9 +56,7 @@ class MapDraft:
     encoding: SceneEncoding | None = None
     image_encodings: ImageEncodings | None = None
     supervision: Supervision | None = None
-    trainings: tuple[Training, ...] = ()
-    landmarks: Landmarks | None = None
-    samples: int = 0
+    sources: dict[str, CoordinateSource] = field(default_factory=dict)
     scene_map: SceneMap | None = None
 
     @property
@@ -66,26 +64,36 @@ class MapDraft:
         """The local encoder, with the PCA behind it if there is one."""
         return self.context.encoder if self.pca is None else ReducedEncoder(self.context.encoder, self.pca)
 
-    def features(self) -> list[SizedFeatures]:
-        """Local features of the learned images, in their order."""
-        return self.context.features(self.context.learned.frames, self.encoder)
+    @property
+    def network(self) -> NetworkConfig:
+        """The recipe of the networks, in stages of recipes that have one."""
+        assert self.context.config.network is not None
+        return self.context.config.network
+
+    def images(self) -> MappingImages:
+        """The learned images, with their local features after the PCA."""
+        context = self.context
+        return MappingImages(
+            scene=context.learned,
+            features=lambda: context.features(context.learned.frames, self.encoder),
+            depths=lambda: context.depths,
+            seed=context.seed,
+            folder=context.job.folder,
+            stop=context.stop,
+            device=context.device,
+        )
 
     def assembled(self) -> SceneMap:
         """The map, without its acceptance."""
-        context, trainings = self.context, self.trainings
+        context = self.context
         return SceneMap(
             config=context.config,
-            heads=tuple(training.head.cpu() for training in trainings),
+            sources={section: self.sources[section] for section in SOURCES if section in self.sources},
             normalization=context.normalization,
             dim=self.encoder.dim,
             weights_sha256=context.encoder.weights_sha256,
             metric=context.scene.metric,
-            built_from={**context.built_from, "samples": self.samples},
-            training=[
-                {"network": part, **vars(point)} for part, training in enumerate(trainings) for point in training.history
-            ],
-            encoding=self.encoding,
-            landmarks=self.landmarks,
+            built_from=context.built_from,
             pca=self.pca,
         )
 
@@ -123,38 +131,20 @@ def fit_descriptors_pca(draft: MapDraft) -> None:
 
 def make_encodings(draft: MapDraft) -> None:
     """Global encodings of the learned images, and what a query needs to get one."""
-    context = draft.context
-    draft.encoding, draft.image_encodings = context.workers.first_then_all(
-        lambda: build_encodings(
-            context.learned,
-            draft.features,
-            context.config.global_encoding,
-            seed=context.seed,
-            folder=context.job.folder,
-            depths=lambda: context.depths,
-            device=context.device,
-        )
-    )
+    config = draft.network.global_encoding
+    assert config is not None
+    make = partial(build_encodings, draft.images(), config)
+    draft.encoding, draft.image_encodings = draft.context.workers.first_then_all(make)
 
 
 def find_supervision(draft: MapDraft) -> None:
     """Known scene coordinates for the training: from the scene, or triangulated here."""
-    context, kind = draft.context, draft.context.config.loss.supervision
-    if kind != "landmarks":
-        draft.supervision = supervision_of(kind, context.scene)
+    context, config = draft.context, draft.network.supervision
+    if isinstance(config, GivenSupervision):
+        draft.supervision = supervision_of(config.kind, context.scene)
         return
-    landmarks = context.workers.first_then_all(
-        lambda: landmark_tracks(
-            context.learned,
-            draft.features,
-            context.config.landmarks,
-            context.normalization,
-            depths=lambda: context.depths,
-            seed=context.seed,
-            folder=context.job.folder,
-            stop=context.stop,
-        )
-    )
+    make = partial(landmark_tracks, draft.images(), context.config.triangulation, context.normalization)
+    landmarks = context.workers.first_then_all(make)
     draft.supervision = landmark_supervision(landmarks)
     if draft.supervision is None:
         _LOGGER.warning(
@@ -166,30 +156,25 @@ def find_supervision(draft: MapDraft) -> None:
 
 def train_networks(draft: MapDraft) -> None:
     """Fill buffers of samples and train the networks on them, in rounds; counted as ``samples`` and ``training``."""
-    context = draft.context
-    rounds = TrainingRounds(context, draft.encoder, draft.image_encodings, draft.supervision)
-    draft.trainings, draft.samples = rounds.run()
+    rounds = TrainingRounds(draft.context, draft.network, draft.encoder, draft.image_encodings, draft.supervision)
+    trainings, samples = rounds.run()
     encoding = draft.encoding
-    if encoding is not None and encoding.index is not None and context.config.ensemble > 1:
-        draft.encoding = replace(encoding, heads=torch.from_numpy(rounds.heads.astype(np.uint8)))
+    if encoding is not None and encoding.index is not None and draft.network.ensemble > 1:
+        encoding = replace(encoding, networks=torch.from_numpy(rounds.network_of_image.astype(np.uint8)))
+    history = [
+        TrainingPoint(network, **vars(point)) for network, training in enumerate(trainings) for point in training.history
+    ]
+    heads = tuple(training.head.cpu() for training in trainings)
+    draft.sources["network"] = Networks(draft.network, heads, encoding, TrainingRecord(samples, tuple(history)))
 
 
 def make_landmarks(draft: MapDraft) -> None:
-    """Landmarks of a map without networks: keypoints matched between images and triangulated."""
-    context = draft.context
-    images, config = unit_length(draft.features()), context.config.landmarks
-    triangulated = triangulate_images(
-        context.learned,
-        images,
-        config,
-        context.normalization,
-        depths=lambda: context.depths,
-        seed=context.seed,
-        folder=context.job.folder,
-        stop=context.stop,
-    )
-    draft.landmarks = build_landmarks(images, triangulated, config, seed=context.seed, scene=context.scene.root)
-    draft.samples = len(draft.landmarks.seen)
+    """Landmarks: keypoints matched between images and triangulated."""
+    context, images = draft.context, draft.images()
+    features, config = unit_length(images.features()), context.config.landmarks
+    assert config is not None
+    points = triangulate_images(images, features, context.config.triangulation, context.normalization)
+    draft.sources["landmarks"] = build_landmarks(features, points, config, seed=context.seed, scene=context.scene.root)
 
 
 def accept(draft: MapDraft) -> None:
@@ -199,17 +184,25 @@ def accept(draft: MapDraft) -> None:
     draft.scene_map = replace(scene_map, acceptance=acceptance)
 
 
-def _has_networks(config: MappingConfig) -> bool:
-    return config.method != "hierarchical"
+def _holds_out(config: MappingConfig) -> bool:
+    return config.network is not None and config.network.acceptance.validation_images > 0
+
+
+def _has_encodings(config: MappingConfig) -> bool:
+    return config.network is not None and config.network.global_encoding is not None
+
+
+def _is_supervised(config: MappingConfig) -> bool:
+    return config.network is not None and config.network.supervision is not None
 
 
 STAGES = (
-    Stage("images", check_validation_images, lambda config: config.acceptance.validation_images > 0),
+    Stage("images", check_validation_images, _holds_out),
     Stage("pca", fit_descriptors_pca, lambda config: config.features.pca_dim > 0),
-    Stage("encodings", make_encodings, lambda config: _has_networks(config) and config.global_encoding.kind != "none"),
-    Stage("supervision", find_supervision, lambda config: _has_networks(config) and config.loss.supervision != "none"),
-    Stage("training", train_networks, _has_networks),
+    Stage("encodings", make_encodings, _has_encodings),
+    Stage("supervision", find_supervision, _is_supervised),
+    Stage("training", train_networks, lambda config: config.network is not None),
     # Matching takes a minute: not worth a division among processes.
-    Stage("landmarks", make_landmarks, lambda config: config.method == "hierarchical", shared=False),
+    Stage("landmarks", make_landmarks, lambda config: config.landmarks is not None, shared=False),
     Stage("acceptance", accept, shared=False),
 )

@@ -16,7 +16,7 @@ from trigpoint.evaluation.metrics import Threshold
 from trigpoint.evaluation.results import Evaluation
 from trigpoint.evaluation.splits import split_frames
 from trigpoint.evaluation.trials import Summary, check_choice, run_trials
-from trigpoint.mapping.presets import preset_config
+from trigpoint.mapping.presets import resolve_config
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ class ComparisonTask:
         """Refuse what is no comparison before anything is built.
 
         Raises:
-            ConfigError: TP-763, TP-764, and as ``preset_config``.
+            ConfigError: TP-763, TP-764, and as ``resolve_config``.
         """
         check_choice(self.presets, self.seeds)
         for preset in self.presets:
-            preset_config(preset, self.overrides)
+            resolve_config(preset, self.overrides)
 
 
 def run_comparison(scene: Scene, output: Path, task: ComparisonTask) -> tuple[list[Summary], dict[str, dict[str, str]]]:
@@ -58,7 +58,7 @@ def run_comparison(scene: Scene, output: Path, task: ComparisonTask) -> tuple[li
     counts = {"mapping images": len(mapping_frames(scene)), "test images": len(split_frames(scene, "test"))}
 
     def build(preset: str, seed: int) -> tuple[Path, int, float | None]:
-        path, config = output / f"{preset}-{seed}.trig", preset_config(preset, task.overrides)
+        path, config = output / f"{preset}-{seed}.trig", resolve_config(preset, task.overrides)
         with stop_on_signals() as stop:
             control = BuildControl(stop=stop)
             built = kept_map(scene, path, config=config, seed=seed, device=task.device, control=control)

@@ -22,7 +22,7 @@ from trigpoint.evaluation.metrics import Threshold
 from trigpoint.evaluation.results import Evaluation
 from trigpoint.evaluation.splits import split_frames
 from trigpoint.localization.localizer import Localizer
-from trigpoint.mapping.presets import DEFAULT_PRESET, preset_config
+from trigpoint.mapping.presets import DEFAULT_PRESET, resolve_config
 from trigpoint.report.blocks import Block, Table, Text
 from trigpoint.report.evaluation_blocks import error_text
 from trigpoint.report.evaluation_report import Pictured, map_facts, write_report
@@ -74,7 +74,7 @@ def run_demo(
     _clear(folder)
     room, street = _scenes(folder, size, seed)
     map_path = folder / "room.trig"
-    config = preset_config(DEFAULT_PRESET, (*OVERRIDES, *overrides))
+    config = resolve_config(DEFAULT_PRESET, (*OVERRIDES, *overrides))
     with stop_on_signals() as stop:
         build = build_map(room, map_path, config=config, seed=seed, control=BuildControl(stop=stop))
     localizer = Localizer.load(map_path)

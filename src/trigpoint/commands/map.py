@@ -50,7 +50,7 @@ def map_scene(
     from trigpoint.build.pipeline import build_map
     from trigpoint.core.interrupt import stop_on_signals
     from trigpoint.mapping.parallel import join_workers
-    from trigpoint.mapping.presets import preset_config
+    from trigpoint.mapping.presets import resolve_config
     from trigpoint.report.terminal import print_blocks
 
     workers = join_workers()
@@ -59,7 +59,7 @@ def map_scene(
     opened = reading.open(scene)
     for problem in opened.problems:
         note(f"{problem.severity}: {problem.message}")
-    config = preset_config(recipe.preset, recipe.set, fast=recipe.fast)
+    config = resolve_config(recipe.preset, recipe.set, fast=recipe.fast)
     with stop_on_signals() as stop:
         control = BuildControl(recipe.fresh, stop, workers)
         result = build_map(opened, output, config=config, seed=recipe.seed, device=run.device, control=control)
@@ -88,7 +88,6 @@ def _document(result: BuildResult) -> dict[str, Any]:
     from trigpoint.core.config import to_json
 
     scene_map = result.map
-    last = scene_map.training[-1] if scene_map.training else {"inlier_ratio": None, "loss": None}
     return {
         "map": str(result.path),
         "map_id": scene_map.map_id,
@@ -96,10 +95,8 @@ def _document(result: BuildResult) -> dict[str, Any]:
         "preset": scene_map.config.preset,
         "units": scene_map.units,
         "images": scene_map.built_from["images"],
-        "samples": scene_map.built_from["samples"],
+        "sources": {name: source.facts() for name, source in scene_map.sources.items()},
         "seconds": {**result.seconds, "total": sum(result.seconds.values())},
         "resumed": result.resumed,
         "validation": to_json(scene_map.acceptance)["validation"],
-        "inlier_ratio": last["inlier_ratio"],
-        "loss": last["loss"],
     }

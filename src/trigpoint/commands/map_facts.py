@@ -37,7 +37,7 @@ def map_document(scene_map: SceneMap, path: Path) -> dict[str, Any]:
         "weights_sha256": scene_map.weights_sha256,
         "units": scene_map.units,
         "built_from": scene_map.built_from,
-        "training": scene_map.training,
+        "sources": {name: source.facts() for name, source in scene_map.sources.items()},
         "acceptance": to_json(scene_map.acceptance),
         "config": to_json(scene_map.config),
         "bytes": map_bytes(path),
@@ -50,7 +50,8 @@ def content_facts(scene_map: SceneMap) -> list[Fact]:
     acceptance = scene_map.acceptance
     bound = f"images with more than {acceptance.noise_inlier_ratio:.1%} inliers"
     facts = [
-        Fact("content", _content(scene_map)),
+        *(Fact(name, source.summary()) for name, source in scene_map.sources.items()),
+        Fact("seed", str(scene_map.built_from["seed"])),
         Fact("accepts", f"{bound}; mapping images typically have {acceptance.typical_inlier_ratio:.0%}"),
     ]
     validation = acceptance.validation
@@ -58,7 +59,7 @@ def content_facts(scene_map: SceneMap) -> list[Fact]:
         error = "most got no pose"
         if validation.error is not None:
             error = f"median error {length(validation.error, scene_map.units)}, {angle(validation.rotation_error_deg)}"
-        kind = "mapping images, each hidden from the search" if scene_map.landmarks else "images that were not learned"
+        kind = "mapping images, each hidden from the search" if scene_map.can_forget else "images that were not learned"
         facts.append(Fact("validation", f"{validation.accepted} of {validation.images} {kind}, accepted; {error}"))
     return facts
 
@@ -78,18 +79,6 @@ def warnings(scene_map: SceneMap) -> list[Text]:
     ]
 
 
-def _content(scene_map: SceneMap) -> str:
-    built = scene_map.built_from
-    if scene_map.landmarks is not None:
-        count = len(scene_map.landmarks.points)
-        return f"{count:,} landmarks with {built['samples']:,} observations, seed {built['seed']}"
-    last = scene_map.training[-1]
-    return (
-        f"{built['samples']:,} samples, {last['step']} steps, seed {built['seed']}; at the end {last['inlier_ratio']:.0%} of"
-        " the samples reprojected within 10 px"
-    )
-
-
 def _negatives(acceptance: Acceptance) -> list[Table]:
     """The inlier ratios of images out of the map, by kind."""
     rows = [
@@ -100,7 +89,7 @@ def _negatives(acceptance: Acceptance) -> list[Table]:
             f"{negatives.largest_inlier_ratio:.1%}",
             f"{negatives.bound:.1%}",
         )
-        for negatives in acceptance.wrong
+        for negatives in acceptance.negatives
     ]
     header = ("negatives", "images", "median inlier ratio", "largest", "99 % stay below")
     return [Table(header, rows)] if rows else []

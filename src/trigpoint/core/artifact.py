@@ -113,6 +113,11 @@ def read_artifact(path: Path) -> Artifact:
     return Artifact(tensors, document)
 
 
+def part_of(tensors: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    """The tensors, of any shape, whose names begin with a prefix, by their names without it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
 def header_bytes(path: Path) -> int:
     """Size of a tensor file's header, bytes: what the file holds beside its tensors."""
     with path.open("rb") as stream:

@@ -158,7 +158,7 @@ def build_graph(
             "TP-625",
             f"no two of the {len(names)} images overlap by {threshold:g} or more",
             where=scene.root,
-            fix="Lower global_encoding.min_overlap, or take images that see the same things.",
+            fix="Lower overlap.threshold, or take images that see the same things.",
         )
     return CovisibilityGraph(scores, names, method, threshold, depths, samples)
 

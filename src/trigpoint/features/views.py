@@ -6,8 +6,8 @@ pose and camera stay those of the image, whatever its principal point or distort
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import cv2
 import numpy as np
@@ -15,40 +15,28 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trigpoint.core.config import require
+from trigpoint.core.config import Range, Settings
 from trigpoint.core.image import DecodedImage
 
 
 @dataclass(frozen=True)
-class AugmentationConfig:
+class AugmentationConfig(Settings):
     """How much training views differ from the image.
 
     Attributes:
-        scale_min: smallest scale, relative to the view without augmentation.
-        scale_max: largest scale.
+        scale: largest scale, relative to the view without augmentation; the smallest is its inverse.
         rotation_deg: largest roll to either side.
-        brightness: largest relative change of brightness (ACE: 0.1).
-        contrast: largest relative change of contrast (ACE: 0.1).
+        jitter: largest relative change of brightness and of contrast (ACE: 0.1).
         gamma: largest exponent of a gamma curve, or its inverse; 1 leaves the curve alone.
     """
 
-    scale_min: float = 2 / 3
-    scale_max: float = 3 / 2
-    rotation_deg: float = 15.0
-    brightness: float = 0.1
-    contrast: float = 0.1
-    gamma: float = 1.0
-
-    def __post_init__(self) -> None:
-        require(0 < self.scale_min < math.inf, "augmentation.scale_min", self.scale_min, "positive")
-        require(self.scale_min <= self.scale_max <= 10, "augmentation.scale_max", self.scale_max, "from scale_min to 10")
-        require(0 <= self.rotation_deg <= 180, "augmentation.rotation_deg", self.rotation_deg, "0 to 180")
-        for name in ("brightness", "contrast"):
-            require(0 <= getattr(self, name) < 1, f"augmentation.{name}", getattr(self, name), "0 or more, less than 1")
-        require(1 <= self.gamma <= 10, "augmentation.gamma", self.gamma, "1 to 10")
+    scale: Annotated[float, Range(1, 10)] = 1.5
+    rotation_deg: Annotated[float, Range(0, 180)] = 15.0
+    jitter: Annotated[float, Range(0, 1, open_high=True)] = 0.1
+    gamma: Annotated[float, Range(1, 10)] = 1.0
 
 
-NO_AUGMENTATION = AugmentationConfig(scale_min=1.0, scale_max=1.0, rotation_deg=0.0, brightness=0.0, contrast=0.0)
+NO_AUGMENTATION = AugmentationConfig(scale=1.0, rotation_deg=0.0, jitter=0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,11 +80,11 @@ def augmented_view(
     generator: np.random.Generator,
 ) -> View:
     """A random training view: scale, roll and tone are drawn uniformly (GLACE supplementary, ACE: train_ace options)."""
-    scale = _plain_scale(width, height, short_side_px) * generator.uniform(config.scale_min, config.scale_max)
+    scale = _plain_scale(width, height, short_side_px) * generator.uniform(1 / config.scale, config.scale)
     roll = generator.uniform(-config.rotation_deg, config.rotation_deg)
     gamma = config.gamma ** generator.uniform(-1, 1)
-    contrast = 1 + generator.uniform(-config.contrast, config.contrast)
-    brightness = 1 + generator.uniform(-config.brightness, config.brightness)
+    contrast = 1 + generator.uniform(-config.jitter, config.jitter)
+    brightness = 1 + generator.uniform(-config.jitter, config.jitter)
     # Contrast is about middle gray, brightness multiplies.
     tone = (brightness * contrast, gamma, brightness * 0.5 * (1 - contrast))
     return _centred_view(width, height, scale, np.deg2rad(roll), size_multiple, tone)

@@ -58,7 +58,7 @@ def measure_acceptance(
     """
     chosen = evenly(len(frames), _IMAGES).tolist()
     queries: list[tuple[int | None, Frame]] = [(None, frame) for frame in validation]
-    if scene_map.landmarks is not None:
+    if scene_map.can_forget:
         queries += [(index, frames[index]) for index in chosen]
     others = [(SYNTHETIC, query) for query in synthetic_images(scene_map.config.features.short_side_px)]
     others += [(PHOTOGRAPHS, query) for query in photographs()]

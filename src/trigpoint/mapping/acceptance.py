@@ -1,36 +1,39 @@
-"""What the inlier ratios of right and wrong answers look like in one map."""
+"""Acceptance: the inlier ratios of right answers and of negatives in one map, which the verdict compares with."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from trigpoint.core.config import Range, Settings
+
+InlierRatio = Annotated[float, Range(0, 1)]
 
 
 @dataclass(frozen=True)
-class Negatives:
-    """What images of one kind reach that do not belong to the scene.
+class Negatives(Settings):
+    """Inlier ratios of out-of-map images of one kind.
 
     Attributes:
         kind: what they are.
         images: how many.
         median_inlier_ratio: of their inlier ratios.
         largest_inlier_ratio: of their inlier ratios.
-        bound: inlier ratio that 99 of 100 such images stay below, if their shares are log-normal.
+        bound: inlier ratio that 99 of 100 such images stay below, if their inlier ratios are log-normal.
         counted: False for mirrored images of a scene that looks the same in a mirror.
     """
 
     kind: str
-    images: int
-    median_inlier_ratio: float
-    largest_inlier_ratio: float
-    bound: float
+    images: Annotated[int, Range(0)]
+    median_inlier_ratio: InlierRatio
+    largest_inlier_ratio: InlierRatio
+    bound: InlierRatio
     counted: bool = True
 
 
 @dataclass(frozen=True)
-class ValidationImages:
-    """How images of the scene are localized that the map has not learned.
-
-    A map of landmarks has seen them; they are only never found when they are looked for themselves.
+class ValidationImages(Settings):
+    """How images of the scene are localized that the map has not learned, or has forgotten.
 
     Attributes:
         images: how many.
@@ -41,36 +44,36 @@ class ValidationImages:
         rotation_error_deg: median angle to their poses.
     """
 
-    images: int
-    accepted: int
-    median_inlier_ratio: float
-    low_inlier_ratio: float
-    error: float | None
-    rotation_error_deg: float | None
+    images: Annotated[int, Range(0)]
+    accepted: Annotated[int, Range(0)]
+    median_inlier_ratio: InlierRatio
+    low_inlier_ratio: InlierRatio
+    error: Annotated[float, Range(0)] | None
+    rotation_error_deg: Annotated[float, Range(0, 180)] | None
 
 
 @dataclass(frozen=True)
-class Acceptance:
+class Acceptance(Settings):
     """Measured while the map is built, kept in the map.
 
     Attributes:
-        noise_inlier_ratio: inlier ratio that an image which does not belong to the scene stays below.
+        noise_inlier_ratio: inlier ratio that an out-of-map image stays below; above it false accepts are rare.
         typical_inlier_ratio: median inlier ratio of the mapping images themselves.
         images: number of mapping images that it was measured with.
-        wrong: what was found for each kind of wrong images.
-        unseen: what was found for images of the scene that were held out or forgotten, or None.
+        negatives: what was found for each kind of out-of-map images.
+        validation: what was found for images of the scene that were held out or forgotten, or None.
     """
 
-    noise_inlier_ratio: float
-    typical_inlier_ratio: float
-    images: int = 0
-    wrong: tuple[Negatives, ...] = ()
+    noise_inlier_ratio: InlierRatio
+    typical_inlier_ratio: InlierRatio
+    images: Annotated[int, Range(0)] = 0
+    negatives: tuple[Negatives, ...] = ()
     validation: ValidationImages | None = None
 
     @property
     def sure_inlier_ratio(self) -> float:
-        """Inlier ratio that settles it: half of what is typical, or what four in five trusted held-out images reach, if that
-        is less, but at least twice what wrong images reach.
+        """Inlier ratio that settles it: half of what is typical, or what four in five trusted validation images reach, if
+        that is less, but at least twice what negatives reach.
 
         Images of another walk or another day reach less than those held out of the same walk, hence the half.
         """

@@ -32,22 +32,14 @@ from trigpoint.features.extract import ImageFeatures, extract_features, rays_of
 from trigpoint.features.local import LocalEncoder
 from trigpoint.features.sampling import sample_features
 from trigpoint.features.views import augmented_view
-from trigpoint.mapping.config import BufferConfig, FeatureConfig
+from trigpoint.mapping.config import FeatureConfig
+from trigpoint.mapping.network_config import BufferConfig
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.supervision import Supervision
 
 _RECORD_INTERVAL_S = 10.0
 # Keypoints of sparse encoders that samples are drawn from by their scores, for each sample.
 _POOL = 4
-
-
-@dataclass(frozen=True, eq=False)
-class Batch:
-    """Samples drawn from the buffer: see ``SampleBuffer``."""
-
-    descriptors: Tensor
-    rays: Tensor
-    view: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,69 +75,102 @@ def views_per_image(config: BufferConfig, images: int) -> int:
     return max(1, -(-config.samples // (config.keypoints_per_view * images)))
 
 
-def fill_buffer(
-    frames: Sequence[Frame],
-    encoder: LocalEncoder,
-    features: FeatureConfig,
-    config: BufferConfig,
-    normalization: Normalization,
-    *,
-    seed: int,
-    folder: Path,
-    stop: StopRequest,
-    shard: Sequence[int] | None = None,
-    supervision: Supervision | None = None,
-    number: int = 0,
-    described: Callable[[Path], ImageFeatures] | None = None,
-) -> SampleBuffer:
-    """Make the training samples, or continue an interrupted fill in ``folder``.
+@dataclass(frozen=True, eq=False)
+class ViewReader:
+    """Local features of the views of an image.
 
-    Args:
-        frames: the mapping images, all with poses.
+    Attributes:
         encoder: local encoder.
         features: size of the views.
         config: number of views and samples, augmentation.
+        described: gives the local features of an image as it is, which become its samples; None: views are made of it.
+    """
+
+    encoder: LocalEncoder
+    features: FeatureConfig
+    config: BufferConfig
+    described: Callable[[Path], ImageFeatures] | None = None
+
+    def samples_of(self, frame: Frame, generators: Sequence[np.random.Generator]) -> Iterator[ImageFeatures]:
+        """The samples of one random view of an image for each generator."""
+        if self.described is None:
+            views: Iterable[ImageFeatures] = self._augmented(frame, generators)
+        else:
+            views = repeat(self.described(frame.image_path), len(generators))
+        for view, generator in zip(views, generators, strict=True):
+            yield sample_features(view, self.config.keypoints_per_view, self.config.sampling, generator)
+
+    def _augmented(self, frame: Frame, generators: Sequence[np.random.Generator]) -> Iterator[ImageFeatures]:
+        config, side = self.config, self.features.short_side_px
+        image = read_image(frame.image_path, short_side_px=round(side * config.augmentation.scale))
+        count = config.keypoints_per_view * (_POOL if config.sampling == "score" else 1)
+        for generator in generators:
+            multiple = self.encoder.size_multiple
+            view = augmented_view(image.width, image.height, side, multiple, config.augmentation, generator)
+            yield extract_features(self.encoder, image, view, count)
+
+
+@dataclass(frozen=True, eq=False)
+class SamplePlan:
+    """What the buffer of one process is made of.
+
+    Attributes:
+        frames: the mapping images, all with poses.
+        shard: indices of the frames that this process is for.
         normalization: frame in which the network works.
         seed: seed of the map.
+        number: of the buffer, where several are used one after the other: each has views of its own.
+        supervision: source of ground-truth points, or None.
+        min_samples: of all frames: views keep samples whose points are known, and others only until so many come together;
+            0: all.
+    """
+
+    frames: Sequence[Frame]
+    shard: Sequence[int]
+    normalization: Normalization
+    seed: int
+    number: int = 0
+    supervision: Supervision | None = None
+    min_samples: int = 0
+
+
+def fill_buffer(plan: SamplePlan, reader: ViewReader, folder: Path, stop: StopRequest) -> SampleBuffer:
+    """Make the training samples, or continue an interrupted fill in ``folder``.
+
+    Args:
+        plan: images, frame and supervision.
+        reader: makes views of the images.
         folder: work folder.
         stop: checked after each image.
-        shard: indices of the frames that this process is for; None for all.
-        supervision: source of known points, or None.
-        number: of the buffer, where several are used one after the other: each has views of its own.
-        described: gives the local features of an image as it is, which become its samples; None: views are made of it.
 
     Raises:
         ImageError: an image cannot be used.
         OutputError: the samples cannot be written (TP-801).
         Interrupted: stopped on request; what is done is recorded.
     """
-    repeats = views_per_image(config, len(frames))
-    shard = range(len(frames)) if shard is None else shard
-    fewest = math.ceil(config.min_samples / (repeats * len(frames)))
-    files = _SampleFiles(folder, encoder.dim, supervision, fewest)
+    repeats = views_per_image(reader.config, len(plan.frames))
+    shard = plan.shard
+    fewest = math.ceil(plan.min_samples / (repeats * len(plan.frames)))
+    files = _SampleFiles(folder, reader.encoder.dim, plan.supervision, fewest)
     done = files.resume()
     recorded = time.monotonic()
     with files, progress("reading images", len(shard), start=done) as advance:
-        for scene in range(done, len(shard)):
-            index = shard[scene]
-            frame = frames[index]
-            generators = [numpy_generator(seed, "view", index, number * repeats + view) for view in range(repeats)]
-            if described is None:
-                views: Iterable[ImageFeatures] = _augmented(frame, encoder, features, config, generators)
-            else:
-                views = repeat(described(frame.image_path), repeats)
-            for view, (found, generator) in enumerate(zip(views, generators, strict=True), start=scene * repeats):
-                chosen = sample_features(found, config.keypoints_per_view, config.sampling, generator)
+        for position in range(done, len(shard)):
+            index = shard[position]
+            views = range(plan.number * repeats, (plan.number + 1) * repeats)
+            generators = [numpy_generator(plan.seed, "view", index, view) for view in views]
+            samples = reader.samples_of(plan.frames[index], generators)
+            for view, chosen in enumerate(samples, start=position * repeats):
                 with _writing(folder):
-                    files.append(frame, chosen, view)
+                    files.append(plan.frames[index], chosen, view)
             advance()
-            if stop or time.monotonic() - recorded > _RECORD_INTERVAL_S or scene + 1 == len(shard):
+            if stop or time.monotonic() - recorded > _RECORD_INTERVAL_S or position + 1 == len(shard):
                 with _writing(folder):
-                    files.record(scene + 1)
+                    files.record(position + 1)
                 recorded = time.monotonic()
             if stop:
                 raise Interrupted
-    return _open_buffer(files, [frames[index] for index in shard], shard, repeats, normalization)
+    return _open_buffer(files, plan, repeats)
 
 
 @contextmanager
@@ -159,25 +184,6 @@ def _writing(folder: Path) -> Iterator[None]:
             where=folder,
             fix="Free some space; the same command continues. buffer.rounds makes fewer samples at a time.",
         ) from error
-
-
-def _augmented(
-    frame: Frame,
-    encoder: LocalEncoder,
-    features: FeatureConfig,
-    config: BufferConfig,
-    generators: Sequence[np.random.Generator],
-) -> Iterator[ImageFeatures]:
-    """The features of one random view of an image for each generator."""
-    largest = round(features.short_side_px * max(1.0, config.augmentation.scale_max))
-    image = read_image(frame.image_path, short_side_px=largest)
-    for generator in generators:
-        view = augmented_view(
-            image.width, image.height, features.short_side_px, encoder.size_multiple, config.augmentation, generator
-        )
-        yield extract_features(
-            encoder, image, view, config.keypoints_per_view * (_POOL if config.sampling == "score" else 1)
-        )
 
 
 class _SampleFiles:
@@ -260,9 +266,8 @@ class _SampleFiles:
         return np.memmap(self.paths[name], dtype=dtype.base, mode="c", shape=shape)
 
 
-def _open_buffer(
-    files: _SampleFiles, frames: Sequence[Frame], shard: Sequence[int], repeats: int, normalization: Normalization
-) -> SampleBuffer:
+def _open_buffer(files: _SampleFiles, plan: SamplePlan, repeats: int) -> SampleBuffer:
+    normalization, frames = plan.normalization, [plan.frames[index] for index in plan.shard]
     poses = np.stack([normalization.cam_from_normalized(frame.pose()) for frame in frames])
     focals = np.array([frame.camera.pinhole_params()[:2] for frame in frames])
     scales = np.asarray(files.load("scales"))
@@ -275,6 +280,6 @@ def _open_buffer(
         view=torch.from_numpy(files.load("view")),
         cam_from_world=torch.from_numpy(np.repeat(poses, repeats, axis=0)).float(),
         focal_px=torch.from_numpy(np.repeat(focals, repeats, axis=0) * scales[:, None]).float(),
-        image=torch.tensor(list(shard), dtype=torch.int32).repeat_interleave(repeats),
+        image=torch.tensor(list(plan.shard), dtype=torch.int32).repeat_interleave(repeats),
         known=known,
     )

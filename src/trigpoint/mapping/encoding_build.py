@@ -1,23 +1,22 @@
-"""Gives the mapping images their global encodings, and the map what a query needs to get one."""
+"""Global encodings: those of the mapping images, and what gives a query one."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from trigpoint.core.artifact import read_artifact, write_artifact
+from trigpoint.core.artifact import part_of, read_artifact, write_artifact
 from trigpoint.core.errors import MappingError
-from trigpoint.core.scene import Scene
 from trigpoint.covisibility.depth_range import DepthRange
 from trigpoint.covisibility.graph import CovisibilityGraph, NeighbourTable, build_graph
 from trigpoint.covisibility.spectral import spectral_codes
-from trigpoint.features.cache import SizedFeatures
-from trigpoint.mapping.config import GlobalConfig
+from trigpoint.mapping.encoding_config import DescriptorEncoding, GlobalEncoding, NodeEncoding, Overlap, PoseOverlap
 from trigpoint.mapping.image_encodings import ImageEncodings
+from trigpoint.mapping.mapping_images import MappingImages
 from trigpoint.mapping.scene_encoding import SceneEncoding
 from trigpoint.retrieval.descriptor import describe_images, fit_descriptor
 from trigpoint.retrieval.index import RetrievalIndex
@@ -29,112 +28,90 @@ _FILE = "encodings.safetensors"
 _NO_OVERLAP, _LOWEST_OVERLAP = "TP-625", 0.05
 
 
-def build_encodings(
-    scene: Scene,
-    images: Callable[[], Sequence[SizedFeatures]],
-    config: GlobalConfig,
-    *,
-    seed: int,
-    folder: Path,
-    depths: Callable[[], DepthRange],
-    device: torch.device | str = "cpu",
-) -> tuple[SceneEncoding, ImageEncodings]:
+def build_encodings(images: MappingImages, config: GlobalEncoding) -> tuple[SceneEncoding, ImageEncodings]:
     """Make the global encodings of a scene, or read them from the work folder.
 
     Args:
-        scene: the mapping images, all with poses.
-        images: gives their local features, in the same order; only asked if the work is not done yet.
-        config: of a kind other than ``"none"``.
-        seed: seed of the map.
-        folder: work folder.
-        depths: gives the depths at which the images see something; asked only if codes need them and settings do not say.
-        device: where codes are learned.
+        images: the mapping images; their features and depths are only asked for if the work is not done yet.
+        config: kind of the encodings.
     """
-    path = folder / _FILE
+    path = images.folder / _FILE
     if not path.exists():
-        _write(path, scene, images(), config, seed, depths, device)
+        if isinstance(config, DescriptorEncoding):
+            _write_descriptors(path, images, config)
+        else:
+            _write_embeddings(path, images, config)
     tensors = read_artifact(path).tensors
-    table = None
-    if "indptr" in tensors:
-        table = NeighbourTable(*(torch.from_numpy(tensors[name].copy()) for name in ("indptr", "indices")))
-    kept = {name.removeprefix("scene."): value for name, value in tensors.items() if name.startswith("scene.")}
-    own = ImageEncodings(
-        codes=torch.from_numpy(tensors["own"].copy()),
-        noise=config.noise if config.kind == "descriptor" else 0.0,
-        neighbours=table,
-        neighbour_fraction=config.neighbour_fraction,
-    )
-    return SceneEncoding.from_tensors(kept, config), own
+    scene = SceneEncoding.from_tensors(part_of(tensors, "scene."), config)
+    vectors = ImageEncodings(torch.from_numpy(tensors["images"].copy()))
+    if isinstance(config, DescriptorEncoding):
+        return scene, replace(vectors, noise=config.noise)
+    table = NeighbourTable(*(torch.from_numpy(tensors[name].copy()) for name in ("indptr", "indices")))
+    return scene, replace(vectors, neighbours=table, neighbour_fraction=config.neighbour_fraction)
 
 
-def _write(
-    path: Path,
-    scene: Scene,
-    images: Sequence[SizedFeatures],
-    config: GlobalConfig,
-    seed: int,
-    depths: Callable[[], DepthRange],
-    device: torch.device | str,
-) -> None:
-    wanted = config.dim if config.kind == "descriptor" else config.descriptor_dim
-    descriptor = fit_descriptor(config.descriptor, images, wanted, seed)
-    vectors = describe_images(descriptor, images)
-    if config.kind == "descriptor":
-        tensors = {"own": vectors.numpy()} | {
-            f"scene.{key}": value for key, value in SceneEncoding(descriptor).tensors().items()
-        }
-        write_artifact(path, tensors, {})
-        return
-    graph = _graph(scene, config, seed, depths)
+def _write_descriptors(path: Path, images: MappingImages, config: DescriptorEncoding) -> None:
+    features = images.features()
+    descriptor = fit_descriptor(config.descriptor, features, config.dim, images.seed)
+    vectors = describe_images(descriptor, features)
+    write_artifact(path, {"images": vectors.numpy(), **_prefixed(SceneEncoding(descriptor))}, {})
+
+
+def _write_embeddings(path: Path, images: MappingImages, config: NodeEncoding) -> None:
+    features = images.features()
+    descriptor = fit_descriptor(config.descriptor, features, config.descriptor_dim, images.seed)
+    vectors = describe_images(descriptor, features)
+    graph = _graph(images, config.overlap)
     # Rounded as the map keeps them, so that training sees what a query will get.
-    codes = torch.from_numpy(_codes(graph, config, seed, device)).half()
-    encoding = SceneEncoding(descriptor, RetrievalIndex(vectors.half()), codes)
+    embeddings = torch.from_numpy(_embeddings(graph, images, config)).half()
     table = graph.neighbour_table()
-    tensors = {"own": codes.float().numpy(), "indptr": table.indptr.numpy(), "indices": table.indices.numpy()}
-    write_artifact(path, tensors | {f"scene.{key}": value for key, value in encoding.tensors().items()}, {})
+    tensors = {"images": embeddings.float().numpy(), "indptr": table.indptr.numpy(), "indices": table.indices.numpy()}
+    encoding = SceneEncoding(descriptor, RetrievalIndex(vectors.half()), embeddings)
+    write_artifact(path, {**tensors, **_prefixed(encoding)}, {})
 
 
-def _graph(scene: Scene, config: GlobalConfig, seed: int, depths: Callable[[], DepthRange]) -> CovisibilityGraph:
+def _prefixed(encoding: SceneEncoding) -> dict[str, np.ndarray]:
+    return {f"scene.{name}": value for name, value in encoding.tensors().items()}
+
+
+def _graph(images: MappingImages, overlap: Overlap) -> CovisibilityGraph:
     """The covisibility graph; where too few images overlap, with a lower threshold, which is said."""
-    threshold, limits = config.min_overlap, _limits(config, depths)
+    threshold, limits = overlap.threshold, _limits(images, overlap)
     while True:
         last = threshold < _LOWEST_OVERLAP
         try:
             graph = build_graph(
-                scene,
-                method=config.overlap,
+                images.scene,
+                method=overlap.kind,
                 threshold=threshold,
-                seed=seed,
+                seed=images.seed,
                 depths=limits,
-                direction_weight=config.direction_weight,
+                direction_weight=isinstance(overlap, PoseOverlap) and overlap.direction_weight,
             )
-            if last or graph.degrees().mean() >= min(config.min_neighbours, (len(graph) - 1) / 2):
+            if last or graph.degrees().mean() >= min(overlap.min_neighbours, (len(graph) - 1) / 2):
                 break
         except MappingError as error:
             if error.code != _NO_OVERLAP or last:
                 raise
         threshold /= 2
     alone = len(graph.isolated())
-    if threshold < config.min_overlap or alone:
+    if threshold < overlap.threshold or alone:
         message = f"{graph.edges} pairs of images overlap by {threshold:.2f} or more"
         _LOGGER.info(f"{message}, {alone} images with none" if alone else message)
     return graph
 
 
-def _limits(config: GlobalConfig, depths: Callable[[], DepthRange]) -> DepthRange | None:
-    near, far = config.depth_near, config.depth_far
-    if config.overlap == "tracks":
+def _limits(images: MappingImages, overlap: Overlap) -> DepthRange | None:
+    if not isinstance(overlap, PoseOverlap):
         return None
-    if near and far:
-        return DepthRange(near, far)
-    found = depths()
-    return DepthRange(near or found.near, far or found.far) if near or far else found
+    return images.depths() if overlap.depths is None else DepthRange(*overlap.depths)
 
 
-def _codes(graph: CovisibilityGraph, config: GlobalConfig, seed: int, device: torch.device | str) -> np.ndarray:
-    if config.codes == "spectral":
+def _embeddings(graph: CovisibilityGraph, images: MappingImages, config: NodeEncoding) -> np.ndarray:
+    """(P, D) float32 node embeddings of the mapping images, without unit."""
+    if config.embedding == "spectral":
         return spectral_codes(graph, config.dim)
     from trigpoint.covisibility.node2vec import Node2VecParams, node2vec_codes
 
-    params = Node2VecParams() if config.walks == "published" else None
-    return node2vec_codes(graph, config.dim, seed, params, device=device)
+    params = Node2VecParams() if config.embedding == "node2vec-published" else None
+    return node2vec_codes(graph, config.dim, images.seed, params, device=images.device)

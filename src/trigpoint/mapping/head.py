@@ -15,7 +15,7 @@ from trigpoint.mapping.training_config import HeadConfig
 class Head(nn.Module):
     """Encodings of a keypoint to a point in the normalised world frame.
 
-    Residual blocks and a position decoder (ACE, GLACE); if ``config.refiner_blocks`` is not 0, the Fourier code of the
+    Residual blocks and a position decoder (ACE, GLACE); with ``refiner_blocks``, the Fourier code of the
     decoded point joins the features, and further blocks refine it (R-SCoRe). ACE adds the mean camera centre to the output;
     here that is the origin of the normalised frame. Parameter counts of the published sizes: ACE 2,103,300; GLACE
     4,727,812 to 13,663,542; R-SCoRe 21,050,938 and 58,022,458.
@@ -23,10 +23,12 @@ class Head(nn.Module):
     Args:
         inputs: length C of the encoding: the global one, if any, before the local one.
         config: its size.
-        centres: (k, 3) cluster centres of the cameras, k = ``config.clusters``; None for one at the origin.
+        centres: (k, 3) cluster centres of the cameras in the normalised world frame, k = ``config.clusters``; None for one
+            at the origin.
+        refiner_blocks: residual blocks between the coarse point and the refined one; 0: no refinement.
     """
 
-    def __init__(self, inputs: int, config: HeadConfig, centres: Tensor | None = None) -> None:
+    def __init__(self, inputs: int, config: HeadConfig, centres: Tensor | None = None, refiner_blocks: int = 0) -> None:
         super().__init__()
         width, hidden = config.width, round(config.width * config.hidden_ratio)
         self.mean: Tensor
@@ -39,9 +41,9 @@ class Head(nn.Module):
         self.fourier: FourierCode | None = None
         self.refiner_blocks: nn.Sequential | None = None
         self.refiner: PositionRefiner | None = None
-        if config.refiner_blocks:
-            self.fourier = FourierCode(config.fourier_bands, config.fourier_period, config.fourier_octaves)
-            self.refiner_blocks = nn.Sequential(*(ResidualBlock(width, width, hidden) for _ in range(config.refiner_blocks)))
+        if refiner_blocks:
+            self.fourier = FourierCode()
+            self.refiner_blocks = nn.Sequential(*(ResidualBlock(width, width, hidden) for _ in range(refiner_blocks)))
             self.refiner = PositionRefiner(width, hidden)
 
     def forward(self, encodings: Tensor) -> Tensor:
@@ -71,9 +73,17 @@ class Head(nn.Module):
         self.deviation.copy_(encodings.std(dim=0).clamp_min(1e-6))
 
 
-def make_head(inputs: int, config: HeadConfig, generator: torch.Generator, centres: Tensor | None = None) -> Head:
-    """A head with torch's default initialisation, drawn from ``generator`` alone."""
-    head = Head(inputs, config, centres)
+def make_head(
+    inputs: int, config: HeadConfig, generator: torch.Generator, centres: Tensor | None = None, refiner_blocks: int = 0
+) -> Head:
+    """A head with torch's default initialisation, drawn from ``generator`` alone.
+
+    Args:
+        inputs, config, refiner_blocks: as those of ``Head``.
+        generator: of the weights.
+        centres: (k, 3) cluster centres of the cameras in the normalised world frame, or None.
+    """
+    head = Head(inputs, config, centres, refiner_blocks)
     with torch.no_grad():
         for module in head.modules():
             if isinstance(module, nn.Linear):

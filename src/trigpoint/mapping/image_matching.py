@@ -13,8 +13,10 @@ from trigpoint.core.interrupt import Interrupted, StopRequest
 from trigpoint.core.progress import progress
 from trigpoint.covisibility.graph import CovisibilityGraph
 from trigpoint.features.cache import SizedFeatures
-from trigpoint.mapping.landmark_config import LandmarkConfig
+from trigpoint.mapping.landmark_config import MatcherName
+from trigpoint.mapping.landmarks import MIN_COSINE
 from trigpoint.mapping.observations import PosedKeypoints
+from trigpoint.mapping.triangulation import MAX_ERROR_PX
 from trigpoint.retrieval.matching import Matcher, MutualNearest
 from trigpoint.retrieval.rerank import load_matcher
 
@@ -42,7 +44,7 @@ def image_pairs(graph: CovisibilityGraph, neighbours: int) -> Indices:
 
 
 def match_images(
-    images: Sequence[SizedFeatures], keypoints: PosedKeypoints, pairs: Indices, config: LandmarkConfig, stop: StopRequest
+    images: Sequence[SizedFeatures], keypoints: PosedKeypoints, pairs: Indices, matcher: MatcherName, stop: StopRequest
 ) -> Indices:
     """(M, 2) matches, as indices among the keypoints of all images, that lie on each other's epipolar lines.
 
@@ -50,30 +52,28 @@ def match_images(
         images: local features.
         keypoints: of the same images.
         pairs: (Q, 2) images to match.
-        config: matcher and threshold.
+        matcher: which keypoints of two images belong together.
         stop: asks to stop.
 
     Raises:
         Interrupted: stopped on request. The matches are not kept: this stage takes a minute or so.
         WeightsError: the matcher's weights are missing.
     """
-    matcher = _matcher(config)
+    match = _matcher(matcher).match
     centres = keypoints.centres()
-    found = [np.zeros((0, 2), dtype=np.int64)]
+    matches = [np.zeros((0, 2), dtype=np.int64)]
     with progress("matching images", len(pairs)) as advance:
         for a, b in pairs.tolist():
             if stop:
                 raise Interrupted
             if np.linalg.norm(centres[a] - centres[b]) > _SMALLEST_BASELINE:
-                matched = matcher.match(images[a], images[b])
+                pair = match(images[a], images[b])
                 # Keypoints without a ray have a distance of NaN, which compares as false.
-                confirmed = keypoints.epipolar_errors_px(a, b, matched) < config.max_error_px
-                found.append(matched[confirmed] + (keypoints.first[a], keypoints.first[b]))
+                confirmed = keypoints.epipolar_errors_px(a, b, pair) < MAX_ERROR_PX
+                matches.append(pair[confirmed] + (keypoints.first[a], keypoints.first[b]))
             advance()
-    return np.concatenate(found)
+    return np.concatenate(matches)
 
 
-def _matcher(config: LandmarkConfig) -> Matcher:
-    if config.matcher == "nearest":
-        return MutualNearest(config.min_cosine)
-    return load_matcher(config.matcher, torch.device("cpu"))
+def _matcher(name: MatcherName) -> Matcher:
+    return MutualNearest(MIN_COSINE) if name == "nearest" else load_matcher(name, torch.device("cpu"))

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from trigpoint.core.artifact import Artifact, read_artifact, write_artifact
-from trigpoint.core.interrupt import StopRequest
 from trigpoint.core.scene import Scene
 from trigpoint.core.tracks import Observations, Tracks
-from trigpoint.covisibility.depth_range import DepthRange
-from trigpoint.features.cache import SizedFeatures
 from trigpoint.mapping.landmark_build import triangulate_images, unit_length
-from trigpoint.mapping.landmark_config import LandmarkConfig
+from trigpoint.mapping.landmark_config import TriangulationConfig
+from trigpoint.mapping.mapping_images import MappingImages
 from trigpoint.mapping.normalization import Normalization
 
 _TRACKS = "tracks.safetensors"
@@ -36,64 +32,47 @@ class LandmarkTracks:
     @property
     def fraction(self) -> float:
         """Fraction of the keypoints that see a landmark, 0 to 1."""
-        seen = sum(len(each.point) for each in self.tracks.images.values())
+        seen = sum(len(observations.point) for observations in self.tracks.images.values())
         return seen / max(self.keypoints, 1)
 
 
-def landmark_tracks(
-    scene: Scene,
-    images: Callable[[], Sequence[SizedFeatures]],
-    config: LandmarkConfig,
-    normalization: Normalization,
-    *,
-    depths: Callable[[], DepthRange],
-    seed: int,
-    folder: Path,
-    stop: StopRequest,
-) -> LandmarkTracks:
+def landmark_tracks(images: MappingImages, config: TriangulationConfig, normalization: Normalization) -> LandmarkTracks:
     """Triangulate keypoints of the mapping images, or read what an earlier call has left in the work folder.
 
     Args:
-        scene: the mapping images, all with poses.
-        images: gives their local features, in the same order.
-        config: settings.
+        images: the mapping images; their features are only asked for if the work is not done yet.
+        config: matcher and limits.
         normalization: of the scene.
-        depths: gives the depths at which the images see something.
-        seed: seed of the map.
-        folder: work folder.
-        stop: asks to stop.
 
     Raises:
         Interrupted: stopped on request.
     """
-    path = folder / _TRACKS
+    path = images.folder / _TRACKS
     if not path.exists():
-        features = unit_length(images())
-        found = triangulate_images(
-            scene, features, config, normalization, depths=depths, seed=seed, folder=folder, stop=stop
-        )
-        observations, first = found.observations, np.cumsum([0, *(len(each) for each, _ in features)])
+        features = unit_length(images.features())
+        triangulated = triangulate_images(images, features, config, normalization)
+        observations, first = triangulated.observations, np.cumsum([0, *(len(local) for local, _ in features)])
         # By image, and by landmark within each.
         order = np.argsort(observations.image, kind="stable")
         image, keypoint = observations.image[order], observations.keypoint[order]
         image_px = np.zeros((len(order), 2))
-        for index, (each, _) in enumerate(features):
-            mine = slice(*np.searchsorted(image, (index, index + 1)))
-            image_px[mine] = each.image_px[keypoint[mine] - first[index]]
+        for index, (local, _) in enumerate(features):
+            rows = slice(*np.searchsorted(image, (index, index + 1)))
+            image_px[rows] = local.image_px[keypoint[rows] - first[index]]
         tensors = {
-            "points": normalization.to_world(found.points),
+            "points": normalization.to_world(triangulated.points),
             "first": np.searchsorted(image, np.arange(len(features) + 1)),
             "point": observations.track[order],
             "image_px": image_px,
         }
         write_artifact(path, tensors, {"keypoints": int(first[-1])})
-    return _restored(scene, read_artifact(path))
+    return _restored(images.scene, read_artifact(path))
 
 
-def _restored(scene: Scene, kept: Artifact) -> LandmarkTracks:
-    points, first, point, image_px = (kept.tensors[name] for name in ("points", "first", "point", "image_px"))
-    seen = {}
+def _restored(scene: Scene, artifact: Artifact) -> LandmarkTracks:
+    points, first, point, image_px = (artifact.tensors[name] for name in ("points", "first", "point", "image_px"))
+    observations = {}
     for index, frame in enumerate(scene.frames):
-        mine = slice(int(first[index]), int(first[index + 1]))
-        seen[frame.name] = Observations(point[mine], image_px[mine])
-    return LandmarkTracks(Tracks(points, np.full(len(points), np.nan), seen), kept.metadata["keypoints"])
+        rows = slice(int(first[index]), int(first[index + 1]))
+        observations[frame.name] = Observations(point[rows], image_px[rows])
+    return LandmarkTracks(Tracks(points, np.full(len(points), np.nan), observations), artifact.metadata["keypoints"])

@@ -1,11 +1,11 @@
-"""Triangulated keypoints with their descriptors: what a hierarchical map holds in place of networks.
+"""Triangulated keypoints with their descriptors, which the keypoints of a query are matched with.
 
 A query finds mapping images that look like it, and its keypoints are matched with the landmarks that these images see.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,12 +15,35 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from trigpoint.core.artifact import part_of
 from trigpoint.features.extract import ImageFeatures
 from trigpoint.mapping.landmark_config import LandmarkConfig
 from trigpoint.retrieval.descriptor import GlobalDescriptor, restore_descriptor
 from trigpoint.retrieval.index import RetrievalIndex, restore_index
 
+# Smallest cosine between the descriptors of a match: what XFeat was published with.
+MIN_COSINE = 0.82
+# Mapping images whose landmarks a query is matched with: one right one is enough, and each costs a millisecond.
+RETRIEVED = 10
 _STEPS = 127
+# The fields that hold arrays.
+_TENSORS = ("positions", "first", "landmark", "descriptors")
+
+
+@dataclass(frozen=True, eq=False)
+class LandmarkHypothesis:
+    """Mapping images that may show what the query shows.
+
+    Attributes:
+        images: (K,) int64 indices of the images whose landmarks the query is matched with.
+    """
+
+    images: Tensor
+
+    @property
+    def source(self) -> str:
+        """As ``Hypothesis.source``."""
+        return "landmarks"
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,40 +53,47 @@ class Landmarks:
     Attributes:
         descriptor: finds mapping images.
         index: descriptors of the P mapping images.
-        points: (M, 3) float32 in the normalised frame.
+        positions: (M, 3) float32 in the normalised frame.
         first: (P + 1,) int32: image p has the observations ``first[p]`` up to ``first[p + 1]``.
-        seen: (O,) int32 landmark of each observation.
+        landmark: (O,) int32 landmark of each observation.
         descriptors: (O, C) int8 directions of the observations' descriptors, or (M, C) of the landmarks'.
-        min_cosine: smallest cosine of a match.
         retrieved: images that a query is matched with.
         left_out: a mapping image that is not retrieved, or -1.
     """
 
     descriptor: GlobalDescriptor
     index: RetrievalIndex
-    points: Tensor
+    positions: Tensor
     first: Tensor
-    seen: Tensor
+    landmark: Tensor
     descriptors: Tensor
-    min_cosine: float
-    retrieved: int
+    retrieved: int = RETRIEVED
     left_out: int = -1
 
-    def images(self, found: ImageFeatures, size: tuple[int, int]) -> Tensor:
-        """(K,) indices of the mapping images that look most like a query, the likeliest first.
+    @property
+    def can_forget(self) -> bool:
+        """As ``CoordinateSource.can_forget``: each landmark is seen by other images, too."""
+        return True
 
-        Args:
-            found: local features of the query.
-            size: width and height of the upright image, px.
-        """
+    def hypotheses(self, features: ImageFeatures, size: tuple[int, int]) -> list[LandmarkHypothesis]:
+        """As ``CoordinateSource.hypotheses``: one, with the mapping images that look most like the query."""
         # As the mapping images were described.
-        found = replace(found, descriptors=functional.normalize(found.descriptors, dim=1))
-        images, _ = self.index.search(self.descriptor.describe(found, size), self.retrieved + (self.left_out >= 0))
-        return images[images != self.left_out][: self.retrieved]
+        features = replace(features, descriptors=functional.normalize(features.descriptors, dim=1))
+        images, _ = self.index.search(self.descriptor.describe(features, size), self.retrieved + (self.left_out >= 0))
+        return [LandmarkHypothesis(images[images != self.left_out][: self.retrieved])]
 
-    def without(self, image: int) -> Landmarks:
-        """The same with one mapping image that is never retrieved, to see what an image like it would get."""
-        return replace(self, left_out=image)
+    def without_image(self, index: int) -> Landmarks:
+        """As ``CoordinateSource.without_image``: that mapping image is never retrieved."""
+        return replace(self, left_out=index)
+
+    def points(self, descriptors: Tensor, hypotheses: Sequence[LandmarkHypothesis]) -> NDArray[np.float64]:
+        """As ``CoordinateSource.points``: (N, C) to (K, N, 3) in the normalised frame; NaN for keypoints without a match."""
+        return np.stack([self.match(descriptors, hypothesis.images) for hypothesis in hypotheses])
+
+    def to(self, device: torch.device) -> Landmarks:
+        """As ``CoordinateSource.to``. The search for mapping images stays where the local features come from, on the CPU."""
+        positions, first, landmark, descriptors = (getattr(self, name).to(device) for name in _TENSORS)
+        return replace(self, positions=positions, first=first, landmark=landmark, descriptors=descriptors)
 
     @torch.inference_mode()
     def match(self, descriptors: Tensor, images: Tensor) -> NDArray[np.float64]:
@@ -79,55 +109,61 @@ class Landmarks:
             (N, 3) points in the normalised frame; NaN for keypoints without a match. No landmark occurs twice.
         """
         result = np.full((len(descriptors), 3), np.nan)
-        rows = torch.cat([torch.arange(int(self.first[image]), int(self.first[image + 1])) for image in images.tolist()])
+        device = self.descriptors.device
+        spans = [(int(self.first[image]), int(self.first[image + 1])) for image in images.tolist()]
+        rows = torch.cat([torch.arange(start, end) for start, end in spans]).to(device)
         if not len(rows) or not len(descriptors):
             return result
-        landmark = self.seen[rows].long()
-        if len(self.descriptors) == len(self.points):
+        landmark = self.landmark[rows].long()
+        if len(self.descriptors) == len(self.positions):
             landmark = rows = landmark.unique()
         local = functional.normalize(self.descriptors[rows].float(), dim=1)
-        cosine = functional.normalize(descriptors, dim=1) @ local.T
+        cosine = functional.normalize(descriptors.to(device), dim=1) @ local.T
         best, nearest = cosine.max(dim=1)
         # Of the keypoints that each observation likes best, the one that the landmark as a whole likes best.
         highest, liked = cosine.max(dim=0)
-        back = _best_of_landmark(landmark, highest, liked, len(self.points))
+        back = _best_of_landmark(landmark, highest, liked, len(self.positions))
         chosen = landmark[nearest]
-        kept = (back[chosen] == torch.arange(len(descriptors))) & (best >= self.min_cosine)
-        result[kept.numpy()] = self.points[chosen[kept]].numpy()
+        mutual = (back[chosen] == torch.arange(len(descriptors), device=device)) & (best >= MIN_COSINE)
+        result[mutual.cpu().numpy()] = self.positions[chosen[mutual]].cpu().numpy()
         return result
 
     def tensors(self) -> dict[str, NDArray[Any]]:
-        """Everything as arrays by name, for a file."""
+        """As ``CoordinateSource.tensors``: descriptor, index, (M, 3) positions and observations."""
         result: dict[str, NDArray[Any]] = {f"descriptor.{name}": value for name, value in self.descriptor.state().items()}
         result |= {f"index.{name}": value for name, value in self.index.state().items()}
-        own = {name: getattr(self, name).numpy() for name in ("points", "first", "seen", "descriptors")}
-        return result | own
+        return result | {name: getattr(self, name).cpu().numpy() for name in _TENSORS}
+
+    def facts(self) -> dict[str, Any]:
+        """As ``CoordinateSource.facts``."""
+        return {"landmarks": len(self.positions), "observations": len(self.landmark)}
+
+    def summary(self) -> str:
+        """As ``CoordinateSource.summary``."""
+        return f"{len(self.positions):,} landmarks, seen {len(self.landmark):,} times"
 
     @staticmethod
-    def from_tensors(tensors: Mapping[str, NDArray[Any]], config: LandmarkConfig, dim: int) -> Landmarks:
-        """The inverse of ``tensors``.
+    def restore(
+        tensors: Mapping[str, NDArray[Any]], config: LandmarkConfig, dim: int, facts: Mapping[str, Any] | None = None
+    ) -> Landmarks:
+        """The inverse of ``tensors``: (M, 3) positions, their observations, and the arrays of descriptor and index.
+
+        Args:
+            tensors: the section of a map file.
+            config: the recipe.
+            dim: length of a local descriptor.
+            facts: the JSON of the section, which says nothing that the tensors do not say.
 
         Raises:
-            KeyError, ValueError, MappingError: arrays that are missing or do not fit together.
+            KeyError, ValueError, MappingError: contents that do not fit together or are out of range.
         """
-        state = {
-            part: {name.removeprefix(part): value for name, value in tensors.items() if name.startswith(part)}
-            for part in ("descriptor.", "index.")
-        }
-        index = restore_index(state["index."])
-        points, descriptors = tensors["points"], tensors["descriptors"]
-        first, seen = (np.asarray(tensors[name]) for name in ("first", "seen"))
-        _check(points, first, seen, descriptors, len(index), dim, config.kept)
-        return Landmarks(
-            descriptor=restore_descriptor(config.descriptor, config.descriptor_dim, state["descriptor."]),
-            index=index,
-            points=torch.tensor(points),
-            first=torch.tensor(first),
-            seen=torch.tensor(seen),
-            descriptors=torch.tensor(descriptors),
-            min_cosine=config.min_cosine,
-            retrieved=config.retrieved,
-        )
+        index = restore_index(part_of(tensors, "index."))
+        arrays = {name: np.asarray(tensors[name]) for name in _TENSORS}
+        rows = len(arrays["positions"] if config.local_descriptors == "mean" else arrays["landmark"])
+        _check(arrays, images=len(index), rows=rows, dim=dim)
+        positions, first, landmark, descriptors = (torch.tensor(arrays[name]) for name in _TENSORS)
+        descriptor = restore_descriptor(config.descriptor, config.descriptor_dim, part_of(tensors, "descriptor."))
+        return Landmarks(descriptor, index, positions, first, landmark, descriptors)
 
 
 def directions(descriptors: Tensor) -> Tensor:
@@ -138,37 +174,30 @@ def directions(descriptors: Tensor) -> Tensor:
 
 def _best_of_landmark(landmark: Tensor, highest: Tensor, liked: Tensor, count: int) -> Tensor:
     """(count,) keypoint that each landmark is most alike to, from its observations; -1 for landmarks without."""
-    best = torch.full((count,), -2.0).scatter_reduce(0, landmark, highest, "amax")
+    best = torch.full((count,), -2.0, device=landmark.device).scatter_reduce(0, landmark, highest, "amax")
     winner = highest == best[landmark]
     # Of equally alike observations the one whose keypoint comes first.
-    keypoint = torch.full((count,), torch.iinfo(torch.int64).max).scatter_reduce(0, landmark[winner], liked[winner], "amin")
+    worst = torch.full((count,), torch.iinfo(torch.int64).max, device=landmark.device)
+    keypoint = worst.scatter_reduce(0, landmark[winner], liked[winner], "amin")
     return torch.where(best > -2, keypoint, -1)
 
 
-def _check(
-    points: NDArray[Any],
-    first: NDArray[Any],
-    seen: NDArray[Any],
-    descriptors: NDArray[Any],
-    images: int,
-    dim: int,
-    kept: str,
-) -> None:
-    """Refuse what would give wrong points or none. Raises ValueError."""
-    kinds = [array.dtype for array in (points, first, seen, descriptors)]
-    if kinds != [np.float32, np.int32, np.int32, np.int8]:
-        raise ValueError(f"landmarks of the types {', '.join(map(str, kinds))}")
-    rows = len(seen) if kept == "each" else len(points)
-    if (
-        points.shape != (len(points), 3)
-        or first.shape != (images + 1,)
-        or descriptors.shape != (rows, dim)
-        or seen.ndim != 1
-    ):
+def _check(arrays: Mapping[str, NDArray[Any]], *, images: int, rows: int, dim: int) -> None:
+    """Refuse what would give wrong points or none: ``rows`` descriptors of length ``dim`` in so many images.
+
+    Raises:
+        ValueError: wrong types, shapes or values.
+    """
+    positions, first, landmark, descriptors = (arrays[name] for name in _TENSORS)
+    types = [array.dtype for array in (positions, first, landmark, descriptors)]
+    if types != [np.float32, np.int32, np.int32, np.int8]:
+        raise ValueError(f"landmarks of the types {', '.join(map(str, types))}")
+    shapes = (positions.shape[1:], first.shape, descriptors.shape, landmark.ndim)
+    if shapes != ((3,), (images + 1,), (rows, dim), 1):
         raise ValueError(
-            f"{len(points)} landmarks, {len(seen)} observations and {len(descriptors)} descriptors in {images} images"
+            f"{len(positions)} landmarks, {len(landmark)} observations and {len(descriptors)} descriptors in {images} images"
         )
-    if not np.isfinite(points).all() or first[0] != 0 or first[-1] != len(seen) or (np.diff(first) < 0).any():
+    if not np.isfinite(positions).all() or first[0] != 0 or first[-1] != len(landmark) or (np.diff(first) < 0).any():
         raise ValueError("landmarks out of range")
-    if len(seen) and not 0 <= seen.min() <= seen.max() < len(points):
+    if len(landmark) and not 0 <= landmark.min() <= landmark.max() < len(positions):
         raise ValueError("observations of landmarks that are not there")

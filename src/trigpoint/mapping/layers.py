@@ -12,6 +12,9 @@ from torch.nn import functional
 SCALE_MIN, SCALE_MAX = 0.01, 4.0
 _LOWEST, _HIGHEST = 1 / SCALE_MAX, 1 / SCALE_MIN
 _BETA = math.log(2) / (1 - _LOWEST)
+# R-SCoRe's frequencies: 16 an axis, from a period beyond any scene to one of half a normalised unit.
+_FOURIER_BANDS, _FOURIER_PERIOD, _FOURIER_OCTAVES = 16, 2048.0, 12.0
+FOURIER_CHANNELS = 6 * _FOURIER_BANDS
 
 
 def homogeneous_offset(raw: Tensor) -> Tensor:
@@ -84,22 +87,16 @@ class PositionDecoder(nn.Module):
 
 
 class FourierCode(nn.Module):
-    """Sines and cosines of a point at frequencies whose periods fall from ``period`` by ``octaves`` octaves (R-SCoRe).
+    """Sines and cosines of a point at frequencies from one in 2048 to two in one normalised unit (R-SCoRe)."""
 
-    Args:
-        bands: frequencies for each axis.
-        period: longest period, in normalised units.
-        octaves: from the lowest to the highest frequency.
-    """
-
-    def __init__(self, bands: int, period: float, octaves: float) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.rates: Tensor
-        rates = 2 * math.pi / period * 2 ** torch.linspace(0, octaves, bands)
+        rates = 2 * math.pi / _FOURIER_PERIOD * 2 ** torch.linspace(0, _FOURIER_OCTAVES, _FOURIER_BANDS)
         self.register_buffer("rates", rates, persistent=False)
 
     def forward(self, points: Tensor) -> Tensor:
-        """(N, 3) to (N, 6 * bands): for each axis all sines, then all cosines."""
+        """(N, 3) points in the normalised world frame to (N, 96): for each axis all sines, then all cosines."""
         angles = points[:, :, None] * self.rates
         return torch.cat([angles.sin(), angles.cos()], dim=2).flatten(1)
 

@@ -1,4 +1,4 @@
-"""The optimizers of the presets behind one face, with the one-cycle schedule and an exact state."""
+"""Optimizer and learning-rate schedule, with a state that resumes exactly."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from trigpoint.mapping.head import Head
 from trigpoint.mapping.muon import Muon
-from trigpoint.mapping.training_config import OptimizerConfig
+from trigpoint.mapping.training_config import MuonConfig, OptimizerConfig
 
 # torch's OneCycleLR: the rate starts at peak / 25 and ends at that / 10,000.
 _START_DIVISOR, _END_DIVISOR = 25.0, 1e4
@@ -30,7 +30,7 @@ class Optimizer:
 
     def __init__(self, head: Head, config: OptimizerConfig) -> None:
         self.config = config
-        matrices = [] if config.kind == "adamw" else inner_matrices(head)
+        matrices = inner_matrices(head) if isinstance(config, MuonConfig) else []
         chosen = {id(matrix) for matrix in matrices}
         self.muon = Muon(matrices) if matrices else None
         self.adamw_parameters = [parameter for parameter in head.parameters() if id(parameter) not in chosen]
@@ -43,7 +43,7 @@ class Optimizer:
             group["lr"] = self.config.learning_rate * fraction
         self.adamw.step()
         self.adamw.zero_grad(set_to_none=True)
-        if self.muon is not None:
+        if self.muon is not None and isinstance(self.config, MuonConfig):
             self.muon.step(self.config.matrix_rate * fraction)
             for group in self.muon.groups:
                 for matrix in group:

@@ -2,142 +2,120 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from trigpoint.core.config import from_json, to_json
 from trigpoint.core.errors import ConfigError, did_you_mean
+from trigpoint.core.plugins import load_plugin, plugin_names
 from trigpoint.features.views import AugmentationConfig
-from trigpoint.mapping.config import (
-    AcceptanceConfig,
-    BufferConfig,
-    FeatureConfig,
-    GlobalConfig,
-    MappingConfig,
-    fast_variant,
-)
+from trigpoint.mapping.config import FeatureConfig, MappingConfig, fast_variant
+from trigpoint.mapping.encoding_config import DescriptorEncoding, NodeEncoding, PoseOverlap
 from trigpoint.mapping.landmark_config import LandmarkConfig
-from trigpoint.mapping.training_config import HeadConfig, LossConfig, OptimizerConfig, TermConfig
+from trigpoint.mapping.network_config import AcceptanceConfig, BufferConfig, LandmarkSupervision, NetworkConfig
+from trigpoint.mapping.overrides import with_overrides
+from trigpoint.mapping.training_config import AdamWConfig, HeadConfig, LossConfig, MuonConfig, RefinementConfig
 
 DEFAULT_PRESET = "trig"
+# Entry points of this group are recipes like those below, or mappings of names to some.
+PLUGINS = "trigpoint.presets"
 
 # The published recipes at their published sizes, meant for GPUs. ACE's own encoder and GLACE's retrieval network may not be
 # used commercially or cannot be had, so the local encoding is XFeat's and the global one is made of the same features.
-_ACE = MappingConfig(
-    preset="ace",
-    features=FeatureConfig(encoder="xfeat-dense"),
-    buffer=BufferConfig(keypoints_per_view=1024, samples=8_000_000),
-    optimizer=OptimizerConfig(steps=24_992),
+_ACE_NETWORK = NetworkConfig(
+    buffer=BufferConfig(keypoints_per_view=1024, samples=8_000_000), optimizer=AdamWConfig(steps=24_992)
 )
-_GLACE = MappingConfig(
-    preset="glace",
-    features=FeatureConfig(encoder="xfeat-dense"),
+_GLACE_NETWORK = NetworkConfig(
     buffer=BufferConfig(keypoints_per_view=1024, samples=16_000_000),
-    global_encoding=GlobalConfig(kind="descriptor", noise=0.1),
+    global_encoding=DescriptorEncoding(noise=0.1),
     head=HeadConfig(width=768),
-    optimizer=OptimizerConfig(steps=30_000),
+    optimizer=AdamWConfig(steps=30_000),
 )
-_RSCORE = MappingConfig(
-    preset="rscore",
-    features=FeatureConfig(encoder="dedode", query_keypoints=5000, pca_dim=128),
+_RSCORE_NETWORK = NetworkConfig(
     buffer=BufferConfig(keypoints_per_view=5000, samples=32_000_000),
-    global_encoding=GlobalConfig(kind="codes", walks="published"),
-    head=HeadConfig(width=768, blocks=3, hidden_ratio=2.0, clusters=50, refiner_blocks=2, pad_input=True),
-    loss=LossConfig(
-        norm=2,
-        coarse=TermConfig(robust="geman-mcclure", schedule="blend", depth_sigma=3.0, depth_fades=False),
-        final=TermConfig(schedule="blend", tau_start_px=25.0),
-        tie_fraction=0.5,
-    ),
-    optimizer=OptimizerConfig(learning_rate=3e-3, warmup_fraction=0.04, steps=100_000, batch=327_680, parts=8),
+    global_encoding=NodeEncoding(embedding="node2vec-published"),
+    head=HeadConfig(width=768, blocks=3, hidden_ratio=2.0, clusters=50, pad_input=True),
+    loss=LossConfig(norm=2, schedule="blend", tau_start_px=25.0),
+    refinement=RefinementConfig(blocks=2),
+    optimizer=AdamWConfig(learning_rate=3e-3, warmup_fraction=0.04, steps=100_000, batch=327_680),
 )
+_DENSE_XFEAT = FeatureConfig(encoder="xfeat-dense")
+_DEDODE = FeatureConfig(encoder="dedode", query_keypoints=5000, pca_dim=128)
 
 # Sized for two CPU cores: the best sparse keypoints, a quarter of ACE's network, Muon, and a loss that starts where even the
 # errors of an untrained network have a gradient.
-_COMPACT = MappingConfig(
-    preset="ace-compact",
-    features=FeatureConfig(query_keypoints=1500),
-    buffer=BufferConfig(
-        views_per_image=4,
-        keypoints_per_view=1000,
-        augmentation=AugmentationConfig(scale_min=0.75, scale_max=4 / 3),
-    ),
+_COMPACT_FEATURES = FeatureConfig(query_keypoints=1500)
+_COMPACT_NETWORK = NetworkConfig(
+    buffer=BufferConfig(views_per_image=4, keypoints_per_view=1000, augmentation=AugmentationConfig(scale=4 / 3)),
     head=HeadConfig(width=256, standardize=True),
-    loss=LossConfig(norm=2, final=TermConfig(schedule="log-circle", tau_start_px=200.0, depth_sigma=1.0)),
-    optimizer=OptimizerConfig(kind="muon", matrix_rate=0.04, warmup_fraction=0.04, steps=1500, batch=2048),
+    loss=LossConfig(norm=2, schedule="log-circle", tau_start_px=200.0, depth_sigma=1.0),
+    optimizer=MuonConfig(steps=1500, batch=2048),
     acceptance=AcceptanceConfig(validation_images=8),
 )
 
-# The classical way, to compare with: keypoints triangulated from the known poses, retrieval, matching.
-_HIERARCHICAL = MappingConfig(preset="hierarchical", method="hierarchical", features=FeatureConfig(query_keypoints=1500))
+
+def _compact(preset: str, **changes: Any) -> MappingConfig:
+    """A compact recipe whose network differs by some parts."""
+    return MappingConfig(preset, _COMPACT_FEATURES, network=replace(_COMPACT_NETWORK, **changes))
+
+
+def _glace(preset: str, **changes: Any) -> MappingConfig:
+    """GLACE's recipe with the network of one of its data sets."""
+    return MappingConfig(preset, _DENSE_XFEAT, network=replace(_GLACE_NETWORK, **changes))
+
 
 _ALL = (
-    _ACE,
-    replace(_ACE, preset="poker", ensemble=4),
-    _GLACE,
-    replace(
-        _GLACE,
-        preset="glace-cambridge",
-        head=replace(_GLACE.head, blocks=2),
-        optimizer=replace(_GLACE.optimizer, batch=163_840, parts=4),
+    MappingConfig("ace", _DENSE_XFEAT, network=_ACE_NETWORK),
+    MappingConfig("poker", _DENSE_XFEAT, network=replace(_ACE_NETWORK, ensemble=4)),
+    _glace("glace"),
+    _glace(
+        "glace-cambridge",
+        head=HeadConfig(width=768, blocks=2),
+        optimizer=AdamWConfig(steps=30_000, batch=163_840),
     ),
-    replace(
-        _GLACE,
-        preset="glace-rooms",
-        head=replace(_GLACE.head, clusters=50),
-        optimizer=replace(_GLACE.optimizer, steps=100_000, batch=40_960),
+    _glace(
+        "glace-rooms",
+        head=HeadConfig(width=768, clusters=50),
+        optimizer=AdamWConfig(steps=100_000, batch=40_960),
     ),
-    replace(
-        _GLACE,
-        preset="glace-aachen",
-        head=replace(_GLACE.head, blocks=3, hidden_ratio=2.0, clusters=50),
-        optimizer=replace(_GLACE.optimizer, steps=100_000, batch=327_680, parts=8),
+    _glace(
+        "glace-aachen",
+        head=HeadConfig(width=768, blocks=3, hidden_ratio=2.0, clusters=50),
+        optimizer=AdamWConfig(steps=100_000, batch=327_680),
     ),
-    _RSCORE,
-    replace(_RSCORE, preset="rscore-large", head=replace(_RSCORE.head, width=1280)),
-    _COMPACT,
-    replace(_COMPACT, preset="poker-compact", ensemble=4, optimizer=replace(_COMPACT.optimizer, steps=800)),
-    replace(
-        _COMPACT,
-        preset="glace-compact",
+    MappingConfig("rscore", _DEDODE, network=_RSCORE_NETWORK),
+    MappingConfig("rscore-large", _DEDODE, network=replace(_RSCORE_NETWORK, head=replace(_RSCORE_NETWORK.head, width=1280))),
+    _compact("ace-compact"),
+    _compact("poker-compact", ensemble=4, optimizer=MuonConfig(steps=800)),
+    _compact(
+        "glace-compact",
         # A network that is told which image it looks at learns images by heart, and never leaves the cameras where depth
         # adjustment makes near points cheap. VLAD's descriptors of one room are all but orthogonal: fewer of their numbers,
         # and more noise. One centre: with more, and several scenes in one map, all points of a scene can end far away.
-        global_encoding=GlobalConfig(kind="descriptor", dim=32, noise=0.2),
-        loss=replace(_COMPACT.loss, final=replace(_COMPACT.loss.final, tau_start_px=100.0, depth_sigma=0.0)),
+        global_encoding=DescriptorEncoding(dim=32, noise=0.2),
+        loss=replace(_COMPACT_NETWORK.loss, tau_start_px=100.0, depth_sigma=0.0),
     ),
-    replace(
-        _COMPACT,
-        preset="rscore-compact",
-        global_encoding=GlobalConfig(kind="codes", dim=128),
-        head=HeadConfig(width=256, clusters=20, refiner_blocks=1, standardize=True),
-        loss=replace(
-            _RSCORE.loss,
-            coarse=replace(_RSCORE.loss.coarse, schedule="log-circle", tau_start_px=200.0),
-            final=replace(_COMPACT.loss.final, depth_sigma=0.0),
-        ),
+    _compact(
+        "rscore-compact",
+        global_encoding=NodeEncoding(dim=128),
+        head=HeadConfig(width=256, clusters=20, standardize=True),
+        loss=replace(_COMPACT_NETWORK.loss, depth_sigma=0.0),
+        refinement=RefinementConfig(blocks=1, schedule="log-circle", tau_start_px=200.0),
     ),
-    _HIERARCHICAL,
-    replace(_HIERARCHICAL, preset="hierarchical-compact", landmarks=LandmarkConfig(kept="mean")),
+    # The classical way, to compare with: keypoints triangulated from the known poses, retrieval, matching.
+    MappingConfig("hierarchical", _COMPACT_FEATURES, landmarks=LandmarkConfig()),
+    MappingConfig("hierarchical-compact", _COMPACT_FEATURES, landmarks=LandmarkConfig(local_descriptors="mean")),
     # Ours: what the measurements in docs/experiments.md say.
-    replace(
-        _COMPACT,
-        preset="trig",
+    _compact(
+        "trig",
         images_per_network=300,
-        buffer=replace(_COMPACT.buffer, min_samples=150_000),
-        loss=replace(_COMPACT.loss, supervision="landmarks"),
-        optimizer=replace(_COMPACT.optimizer, steps=1000),
-        global_encoding=GlobalConfig(
-            kind="codes",
+        supervision=LandmarkSupervision(min_samples=150_000),
+        optimizer=MuonConfig(steps=1000),
+        global_encoding=NodeEncoding(
             dim=64,
+            embedding="spectral",
+            overlap=PoseOverlap("frustum", direction_weight=True, threshold=0.4, min_neighbours=15.0),
             descriptor_dim=1024,
-            codes="spectral",
-            overlap="frustum",
-            direction_weight=True,
-            min_overlap=0.4,
-            min_neighbours=15.0,
             min_images=200,
         ),
     ),
@@ -146,47 +124,47 @@ _ALL = (
 PRESETS: dict[str, MappingConfig] = {config.preset: config for config in _ALL}
 
 
-def preset_config(name: str, overrides: Sequence[str] = (), *, fast: bool = False) -> MappingConfig:
-    """The configuration of a preset with some settings changed.
+def resolve_config(config: str | MappingConfig, overrides: Sequence[str] = (), *, fast: bool = False) -> MappingConfig:
+    """The recipe of this name, or the one that is given, with some settings changed.
 
     Args:
-        name: key in ``PRESETS``.
-        overrides: ``"section.setting=value"`` each, such as ``"optimizer.steps=500"``.
+        config: key in ``PRESETS``, the name of a recipe of another package (``installed_presets``), or a value.
+        overrides: ``"section.setting=value"`` each, such as ``"optimizer.steps=500"``: see ``with_overrides``.
         fast: make a less accurate map in less time: see ``fast_variant``. The overrides come after that.
 
     Raises:
-        ConfigError: unknown preset (TP-713) or setting (TP-701), wrong value (TP-702), not of this form (TP-714).
+        ConfigError: unknown preset (TP-713) or setting (TP-701), wrong value (TP-702), not of this form (TP-714), and
+            as ``installed_presets``.
     """
-    if name not in PRESETS:
-        raise ConfigError("TP-713", f"unknown preset '{name}'", fix=did_you_mean(name, PRESETS))
-    document = to_json(fast_variant(PRESETS[name]) if fast else PRESETS[name])
-    for override in overrides:
-        path, separator, text = override.partition("=")
-        if not separator or not path:
+    recipe = config if isinstance(config, MappingConfig) else _named(config)
+    return with_overrides(fast_variant(recipe) if fast else recipe, overrides)
+
+
+def installed_presets() -> dict[str, MappingConfig]:
+    """Recipes of other packages: each entry point of the group ``trigpoint.presets`` is one, or a mapping of names to some.
+
+    Raises:
+        ConfigError: a package that cannot be loaded (TP-720), or an entry point that is something else (TP-712).
+    """
+    presets: dict[str, MappingConfig] = {}
+    for name in plugin_names(PLUGINS):
+        value = load_plugin(PLUGINS, name)
+        recipes = {name: value} if isinstance(value, MappingConfig) else value
+        if not isinstance(recipes, Mapping) or not all(isinstance(recipe, MappingConfig) for recipe in recipes.values()):
             raise ConfigError(
-                "TP-714", f"'{override}' is not of the form section.setting=value", fix="Try optimizer.steps=500."
+                "TP-712",
+                f"'{name}' is no preset: it must be a MappingConfig or a mapping of names to some",
+                where=PLUGINS,
+                fix="Mend, update or uninstall its package.",
             )
-        _assign(document, path.split("."), _value(text), override)
-    return from_json(MappingConfig, document)
+        presets |= recipes
+    return presets
 
 
-def _value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def _assign(document: dict[str, Any], path: Sequence[str], value: Any, override: str) -> None:
-    for depth, key in enumerate(path):
-        if key not in document:
-            scene = ".".join(path[:depth]) or "a preset"
-            raise ConfigError(
-                "TP-701", f"unknown setting '{key}' of {scene}", where=override, fix=did_you_mean(key, document)
-            )
-        if depth + 1 == len(path):
-            document[key] = value
-        elif isinstance(document[key], Mapping):
-            document = document[key]
-        else:
-            raise ConfigError("TP-701", f"'{key}' has no settings of its own", where=override, fix="Shorten the name.")
+def _named(name: str) -> MappingConfig:
+    if name in PRESETS:
+        return PRESETS[name]
+    others = installed_presets()
+    if name not in others:
+        raise ConfigError("TP-713", f"unknown preset '{name}'", fix=did_you_mean(name, [*PRESETS, *others]))
+    return others[name]

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trigpoint.mapping.training_config import LossConfig, TermConfig
+from trigpoint.mapping.training_config import LossConfig, RobustTerm
+
+# ACE's limits of a valid reprojection, and the depth towards which other points are pulled, in normalised units: metres for
+# metric scenes; scenes of unknown scale are brought to the size at which these fit.
+DEPTH_MIN, DEPTH_MAX, DEPTH_TARGET = 0.1, 1000.0, 10.0
+# Residuals above this, px of the view, are not valid (ACE).
+HARD_CLAMP_PX = 1000.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +47,7 @@ class LossTerms:
     valid_fraction: Tensor
 
 
-def soft_clamp_px(term: TermConfig, progress: float) -> float:
+def soft_clamp_px(term: RobustTerm, progress: float) -> float:
     """The soft clamp tau of the robust loss at a fraction x of the training, with w = 1 - sqrt(1 - x^2).
 
     ``"circle"`` (ACE, GLACE): (1 - w) tau_start + tau_end, from 51 px to 1 px. ``"blend"`` (R-SCoRe): (1 - w) tau_start +
@@ -71,7 +77,7 @@ def robust(distance_px: Tensor, tau: float, kind: str) -> Tensor:
 
 
 def reprojection_loss(
-    points: Tensor, targets: Targets, config: LossConfig, progress: float, term: TermConfig | None = None
+    points: Tensor, targets: Targets, config: LossConfig, progress: float, term: RobustTerm | None = None
 ) -> LossTerms:
     """Robust reprojection error of valid points plus a pull to a default depth for the others (ACE, Eq. 3 and 4).
 
@@ -80,23 +86,23 @@ def reprojection_loss(
     Args:
         points: (B, 3) predicted points in the normalised world frame.
         targets: where they were seen.
-        config: norms, limits and depth range.
+        config: norm and pull.
         progress: fraction of the training that is done, 0 to 1.
-        term: robust loss of this output; ``config.final`` if None.
+        term: robust error of this output; ``config.term`` if None.
     """
-    term = term or config.final
+    term = term or config.term
     in_cam = (targets.cam_from_world[:, :, :3] @ points[:, :, None])[:, :, 0] + targets.cam_from_world[:, :, 3]
     depth = in_cam[:, 2:]
-    residual_px = (in_cam[:, :2] / depth.clamp_min(config.depth_min) - targets.rays) * targets.focal_px
+    residual_px = (in_cam[:, :2] / depth.clamp_min(DEPTH_MIN) - targets.rays) * targets.focal_px
     distance_px = residual_px.abs().sum(dim=1) if config.norm == 1 else residual_px.norm(dim=1)
     z = depth[:, 0]
-    valid = (z > config.depth_min) & (z < config.depth_max) & (distance_px < config.hard_clamp_px)
+    valid = (z > DEPTH_MIN) & (z < DEPTH_MAX) & (distance_px < HARD_CLAMP_PX)
     if term.depth_sigma > 0:
         sigma = term.depth_sigma * (1 - circle(progress) if term.depth_fades else 1)
-        near = z.clamp_min(config.depth_min)
+        near = z.clamp_min(DEPTH_MIN)
         distance_px = distance_px * near / (near**2 + sigma**2).sqrt()
     error = robust(distance_px, soft_clamp_px(term, progress), term.robust)
-    default = config.depth_target * torch.cat([targets.rays, torch.ones_like(depth)], dim=1)
+    default = DEPTH_TARGET * torch.cat([targets.rays, torch.ones_like(depth)], dim=1)
     pull = (default - in_cam).abs().sum(dim=1) if config.norm == 1 else (default - in_cam).norm(dim=1)
     loss = torch.where(valid, error, config.pull_weight * pull).sum() / len(points)
     close = valid & (residual_px.detach().norm(dim=1) < 10)

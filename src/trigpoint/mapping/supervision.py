@@ -1,8 +1,8 @@
-"""Known points of training samples: from depth images, from structure from motion, or triangulated for the purpose."""
+"""Ground-truth scene coordinates of training samples: from depth images, structure from motion, or triangulation."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import cv2
 import numpy as np
@@ -36,7 +36,10 @@ class DepthImages:
     """Points from the depth images of a scene."""
 
     def points(self, frame: Frame, image_px: Array) -> Array:
-        """As ``Supervision.points``. Depth images of another size than the image must show the same field of view."""
+        """(N, 3) points in world of (N, 2) px; NaN where unknown.
+
+        Depth images of another size than the image must show the same field of view.
+        """
         result = np.full((len(image_px), 3), np.nan)
         if frame.depth_path is None:
             return result
@@ -46,7 +49,7 @@ class DepthImages:
                 "TP-662",
                 "the depth image cannot be used: it is not a whole image of one channel with 16 bits",
                 where=frame.depth_path,
-                fix="Export it again, or map without it: --set loss.supervision=none.",
+                fix="Export it again, or map without it: --set supervision=none.",
             )
         cell = (image_px * (depth.shape[1] / frame.camera.width, depth.shape[0] / frame.camera.height)).astype(int)
         steps = depth[cell[:, 1].clip(0, depth.shape[0] - 1), cell[:, 0].clip(0, depth.shape[1] - 1)]
@@ -62,7 +65,7 @@ class TriangulatedPoints:
         self.tracks = tracks
 
     def points(self, frame: Frame, image_px: Array) -> Array:
-        """As ``Supervision.points``."""
+        """(N, 3) points in world of (N, 2) px, NaN where no keypoint with a point is near."""
         result = np.full((len(image_px), 3), np.nan)
         seen = self.tracks.images[frame.name]
         if len(seen.point) and len(image_px):
@@ -78,11 +81,11 @@ def landmark_supervision(landmarks: LandmarkTracks) -> TriangulatedPoints | None
     return TriangulatedPoints(landmarks.tracks) if landmarks.fraction > _FEWEST_LANDMARKS else None
 
 
-def supervision_of(kind: str, scene: Scene) -> Supervision:
+def supervision_of(kind: Literal["depth", "points"], scene: Scene) -> Supervision:
     """The source of known points that comes with a scene.
 
     Args:
-        kind: ``"depth"`` or ``"points"``, as in ``LossConfig.supervision``.
+        kind: ``"depth"`` or ``"points"``, as in ``GivenSupervision``.
         scene: the scene.
 
     Raises:
@@ -97,5 +100,5 @@ def supervision_of(kind: str, scene: Scene) -> Supervision:
         "TP-663",
         "this scene has no depth images" if kind == "depth" else "this scene has no triangulated points",
         where=scene.root,
-        fix="Map without them: --set loss.supervision=none.",
+        fix="Map without them: --set supervision=none.",
     )

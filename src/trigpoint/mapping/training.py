@@ -16,10 +16,10 @@ from trigpoint.core.interrupt import Interrupted, StopRequest
 from trigpoint.core.progress import progress
 from trigpoint.core.randomness import torch_generator
 from trigpoint.mapping.buffer import SampleBuffer
-from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.head import Head, make_head
 from trigpoint.mapping.image_encodings import ImageEncodings
-from trigpoint.mapping.losses import total_loss
+from trigpoint.mapping.losses import Losses, total_loss
+from trigpoint.mapping.network_config import NetworkConfig
 from trigpoint.mapping.optimizer import Optimizer
 from trigpoint.mapping.parallel import ALONE, Workers
 from trigpoint.mapping.reprojection import LossTerms, Targets
@@ -28,6 +28,8 @@ _CHECKPOINT_INTERVAL_S = 10.0
 _HISTORY_POINTS = 40
 _NOTE_STEPS = 25
 _STANDARDIZED_ON = 50_000
+# Larger batches are computed in parts of at most so many samples, which bounds the memory and changes nothing else.
+_PART_SAMPLES = 40_960
 
 
 @dataclass(frozen=True)
@@ -91,37 +93,44 @@ class TrainingSet:
         return torch.cat([self.encodings.draw(image, generator), local], dim=1), index
 
 
-def train_head(
-    data: TrainingSet,
-    config: MappingConfig,
-    *,
-    seed: int,
-    folder: Path,
-    device: torch.device,
-    stop: StopRequest,
-    workers: Workers = ALONE,
-    until: int | None = None,
-) -> Training:
-    """Train a head, or continue from the checkpoint in ``folder``.
+@dataclass(frozen=True, eq=False)
+class TrainingRun:
+    """Where and with whom a training runs.
 
-    Args:
-        data: samples and encodings.
-        config: the recipe.
+    Attributes:
         seed: seed of the map.
         folder: for the checkpoint.
         device: of the network.
         stop: checked after each step.
         workers: the processes that share the work.
+    """
+
+    seed: int
+    folder: Path
+    device: torch.device
+    stop: StopRequest
+    workers: Workers = ALONE
+
+
+def train_head(data: TrainingSet, config: NetworkConfig, run: TrainingRun, until: int | None = None) -> Training:
+    """Train a head, or continue from the checkpoint in the folder of the run.
+
+    Args:
+        data: samples and encodings.
+        config: the recipe.
+        run: seed, folder, device, stop request and workers.
         until: step to stop at, with a checkpoint; None: the last one.
 
     Raises:
         MappingError: the loss became NaN or infinite (TP-604).
         Interrupted: stopped on request, after a checkpoint.
     """
-    head = make_head(data.dim, config.head, torch_generator(seed, f"{data.name} head"), data.centres)
-    head.to(device)
+    seed, workers, refinement = run.seed, run.workers, config.refinement
+    generator = torch_generator(seed, f"{data.name} head")
+    head = make_head(data.dim, config.head, generator, data.centres, 0 if refinement is None else refinement.blocks)
+    head.to(run.device)
     optimizer = Optimizer(head, config.optimizer)
-    checkpoint = _Checkpoint(folder / f"{data.name}.safetensors", head, optimizer)
+    checkpoint = _Checkpoint(run.folder / f"{data.name}.safetensors", head, optimizer)
     history = checkpoint.load()
     start, steps = checkpoint.step, config.optimizer.steps
     end = steps if until is None else until
@@ -130,20 +139,19 @@ def train_head(
         inputs, _ = data.draw(_STANDARDIZED_ON, torch_generator(seed, f"{data.name} standardize"))
         # All processes must start alike: the first one's samples count.
         head.standardize(workers.from_first(inputs))
-    tables = (data.buffer.cam_from_world.to(device), data.buffer.focal_px.to(device))
+    trainer = _Trainer(head, optimizer, data, config, workers)
     every = max(1, steps // _HISTORY_POINTS)
     saved = time.monotonic()
     with progress(data.name, steps, start=start) as advance:
         for step in range(start, end):
-            generator = torch_generator(seed, f"{data.name} batch", step * workers.count + workers.rank)
-            terms = _train_step(head, optimizer, data, tables, config, generator, step, workers)
+            terms = trainer.step(step, torch_generator(seed, f"{data.name} batch", step * workers.count + workers.rank))
             note = ""
             if (step + 1) % every == 0 or step + 1 == steps:
                 history.append(_history_point(step + 1, terms))
             if (step + 1) % _NOTE_STEPS == 0:
                 note = f"loss {float(terms.loss.detach()):.2f}, within 10 px {float(terms.inlier_ratio):.0%}"
             advance(1, note) if note else advance()
-            stopping = workers.any(bool(stop))
+            stopping = workers.any(bool(run.stop))
             if workers.first and (stopping or time.monotonic() - saved > _CHECKPOINT_INTERVAL_S):
                 checkpoint.save(step + 1, history)
                 saved = time.monotonic()
@@ -154,43 +162,39 @@ def train_head(
     return Training(head.eval(), tuple(history))
 
 
-def _train_step(
-    head: Head,
-    optimizer: Optimizer,
-    data: TrainingSet,
-    tables: tuple[Tensor, Tensor],
-    config: MappingConfig,
-    generator: torch.Generator,
-    step: int,
-    workers: Workers,
-) -> LossTerms:
-    inputs, index = data.draw(config.optimizer.batch, generator)
-    done = step / config.optimizer.steps
-    terms = []
-    for some, which in zip(inputs.chunk(config.optimizer.parts), index.chunk(config.optimizer.parts), strict=True):
-        fraction = len(which) / len(index)
-        part = _loss(head, data.buffer, some, which, tables, config, done)
-        (part.loss * fraction).backward()
-        terms.append((fraction, part))
-    workers.average_gradients(head)
-    optimizer.step(step)
-    return _joined(terms)
+class _Trainer:
+    """Optimizer steps of one network."""
 
+    def __init__(self, head: Head, optimizer: Optimizer, data: TrainingSet, config: NetworkConfig, workers: Workers) -> None:
+        self.head, self.optimizer, self.data, self.workers = head, optimizer, data, workers
+        self.losses = Losses(config.loss, None if config.refinement is None else config.refinement.term)
+        self.device = next(head.parameters()).device
+        # Small tables, looked up in every step; the samples themselves may not fit on the device.
+        self.cam_from_world = data.buffer.cam_from_world.to(self.device)
+        self.focal_px = data.buffer.focal_px.to(self.device)
 
-def _loss(
-    head: Head,
-    buffer: SampleBuffer,
-    inputs: Tensor,
-    index: Tensor,
-    tables: tuple[Tensor, Tensor],
-    config: MappingConfig,
-    done: float,
-) -> LossTerms:
-    device = tables[0].device
-    view = buffer.view[index].long().to(device)
-    targets = Targets(buffer.rays[index].to(device), tables[0][view], tables[1][view])
-    known = None if buffer.known is None else buffer.known[index].to(device)
-    return total_loss(head.stages(inputs.to(device)), targets, config.loss, done, known)
+    def step(self, step: int, generator: torch.Generator) -> LossTerms:
+        """Draw a batch, add up the gradients of its parts, apply their mean over all processes; ``step`` counts from 0."""
+        config = self.optimizer.config
+        inputs, index = self.data.draw(config.batch, generator)
+        parts = -(-config.batch // _PART_SAMPLES)
+        terms = []
+        for some, which in zip(inputs.chunk(parts), index.chunk(parts), strict=True):
+            fraction = len(which) / len(index)
+            part = self._loss(some, which, step / config.steps)
+            (part.loss * fraction).backward()
+            terms.append((fraction, part))
+        self.workers.average_gradients(self.head)
+        self.optimizer.step(step)
+        return _joined(terms)
+
+    def _loss(self, inputs: Tensor, index: Tensor, done: float) -> LossTerms:
+        """The loss of (B, C) inputs, whose samples have the (B,) indices, when a fraction of the training is done."""
+        buffer, device = self.data.buffer, self.device
+        view = buffer.view[index].long().to(device)
+        targets = Targets(buffer.rays[index].to(device), self.cam_from_world[view], self.focal_px[view])
+        known = None if buffer.known is None else buffer.known[index].to(device)
+        return total_loss(self.head.stages(inputs.to(device)), targets, self.losses, done, known)
 
 
 def _joined(terms: list[tuple[float, LossTerms]]) -> LossTerms:

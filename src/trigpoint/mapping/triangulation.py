@@ -15,6 +15,11 @@ from trigpoint.mapping.observations import Observations, PosedKeypoints
 
 Array = NDArray[np.float64]
 
+# Largest distance of a match to its epipolar line and of a point to its keypoints, px of the view: keypoints are found
+# again to a pixel or two, and poses of structure from motion are about as good.
+MAX_ERROR_PX = 4.0
+# Smallest of the largest angle under which two images see a point: below it depth is ten times less certain than the rest.
+MIN_ANGLE_DEG = 2.0
 _SCALES_PX = (64.0, 32.0, 16.0, 8.0, 4.0, 4.0)
 _FINAL_STEPS = 4
 # Keeps the equations of rays that are all but parallel solvable; such points are dropped for their angle.
@@ -35,7 +40,12 @@ class Triangulated:
 
 
 def triangulate(
-    keypoints: PosedKeypoints, observations: Observations, *, min_images: int, max_error_px: float, min_angle_deg: float
+    keypoints: PosedKeypoints,
+    observations: Observations,
+    *,
+    min_images: int = 3,
+    max_error_px: float = MAX_ERROR_PX,
+    min_angle_deg: float = MIN_ANGLE_DEG,
 ) -> Triangulated:
     """Triangulate tracks and keep those that fit.
 
@@ -51,9 +61,9 @@ def triangulate(
     for scale_px in _SCALES_PX:
         points = _step(keypoints, observations, points, max(scale_px, max_error_px))
     for _ in range(2):
-        kept = _reprojection_errors_px(keypoints, observations, points) < max_error_px
-        before, observations = observations, _seen_by(observations, kept, min_images)
-        points = points[_survivors(before, kept, min_images)]
+        good = _reprojection_errors_px(keypoints, observations, points) < max_error_px
+        before, observations = observations, _seen_by(observations, good, min_images)
+        points = points[_survivors(before, good, min_images)]
         for _ in range(_FINAL_STEPS):
             points = _step(keypoints, observations, points, np.inf)
     fits = np.ones(observations.tracks, dtype=bool)
@@ -63,13 +73,13 @@ def triangulate(
     return Triangulated(points[fits], observations.select(fits[observations.track]))
 
 
-def _survivors(observations: Observations, kept: NDArray[np.bool_], min_images: int) -> NDArray[np.bool_]:
-    """(T,) whether enough observations of a track are kept."""
-    return np.bincount(observations.track[kept], minlength=observations.tracks) >= min_images
+def _survivors(observations: Observations, good: NDArray[np.bool_], min_images: int) -> NDArray[np.bool_]:
+    """(T,) whether at least ``min_images`` observations of a track are good."""
+    return np.bincount(observations.track[good], minlength=observations.tracks) >= min_images
 
 
-def _seen_by(observations: Observations, kept: NDArray[np.bool_], min_images: int) -> Observations:
-    return observations.select(kept & _survivors(observations, kept, min_images)[observations.track])
+def _seen_by(observations: Observations, good: NDArray[np.bool_], min_images: int) -> Observations:
+    return observations.select(good & _survivors(observations, good, min_images)[observations.track])
 
 
 def _sums(observations: Observations, values: Array) -> Array:
@@ -112,7 +122,7 @@ def _residuals_px(keypoints: PosedKeypoints, observations: Observations, in_cam:
 
 
 def _reprojection_errors_px(keypoints: PosedKeypoints, observations: Observations, points: Array) -> Array:
-    """(O,) lengths of the errors; infinite behind a camera."""
+    """(O,) lengths of the errors, px of the view; infinite behind a camera."""
     errors, depth = _residuals_px(keypoints, observations, _in_cameras(keypoints, observations, points))
     return np.where(depth > 0, np.linalg.norm(errors, axis=1), np.inf)
 
@@ -139,8 +149,9 @@ def _largest_angles_deg(keypoints: PosedKeypoints, observations: Observations, p
     sight /= np.maximum(np.linalg.norm(sight, axis=1, keepdims=True), 1e-12)
     smallest = np.ones(observations.tracks)
     lengths = np.bincount(observations.track, minlength=1)
-    for apart in range(1, int(lengths.max(initial=1))):
-        same = observations.track[apart:] == observations.track[:-apart]
-        cosine = (sight[apart:][same] * sight[:-apart][same]).sum(axis=1)
-        np.minimum.at(smallest, observations.track[apart:][same], cosine)
+    # Observations are sorted by track: pairs at every distance in that order are all pairs of every track.
+    for offset in range(1, int(lengths.max(initial=1))):
+        same = observations.track[offset:] == observations.track[:-offset]
+        cosine = (sight[offset:][same] * sight[:-offset][same]).sum(axis=1)
+        np.minimum.at(smallest, observations.track[offset:][same], cosine)
     return np.rad2deg(np.arccos(smallest.clip(-1, 1)))

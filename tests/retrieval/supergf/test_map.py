@@ -13,7 +13,7 @@ from trigpoint.cli import run
 from trigpoint.core.errors import MapFileError, MappingError
 from trigpoint.formats.readers import open_scene
 from trigpoint.localization.localizer import Localizer
-from trigpoint.mapping.presets import preset_config
+from trigpoint.mapping.presets import resolve_config
 from trigpoint.mapping.scene_map import load_map, map_bytes
 from trigpoint.retrieval.descriptor import fit_descriptor
 from trigpoint.retrieval.supergf import config as config_module
@@ -23,12 +23,12 @@ from trigpoint.retrieval.supergf.model_file import Provenance, save_aggregator
 from trigpoint.retrieval.supergf.slots import make_aggregator
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
-RSCORE = ("global_encoding.codes=spectral", "head.width=96")
+RSCORE = ("embedding=spectral", "head.width=96")
 OWN = SuperGFConfig(width=32, hidden=32, heads=2, layers=1, slots=16, slot_width=8, whitening_rank=64, max_keypoints=200)
 
 
 def mapped(scene, path, preset, *changes):
-    build_map(open_scene(scene), path, config=preset_config(preset, (*CHEAP, *changes)))
+    build_map(open_scene(scene), path, config=resolve_config(preset, (*CHEAP, *changes)))
     return path
 
 
@@ -40,7 +40,7 @@ def test_map_with_an_aggregator_of_a_file_needs_it_no_more(room, tmp_path):
     path = mapped(room, tmp_path / "a.trig", "rscore-compact", *changes)
     file.unlink()
     localizer = Localizer.load(path)
-    descriptor = localizer.map.encoding.descriptor
+    descriptor = localizer.map.sources["network"].encoding.descriptor
     assert isinstance(descriptor, SuperGF) and descriptor.config == OWN and descriptor.dim == 128
     for name, value in model.state_dict().items():
         torch.testing.assert_close(descriptor.model.state_dict()[name], value.half().float(), rtol=0, atol=0)
@@ -56,7 +56,7 @@ def test_map_with_an_aggregator_of_a_file_needs_it_no_more(room, tmp_path):
 
 def test_the_shipped_aggregator_in_a_map(room, tmp_path):
     path = mapped(room, tmp_path / "a.trig", "rscore-compact", "global_encoding.descriptor=supergf", *RSCORE)
-    encoding = load_map(path).encoding
+    encoding = load_map(path).sources["network"].encoding
     own = sum(values.nbytes for values in encoding.descriptor.state().values())
     assert encoding.descriptor.dim == encoding.index.dim == 256
     assert abs(own - SHIPPED.stat().st_size) < 20_000 < own < path.stat().st_size

@@ -119,7 +119,7 @@ def test_broken_files_that_are_dropped_in_are_answers(name, content, reason, fin
     assert query.image_path.parent.name.startswith("trigpoint-view-")
 
 
-def test_a_image_that_is_dropped_in_is_localized(cheap_map, finder):
+def test_an_image_that_is_dropped_in_is_localized(cheap_map, finder):
     image = sorted((cheap_map[1] / "images").rglob("*.jpg"))[0]
     first, second = (finder.upload(image.read_bytes(), "image.jpg") for _ in range(2))
     direct = finder.locate(image, "direct")
@@ -137,11 +137,11 @@ def test_a_broken_file_that_is_dropped_in_shows_its_error(cheap_map, finder):
     running = Viewer(load_content(finder, cheap_map[0], ContentOptions()), finder, port=0)
     try:
         running.locate("broken.jpg", b"\xff\xd8\xff no image")
-        assert "TP-10" in running._state.content and "TP-10" in running._numbers.content
-        assert not running._picture.visible
+        assert "TP-10" in running.state.content and "TP-10" in running.numbers.content
+        assert not running.picture.visible
         running.locate("image.jpg", sorted(cheap_map[1].rglob("*.jpg"))[0].read_bytes())
-        assert "TP-10" not in running._state.content
-        assert running._picture.visible
+        assert "TP-10" not in running.state.content
+        assert running.picture.visible
     finally:
         running.close()
 

@@ -18,9 +18,19 @@ from trigpoint.viewer.query import colour_of
 
 
 @pytest.fixture
-def viewer():
+def clicks(monkeypatch):
+    """What the viewer does at a click on a camera, by the name of the camera's node."""
+    viser = pytest.importorskip("viser")
+    callbacks = {}
+    monkeypatch.setattr(
+        viser.CameraFrustumHandle, "on_click", lambda node, callback: callbacks.update({node.name: callback})
+    )
+    return callbacks
+
+
+@pytest.fixture
+def viewer(clicks):
     """A running viewer of the fake content."""
-    pytest.importorskip("viser")
     from trigpoint.viewer.app import Viewer
 
     running = Viewer(scene_content(), FakeFinder(), port=0)
@@ -43,39 +53,45 @@ def test_the_page_is_served_and_the_port_is_freed():
         probe.bind(("127.0.0.1", running.port))
 
 
-def test_choosing_a_image(viewer):
+def nodes_of_estimates(viewer):
+    """The frustum of each query that has a pose, in the order of the queries."""
+    names = [f"/estimated/{index}" for index in range(len(viewer.content.queries))]
+    return [node for node in map(viewer.server.scene.get_handle_by_name, names) if node is not None]
+
+
+def test_choosing_an_image(viewer):
     assert viewer.selected == 0
     viewer.select(3)
-    assert viewer._chooser.value == "test/003.jpg"
-    assert "rejected" in viewer._numbers.content and "90 cm" in viewer._numbers.content
-    assert viewer._picture.visible and viewer._picture.image.shape == SMALL_IMAGE.shape
-    assert [node.variant for _, node in viewer.drawing._estimates].count("filled") == 1
+    assert viewer.chooser.value == "test/003.jpg"
+    assert "rejected" in viewer.numbers.content and "90 cm" in viewer.numbers.content
+    assert viewer.picture.visible and viewer.picture.image.shape == SMALL_IMAGE.shape
+    assert [node.variant for node in nodes_of_estimates(viewer)].count("filled") == 1
     viewer.select(2)
-    assert viewer._goto.disabled
+    assert viewer.goto.disabled
     viewer.select(5)
-    assert not viewer._picture.visible and not viewer._goto.disabled
+    assert not viewer.picture.visible and not viewer.goto.disabled
     viewer.select(None)
-    assert viewer._chooser.value == "(none)"
+    assert viewer.chooser.value == "(none)"
 
 
-def test_a_click_on_a_camera_chooses_its_image(viewer):
-    node = viewer.server.scene.get_handle_by_name("/true/2")
-    assert node is not None
-    node._impl.click_cb[0].callback(None)
+def test_a_click_on_a_camera_chooses_its_image(viewer, clicks):
+    clicks["/true/2"](None)
     assert viewer.selected == 2
+    clicks["/estimated/3"](None)
+    assert viewer.selected == 3
 
 
 def test_colours_can_be_switched(viewer):
-    queries = [query for query, _ in viewer.drawing._estimates]
+    queries = [query for query in viewer.content.queries if query.shown_pose is not None]
     for mode, scale in (("verdict", None), ("error", viewer.content.error_scale)):
         viewer.colour_by(mode)
-        shown = [tuple(node.color) for _, node in viewer.drawing._estimates]
+        shown = [tuple(node.color) for node in nodes_of_estimates(viewer)]
         assert shown == [colour_of(query, scale) for query in queries]
-        assert viewer._legend.content == legend_html(scale)
+        assert viewer.legend.content == legend_html(scale)
 
 
 def test_sizes_can_be_changed_and_parts_hidden(viewer):
-    frustum, cloud = viewer.drawing._frusta[0], viewer.drawing._clouds[0]
+    frustum, cloud = map(viewer.server.scene.get_handle_by_name, ("/true/0", "/points"))
     before = frustum.scale, cloud.point_size
     viewer.drawing.scale_cameras(2.0)
     viewer.drawing.scale_points(3.0)
@@ -86,13 +102,13 @@ def test_sizes_can_be_changed_and_parts_hidden(viewer):
     assert not cloud.visible
 
 
-def test_a_image_that_is_dropped_in_is_shown(viewer):
+def test_an_image_that_is_dropped_in_is_shown(viewer):
     viewer.locate("mine.jpg", b"bytes")
     assert viewer.finder.uploads == [("mine.jpg", b"bytes")]
     assert viewer.selected == 6
-    assert viewer._chooser.options[-1] == viewer._chooser.value == "mine.jpg (dropped in)"
+    assert viewer.chooser.options[-1] == viewer.chooser.value == "mine.jpg (dropped in)"
     assert viewer.server.scene.get_handle_by_name("/estimated/6") is not None
-    assert "Found" in viewer._state.content
+    assert "Found" in viewer.state.content
 
 
 def test_a_port_that_is_taken_is_skipped():

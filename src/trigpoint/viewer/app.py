@@ -43,6 +43,12 @@ class Viewer:
 
     Attributes:
         port: the port it listens on.
+        chooser: dropdown of the panel with the names of the images.
+        picture: the chosen image with its keypoints.
+        numbers: its answer as HTML.
+        goto: button that puts the browser's camera where it was taken.
+        state: what became of the image that was dropped in.
+        legend: what the colours mean.
     """
 
     def __init__(self, content: Content, finder: Finds, *, host: str = "127.0.0.1", port: int = 8080) -> None:
@@ -75,32 +81,32 @@ class Viewer:
             query = None if index is None else self.content.queries[index]
             keypoints = None if query is None else readable_keypoints(self.finder, query)
             with self.server.atomic():
-                self._chooser.value = NO_IMAGE if query is None else query.name
-                self._picture.visible = keypoints is not None
+                self.chooser.value = NO_IMAGE if query is None else query.name
+                self.picture.visible = keypoints is not None
                 if keypoints is not None:
-                    self._picture.image = no_higher_than_wide(keypoints.picture)
+                    self.picture.image = no_higher_than_wide(keypoints.picture)
                 hint = "Choose an image, or click on a camera of one."
-                self._numbers.content = hint_html(hint) if query is None else query_html(query, self.content.units)
-                self._goto.disabled = query is None or query.shown_pose is None
+                self.numbers.content = hint_html(hint) if query is None else query_html(query, self.content.units)
+                self.goto.disabled = query is None or query.shown_pose is None
                 self.drawing.highlight(query, None if keypoints is None else keypoints.inlier_points)
 
     def colour_by(self, mode: str) -> None:
         """Colour the localized cameras by ``"error"`` or ``"verdict"``."""
         with self._lock, self.server.atomic():
             scale = self._scale(mode)
-            self._legend.content = legend_html(scale)
+            self.legend.content = legend_html(scale)
             self.drawing.recolour(scale)
 
     def locate(self, name: str, content: bytes) -> None:
         """Localize an image that was dropped in and show the answer, or why there is none."""
         with self._lock:
-            self._state.content = hint_html(f"Locating {name} ...")
+            self.state.content = hint_html(f"Locating {name} ...")
         query = self.finder.upload(content, name)
         with self._lock:
             self.content = with_query(self.content, query)
-            self._chooser.options = self._names()
+            self.chooser.options = self._names()
             self.drawing.add_query(len(self.content.queries) - 1, query, self._scale(self._mode.value))
-            self._state.content = hint_html(locating_text(query))
+            self.state.content = hint_html(locating_text(query))
             self.select(len(self.content.queries) - 1)
 
     def look_from(self, client: viser.ClientHandle) -> None:
@@ -127,24 +133,24 @@ class Viewer:
         gui.main_panel.dock_right()
         gui.set_panel_label(f"trigpoint: {self.content.title}")
         with gui.add_folder("Image"):
-            self._chooser = gui.add_dropdown("localized", self._names(), initial_value=NO_IMAGE)
-            self._picture = gui.add_image(_BLANK, visible=False)
-            self._numbers = gui.add_html(hint_html("Click on a camera, or choose an image here."))
-            self._goto = gui.add_button("Look from there", disabled=True)
+            self.chooser = gui.add_dropdown("localized", self._names(), initial_value=NO_IMAGE)
+            self.picture = gui.add_image(_BLANK, visible=False)
+            self.numbers = gui.add_html(hint_html("Click on a camera, or choose an image here."))
+            self.goto = gui.add_button("Look from there", disabled=True)
             upload = gui.add_upload_button("Locate an image ...", mime_type="image/*")
-            self._state = gui.add_html("")
+            self.state = gui.add_html("")
         self._build_display(gui)
         with gui.add_folder("Map", expand_by_default=not self.content.queries):
             gui.add_html(facts_html(self.content.facts, self.content.missing))
-        self._chooser.on_update(lambda event: self._choose(event.target.value) if event.client else None)
-        self._goto.on_click(lambda event: None if event.client is None else self.look_from(event.client))
+        self.chooser.on_update(lambda event: self._choose(event.target.value) if event.client else None)
+        self.goto.on_click(lambda event: None if event.client is None else self.look_from(event.client))
         upload.on_upload(lambda event: self.locate(event.target.value.name, event.target.value.content))
 
     def _build_display(self, gui: Any) -> None:
         modes = (BY_ERROR, BY_VERDICT) if self.content.error_scale is not None else (BY_VERDICT,)
         with gui.add_folder("Display"):
             self._mode = gui.add_dropdown("colour by", modes)
-            self._legend = gui.add_html(legend_html(self._scale(modes[0])))
+            self.legend = gui.add_html(legend_html(self._scale(modes[0])))
             cell = length(self.content.stage.grid_cell(), self.content.units)
             for label, part in self.drawing.parts(f"grid ({cell})"):
                 box = gui.add_checkbox(label, initial_value=part.visible)

@@ -103,7 +103,7 @@ def test_a_server_without_ranges_sends_all_again(server, tmp_path):
 
 
 def test_what_arrived_is_kept_when_the_connection_fails(server, tmp_path):
-    """The server closes at the same scene again and again."""
+    """The server closes at the same byte again and again."""
     server.ranges = False
 
     class Always(dict):

@@ -151,6 +151,6 @@ def mapping_frames(scene: Scene) -> tuple[Frame, ...]:
             "TP-607",
             "all images were taken from the same spot, so distances cannot be learned",
             where=scene.root,
-            fix="Walk around: depth comes from seeing things from several scenes.",
+            fix="Walk around: depth comes from seeing things from several positions.",
         )
     return frames

@@ -129,6 +129,6 @@ def from_spread(frames: Sequence[Frame]) -> DepthRange:
         raise MappingError(
             "TP-622",
             "all images were taken from the same spot, so how far they see cannot be guessed",
-            fix="Take images from several scenes.",
+            fix="Take images from several positions.",
         )
     return DepthRange(_NEAR_FACTOR * spread, _FAR_FACTOR * spread, "spread")

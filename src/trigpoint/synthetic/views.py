@@ -96,7 +96,7 @@ def _test_view(scene: SyntheticWorld, coverage: Coverage, index: int, purpose: s
             return Viewpoint(pose, cell)
     raise ConfigError(
         "TP-732",
-        f"no scene for a test image sees enough of the {len(coverage.views)} mapping images",
+        f"no viewpoint for a test image sees enough of the {len(coverage.views)} mapping images",
         fix="Raise n_train.",
     )
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
 import pytest
+from support.measure import LAYERS
 from support.preset_table import table
-from support.verb_options import option_names
 
-from trigpoint.commands import VERBS, load_verb
 from trigpoint.features.encoders import ENCODERS
 from trigpoint.formats.readers import READERS
 from trigpoint.mapping.presets import DEFAULT_PRESET, PRESETS, resolve_config
@@ -38,27 +36,15 @@ def test_overrides_in_documents_are_accepted(document):
             resolve_config(DEFAULT_PRESET, [override])
 
 
+def test_the_table_of_layers_lists_the_folders_in_their_order():
+    layers = text_of("docs/architecture.md").partition("## Layers")[2].partition("\n## ")[0]
+    assert re.findall(r"(?m)^\| `([a-z]+)/` \|", layers) == list(LAYERS)
+
+
 def test_formats_and_encoders_are_listed():
     headings = re.findall(r"(?m)^### `([a-z]+)`", text_of("docs/formats.md"))
     assert headings == list(READERS)
     assert all(f"`{name}`" in text_of("docs/presets.md") for name in ENCODERS)
-
-
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
-def test_commands_in_documents_exist(document):
-    """Verbs and options only: the scenes they name exist nowhere."""
-    text = document.read_text(encoding="utf-8")
-    code = [
-        *re.findall(r"(?s)```[a-z]*\n(.*?)```", text),
-        *re.findall(r"`([^`\n]+)`", text),
-        *re.findall(r"(?m)^    .*", text),
-    ]
-    for line in re.findall(r"(?m)^ *trigpoint ([a-z][^#|\n]*)", "\n".join(code)):
-        verb, *words = shlex.split(line)
-        assert verb in VERBS, line
-        known = option_names(load_verb(verb))
-        options = {word.split("=")[0] for word in words if word.startswith("--")}
-        assert options <= known | {"--debug", "--help"}, line
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -28,6 +28,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def links_from_docs(text: str) -> str:
     """Links of a page in the root, as they read from the folder of the documents."""
     text = text.replace("](docs/", "](")
+    # Files that are no pages are named, as there is nothing to link to.
+    text = re.sub(r"\[([^\]]+)\]\((examples/[^)]+)\)", r"\1 (`\2`)", text)
     for name, page in ROOT_PAGES.items():
         text = text.replace(f"]({name}", f"]({page}")
     return text

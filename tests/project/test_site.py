@@ -53,6 +53,7 @@ def test_links_of_the_root_lead_to_pages(hooks):
     assert hooks.links_from_docs(text) == (
         "[a](formats.md#colmap), [b](contributing.md), ![c](images/room.png), [d](https://example.org/docs/x)"
     )
+    assert hooks.links_from_docs("a [notebook](examples/x.ipynb)") == "a notebook (`examples/x.ipynb`)"
     assert hooks.on_page_markdown("[e](../CHANGELOG.md)") == "[e](changelog.md)"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import trigpoint
 from trigpoint.core.image import IMAGE_SUFFIXES, image_size
 from trigpoint.core.localization import OK, Localization
-from trigpoint.evaluation.metrics import expected_calibration_error
+from trigpoint.evaluation.reliability import expected_calibration_error
 from trigpoint.evaluation.results import Evaluation
 from trigpoint.formats.joint import JointPart, scene_of, write_joint
 from trigpoint.formats.readers import open_scene

@@ -53,7 +53,7 @@ def _run_verb(arguments: list[str]) -> int:
 
     from trigpoint.commands import VERBS, load_verb
 
-    config = (tyro.conf.OmitArgPrefixes,)
+    config = (tyro.conf.OmitArgPrefixes, tyro.conf.FlagCreatePairsOff)
     if arguments and arguments[0] in VERBS:
         # To import and describe the other verbs would take longer than to localize an image.
         verb, *words = arguments

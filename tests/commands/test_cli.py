@@ -54,7 +54,7 @@ def error_line(capsys):
         (["map", ".", "-o", "x.trig", "--sed", "3"], "--sed"),
         (["map", "."], "--output"),
         (["map", ".", "-o", "x.trig", "--seed", "three"], "three"),
-        (["localize"], "PATH"),
+        (["localize"], "MAP"),
         (["localize", "x.trig", "y.jpg", "--to", "xml"], "xml"),
         (["evaluate", "x.trig", ".", "--split", "testing"], "testing"),
         (["weights", "steal"], "steal"),

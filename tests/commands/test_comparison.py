@@ -26,7 +26,6 @@ from trigpoint.report.comparison_report import (
     comparison_blocks,
     comparison_document,
     presets_table,
-    problems,
     write_comparison,
 )
 from trigpoint.report.terminal import print_blocks
@@ -63,7 +62,7 @@ def test_table():
     assert b[0] == "b (1 of 2 failed)" and b[1] == "100.0 %" and b[3:5] == ["4.00 MB", "unknown"]
     assert c[:3] == ["c (2 of 2 failed)", "-", "-"] and c[6] == "-"
     assert len(presets_table(summaries()).header) == 5 + len(METRIC_THRESHOLDS)
-    assert problems(summaries()) == [
+    assert [line for summary in summaries() for line in summary.problems()] == [
         "b, seed 1: TP-604 it <diverged>",
         "c, seed 0: TP-501 no weights",
         "c, seed 1: MemoryError: ",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trigpoint.evaluation.metrics import expected_calibration_error, reliability_bins
+from trigpoint.evaluation.reliability import expected_calibration_error, reliability_bins
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from trigpoint.evaluation.metrics import expected_calibration_error, reliability
         ([1.0, 0.0], [False, True], 10, 1.0),
         # Two bins: (0.2, 0.4) with one of two correct, (0.6, 0.8, 0.8, 0.9) with three of four.
         ([0.2, 0.4, 0.6, 0.8, 0.8, 0.9], [True, False, True, True, True, False], 2, (2 * 0.2 + 4 * 0.025) / 6),
-        # The same answers in one bin: their mean confidence is 3.7 / 6, their share 4 / 6.
+        # The same answers in one bin: their mean confidence is 3.7 / 6, their fraction 4 / 6.
         ([0.2, 0.4, 0.6, 0.8, 0.8, 0.9], [True, False, True, True, True, False], 1, 4 / 6 - 3.7 / 6),
         # A bound belongs to the bin above it, 1 to the last.
         ([0.5, 0.49, 1.0], [True, False, True], 2, (2 * 0.25 + 0.49) / 3),

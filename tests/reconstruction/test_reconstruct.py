@@ -19,11 +19,13 @@ from trigpoint.core.errors import ImageError, SceneError
 from trigpoint.core.interrupt import Interrupted, StopRequest
 from trigpoint.core.job import Job, JobControl, open_job
 from trigpoint.formats.readers import open_scene
-from trigpoint.reconstruction import ReconstructionOptions, build, reconstruct
+from trigpoint.reconstruction import build
 from trigpoint.reconstruction.account import ALONE, APART, BLANK, UNSURE, account_for, largest_group
+from trigpoint.reconstruction.build import reconstruct
 from trigpoint.reconstruction.database import create_database
 from trigpoint.reconstruction.images import SourceImage, image_paths, read_headers
 from trigpoint.reconstruction.mapper import run_mapper
+from trigpoint.reconstruction.options import ReconstructionOptions
 from trigpoint.reconstruction.pairs import nearest_in_space, nearest_pairs, sequential_pairs
 from trigpoint.reconstruction.placement import MIN_POINTS, _take_out_weak, outside_the_largest_group
 from trigpoint.reconstruction.scale import metres_from_gps, scale_from_distance, scale_from_gps, similarity_between

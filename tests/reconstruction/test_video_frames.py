@@ -13,7 +13,8 @@ from support.image_walk import write_video
 from trigpoint.core.errors import SceneError
 from trigpoint.core.image import image_size
 from trigpoint.core.interrupt import StopRequest
-from trigpoint.reconstruction import ReconstructionOptions, reconstruct
+from trigpoint.reconstruction.build import reconstruct
+from trigpoint.reconstruction.options import ReconstructionOptions
 from trigpoint.reconstruction.video import _turned, choose_frames, is_video, sharpness
 
 av = pytest.importorskip("av")

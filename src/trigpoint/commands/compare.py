@@ -59,4 +59,4 @@ def compare(
     print_blocks(comparison_blocks(summaries, title))
     print(f"comparison: {page}")
     run.write(comparison_document(summaries, facts))
-    return 1 if any(summary.problems for summary in summaries) else 0
+    return 1 if any(summary.problems() for summary in summaries) else 0

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from tyro.conf import Positional, UseAppendAction, arg
+from tyro.conf import Positional, UseAppendAction
 
-from trigpoint.commands.options import Flag, note, write_document
-from trigpoint.core.terminal import set_quiet
+from trigpoint.commands.options import Output, OutputOptions, note
 from trigpoint.datasets.entries import DataSet
+
+
+@dataclass(frozen=True)
+class FetchOptions:
+    """What is fetched, and where it is kept.
+
+    Attributes:
+        output: folder that holds data sets; each gets a folder of its name there.
+        scenes: fetch only this scene; may be repeated.
+        accept_licence: you have read and accept the data set's licence.
+    """
+
+    output: Output = Path("datasets")
+    scenes: UseAppendAction[tuple[str, ...]] = ()
+    accept_licence: bool = False
 
 
 def datasets(
@@ -17,33 +32,26 @@ def datasets(
     name: Positional[str] = "",
     /,
     *,
-    output: Annotated[Path, arg(aliases=["-o"])] = Path("datasets"),
-    scenes: UseAppendAction[tuple[str, ...]] = (),
-    accept_licence: Flag = False,
-    quiet: Flag = False,
-    json: Path | None = None,
+    fetch: FetchOptions,
+    run: OutputOptions,
 ) -> int:
     """List the public data sets of the papers, or fetch one. Interrupted, the same command continues.
 
     Args:
         action: list shows all, or the one that is named; get fetches one.
         name: which data set.
-        output: folder that holds data sets; each gets a folder of its name there.
-        scenes: fetch only this scene; may be repeated.
-        accept_licence: you have read and accept the data set's licence.
-        quiet: show no progress.
-        json: file to write the same to, as JSON.
+        fetch: what is fetched.
+        run: what is said.
     """
     from trigpoint.datasets.entries import catalogue, find_data_set
     from trigpoint.datasets.install import install, present_scenes, put_together
 
-    set_quiet(quiet)
+    run.begin()
+    output = fetch.output
     if action == "list":
         chosen = [find_data_set(name)] if name else list(catalogue().values())
         print("\n".join(line for entry in chosen for line in _lines(entry, output)))
-        write_document(
-            json, [{**entry.to_json(), "present": present_scenes(entry, output / entry.name)} for entry in chosen]
-        )
+        run.write([{**entry.to_json(), "present": present_scenes(entry, output / entry.name)} for entry in chosen])
         return 0
     entry = find_data_set(name)
     folder = output / entry.name
@@ -51,15 +59,14 @@ def datasets(
         file = put_together(entry, output)
         print(f"{entry.title}: {len(entry.rooms)} rooms in {file}")
         print(f"Next: {entry.use.replace('DIR', str(output))}")
-        write_document(json, {**entry.to_json(), "present": list(entry.rooms), "folder": str(output), "file": str(file)})
+        run.write({**entry.to_json(), "present": list(entry.rooms), "folder": str(output), "file": str(file)})
         return 0
     note(f"{entry.title}, {entry.page}. Licence: {entry.licence}.")
-    fetched = install(entry, folder, scenes=scenes, licence_accepted=accept_licence)
-    print(
-        f"{entry.title}: {len(fetched)} files fetched, {len(entry.files_of(scenes)) - len(fetched)} were there; in {folder}"
-    )
+    fetched = install(entry, folder, scenes=fetch.scenes, licence_accepted=fetch.accept_licence)
+    present = len(entry.files_of(fetch.scenes)) - len(fetched)
+    print(f"{entry.title}: {len(fetched)} files fetched, {present} were there; in {folder}")
     print(f"Next: {entry.use.replace('DIR', str(folder))}")
-    write_document(json, {**entry.to_json(), "present": present_scenes(entry, folder), "folder": str(folder)})
+    run.write({**entry.to_json(), "present": present_scenes(entry, folder), "folder": str(folder)})
     return 0
 
 

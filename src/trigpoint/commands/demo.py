@@ -37,12 +37,18 @@ def demo(*, output: Output = Path("trigpoint-demo"), options: DemoOptions, run: 
         options: what is made.
         run: what is said.
     """
-    from trigpoint.commands.demonstration import DemoSize, run_demo
+    from trigpoint.commands.demonstration import run_demo
     from trigpoint.report.terminal import print_blocks
 
     run.begin()
-    size = DemoSize(options.images, options.queries, options.width)
-    document, blocks = run_demo(output, size, overrides=options.set, seed=options.seed)
+    document, blocks = run_demo(
+        output,
+        images=options.images,
+        queries=options.queries,
+        width=options.width,
+        overrides=options.set,
+        seed=options.seed,
+    )
     print_blocks(blocks)
     print(document["report"])
     run.write(document)

@@ -6,7 +6,7 @@ import shutil
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,29 +38,16 @@ _OUT_OF_MAP = SyntheticConfig(kind="street", n_train=4)
 _SHOWN = Threshold(0.05, 5.0)
 
 
-@dataclass(frozen=True)
-class DemoSize:
-    """How large the scenes are.
-
-    Attributes:
-        images: mapping images of the room.
-        queries: images of the room by day, and of a street that is not in the map; by night two thirds of them.
-        width: width of the images, px.
-    """
-
-    images: int = 60
-    queries: int = 15
-    width: int = 640
-
-
 def run_demo(
-    folder: Path, size: DemoSize, *, overrides: Sequence[str] = (), seed: int = 0
+    folder: Path, *, images: int, queries: int, width: int, overrides: Sequence[str] = (), seed: int = 0
 ) -> tuple[dict[str, Any], list[Block]]:
     """Build, map, localize and report.
 
     Args:
         folder: gets the scenes, the map, the report and ``trigpoint-demo.json`` with the numbers.
-        size: how large the scenes are.
+        images: mapping images of the room.
+        queries: images of the room by day, and of a street that is not in the map; by night two thirds of them.
+        width: width of the images, px.
         overrides: changed settings of the recipe, ``"section.setting=value"`` each.
         seed: seed of the scenes and the map.
 
@@ -72,20 +59,31 @@ def run_demo(
     """
     began = time.monotonic()
     _clear(folder)
-    room, street = _scenes(folder, size, seed)
+    height = width * 3 // 4
+    room = SyntheticConfig(
+        seed=seed,
+        n_train=images,
+        n_test=queries,
+        n_test_night=queries * 2 // 3,
+        train_night_fraction=_TRAIN_NIGHT_FRACTION,
+        width=width,
+        height=height,
+    )
+    street = replace(_OUT_OF_MAP, seed=seed + 1, n_test=queries, width=width, height=height)
+    scene, other = (write_synthetic_scene(folder / name, config) for name, config in (("room", room), ("street", street)))
     map_path = folder / "room.trig"
     config = resolve_config(DEFAULT_PRESET, (*OVERRIDES, *overrides))
     with stop_on_signals() as stop:
-        build = build_map(room, map_path, config=config, seed=seed, control=BuildControl(stop=stop))
+        build = build_map(scene, map_path, config=config, seed=seed, control=BuildControl(stop=stop))
     localizer = Localizer.load(map_path)
-    evaluation = evaluate(localizer, room)
-    negatives = _localize_negatives(localizer, street)
+    evaluation = evaluate(localizer, scene)
+    negatives = _localize_negatives(localizer, other)
     page = write_report(
         folder / "report",
         evaluation,
         title="A synthetic room, mapped and found again",
         facts=map_facts(localizer, map_path),
-        pictured=Pictured.of(localizer, room, evaluation),
+        pictured=Pictured.of(localizer, scene, evaluation),
     )
     parts = {"day": _part(evaluation, "test-day"), "night": _part(evaluation, "test-night")}
     document = {
@@ -99,24 +97,8 @@ def run_demo(
         "report": str(page),
     }
     write_json(folder / MARKER, document)
-    said = Text(f"{document['total_seconds']:.0f} s in all. The report with pictures:")
-    return document, [_table(build, parts, negatives), said]
-
-
-def _scenes(folder: Path, size: DemoSize, seed: int) -> tuple[Scene, Scene]:
-    """The room to map, and the street that is not in the map."""
-    width, height = size.width, size.width * 3 // 4
-    room = SyntheticConfig(
-        seed=seed,
-        n_train=size.images,
-        n_test=size.queries,
-        n_test_night=size.queries * 2 // 3,
-        train_night_fraction=_TRAIN_NIGHT_FRACTION,
-        width=width,
-        height=height,
-    )
-    street = replace(_OUT_OF_MAP, seed=seed + 1, n_test=size.queries, width=width, height=height)
-    return write_synthetic_scene(folder / "room", room), write_synthetic_scene(folder / "street", street)
+    closing = Text(f"{document['total_seconds']:.0f} s in all. The report with pictures:")
+    return document, [_table(build, parts, negatives), closing]
 
 
 def _localize_negatives(localizer: Localizer, scene: Scene) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tyro.conf import UseAppendAction
 
-from trigpoint.commands.options import Flag, MapPath, RunOptions, SceneOptions, ScenePath
+from trigpoint.commands.options import MapPath, RunOptions, SceneOptions, ScenePath
 
 if TYPE_CHECKING:
     from trigpoint.core.scene import Scene
@@ -34,7 +34,7 @@ class EvaluationOptions:
     split: Literal["test", "train", "all"] = "test"
     threshold: UseAppendAction[tuple[str, ...]] = ()
     protocol: str | None = None
-    estimate_cameras: Flag = False
+    estimate_cameras: bool = False
     report: Path | None = None
     submission: Path | None = None
 

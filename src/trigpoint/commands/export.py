@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
-from trigpoint.commands.options import Flag, Output, RunOptions, SceneOptions, note
+from trigpoint.commands.options import Output, RunOptions, SceneOptions, note
 from trigpoint.core.errors import ConfigError
 
 
@@ -34,7 +34,7 @@ class ExportOptions:
     split: Literal["all", "train", "test"] = "all"
     images: Literal["copy", "link", "none"] = "copy"
     max_images: int = 0
-    include_rejected: Flag = False
+    include_rejected: bool = False
 
     def check(self, source: Path) -> None:
         """Whether the options go together.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tyro.conf import UseAppendAction
 
-from trigpoint.commands.options import Flag, MappingSceneOptions, Output, RunOptions, ScenePath, note
+from trigpoint.commands.options import MappingSceneOptions, Output, RunOptions, ScenePath, note
 
 if TYPE_CHECKING:
     from trigpoint.build.pipeline import BuildResult
@@ -26,10 +26,10 @@ class RecipeOptions:
     """
 
     preset: str = "trig"
-    fast: Flag = False
+    fast: bool = False
     set: UseAppendAction[tuple[str, ...]] = ()
     seed: int = 0
-    fresh: Flag = False
+    fresh: bool = False
 
 
 def map_scene(

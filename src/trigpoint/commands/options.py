@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from tyro.conf import FlagCreatePairsOff, Positional, arg
+from tyro.conf import Positional, arg
 
 if TYPE_CHECKING:
     from trigpoint.core.scene import Scene
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
-Flag = FlagCreatePairsOff[bool]
 Output = Annotated[Path, arg(aliases=["-o"])]
 OptionalOutput = Annotated[Path | None, arg(aliases=["-o"])]
 MapPath = Annotated[Positional[Path], arg(metavar="MAP")]
+ImagePaths = Annotated[Positional[tuple[str, ...]], arg(metavar="IMAGE...")]
 ScenePath = Annotated[Positional[Path], arg(metavar="SCENE")]
 
 
@@ -35,7 +35,7 @@ class SceneOptions:
 
     format: str | None = None
     holdout: str | None = None
-    skip_invalid: Flag = False
+    skip_invalid: bool = False
 
     def open(self, path: Path, *, metric: bool | None = None) -> Scene:
         """The scene with the images held out that the user named; ``metric`` as ``open_scene``.
@@ -71,22 +71,31 @@ class MappingSceneOptions(SceneOptions):
 
 
 @dataclass(frozen=True)
-class OutputOptions:
+class ProgressOptions:
     """What is said beside the results.
 
     Attributes:
         quiet: show no progress.
-        json: file to write the results to, as JSON.
     """
 
-    quiet: Flag = False
-    json: Path | None = None
+    quiet: bool = False
 
     def begin(self) -> None:
-        """Show progress, or not."""
+        """Show messages and progress, or neither."""
         from trigpoint.core.terminal import set_quiet
 
         set_quiet(self.quiet)
+
+
+@dataclass(frozen=True)
+class OutputOptions(ProgressOptions):
+    """What is said, and written as JSON.
+
+    Attributes:
+        json: file to write the results to, as JSON.
+    """
+
+    json: Path | None = None
 
     def write(self, document: Any) -> None:
         """Write the results as JSON, if a file was named.
@@ -101,7 +110,7 @@ class OutputOptions:
 
 
 @dataclass(frozen=True)
-class RunOptions(OutputOptions):
+class DeviceOptions(ProgressOptions):
     """Where the work is done, and what is said beside the results.
 
     Attributes:
@@ -116,11 +125,11 @@ class RunOptions(OutputOptions):
         return self.device or "cpu"
 
 
+@dataclass(frozen=True)
+class RunOptions(OutputOptions, DeviceOptions):
+    """Where the work is done, what is said, and written as JSON."""
+
+
 def note(text: str) -> None:
     """Say something beside the results, on standard error."""
     _LOGGER.info(text)
-
-
-def write_document(path: Path | None, document: Any) -> None:
-    """Write what a verb computed as JSON, if a file was named."""
-    OutputOptions(json=path).write(document)

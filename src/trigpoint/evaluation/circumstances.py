@@ -21,12 +21,12 @@ def changed_settings(config: MappingConfig) -> dict[str, str]:
     """The settings that differ from the defaults, by name; those that the preset has otherwise say so."""
     default = dict(_flat(to_json(MappingConfig(config.preset, network=NetworkConfig(), landmarks=LandmarkConfig()))))
     preset = dict(_flat(to_json(PRESETS[config.preset]))) if config.preset in PRESETS else {}
-    found = {"preset": config.preset}
+    settings = {"preset": config.preset}
     for name, value in _flat(to_json(config)):
-        own = preset.get(name, value)
-        if value != default.get(name) or value != own:
-            found[name] = _text(value) if value == own else f"{_text(value)} (preset: {_text(own)})"
-    return found
+        of_preset = preset.get(name, value)
+        if value != default.get(name) or value != of_preset:
+            settings[name] = _text(value) if value == of_preset else f"{_text(value)} (preset: {_text(of_preset)})"
+    return settings
 
 
 def machine_facts() -> dict[str, str]:

@@ -52,7 +52,6 @@ RELATIVE_THRESHOLDS = tuple(Threshold(*pair) for pair in ((0.01, 2.0), (0.005, 1
 # A pose further off than this is wrong for every use.
 METRIC_GROSS_ERROR = Threshold(0.5, 10.0)
 RELATIVE_GROSS_ERROR = Threshold(0.25, 10.0)
-RELIABILITY_BINS = 10
 
 
 def pose_errors(estimated: Pose, true: Pose) -> PoseError:
@@ -98,58 +97,6 @@ def median(values: Sequence[float | None]) -> float:
     return low if low == high else (low + high) / 2
 
 
-@dataclass(frozen=True)
-class ReliabilityBin:
-    """Answers of similar confidence.
-
-    Attributes:
-        low, high: bounds of the confidence; the upper one is only included in the last bin.
-        count: number of answers.
-        confidence: their mean confidence, NaN when there are none.
-        correct: fraction of them that is correct, NaN when there are none.
-    """
-
-    low: float
-    high: float
-    count: int
-    confidence: float
-    correct: float
-
-
-def reliability_bins(
-    confidences: Sequence[float], correct: Sequence[bool], *, bins: int = RELIABILITY_BINS
-) -> list[ReliabilityBin]:
-    """Answers in bins of equal width of their confidence (Guo et al., ICML 2017, Fig. 1).
-
-    Args:
-        confidences: one an answer, 0 to 1; what lies outside counts to the first or last bin.
-        correct: whether each answer is correct.
-        bins: how many.
-    """
-    values, right = np.asarray(confidences, dtype=np.float64), np.asarray(correct, dtype=np.bool_)
-    index = np.clip(np.floor(values * bins), 0, bins - 1).astype(int)
-    result: list[ReliabilityBin] = []
-    for number in range(bins):
-        inside = index == number
-        count = int(inside.sum())
-        means = (float(values[inside].mean()), float(right[inside].mean())) if count else (math.nan, math.nan)
-        result.append(ReliabilityBin(number / bins, (number + 1) / bins, count, *means))
-    return result
-
-
-def expected_calibration_error(
-    confidences: Sequence[float], correct: Sequence[bool], *, bins: int = RELIABILITY_BINS
-) -> float:
-    """Mean distance of confidence and fraction of correct answers, over bins weighted by their answers (Guo et al., Eq. 3).
-
-    0 is perfect, 1 the worst; NaN when there are no answers. Arguments as ``reliability_bins``.
-    """
-    if len(confidences) == 0:
-        return math.nan
-    filled = [each for each in reliability_bins(confidences, correct, bins=bins) if each.count]
-    return sum(each.count * abs(each.correct - each.confidence) for each in filled) / len(confidences)
-
-
 def scene_extent(centres: Array) -> float:
     """Median distance of (N, 3) camera centres to their centroid, in the unit of the scene; 0 when there are none."""
     if len(centres) == 0:
@@ -164,7 +111,7 @@ def default_thresholds(metric: bool, centres: Array) -> tuple[Threshold, ...]:
 
     Args:
         metric: whether the unit of the scene is the metre.
-        centres: (N, 3) camera centres of all images of the scene.
+        centres: (N, 3) camera centres of all images of the scene in world, in its unit.
 
     Raises:
         ConfigError: a scene of unknown scale whose cameras all stand at one point (TP-722).
@@ -178,11 +125,16 @@ def default_thresholds(metric: bool, centres: Array) -> tuple[Threshold, ...]:
             "the scale of the scene is unknown and its cameras stand at one point: there are no default thresholds",
             fix="Give --threshold DISTANCE,DEGREES.",
         )
-    return tuple(Threshold(_two_digits(each.translation * extent), each.rotation_deg) for each in RELATIVE_THRESHOLDS)
+    return tuple(Threshold(_two_digits(limit.translation * extent), limit.rotation_deg) for limit in RELATIVE_THRESHOLDS)
 
 
 def gross_error_threshold(metric: bool, centres: Array) -> Threshold:
-    """The error from which on a pose is wrong for every use: 0.5 m, or 25 % of ``scene_extent``; 10 degrees."""
+    """The error from which on a pose is wrong for every use: 0.5 m, or 25 % of ``scene_extent``; 10 degrees.
+
+    Args:
+        metric: whether the unit of the scene is the metre.
+        centres: (N, 3) camera centres in world, in that unit.
+    """
     if metric:
         return METRIC_GROSS_ERROR
     extent = scene_extent(centres)

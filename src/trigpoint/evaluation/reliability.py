@@ -3,18 +3,64 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trigpoint.evaluation.metrics import (
-    METRIC_THRESHOLDS,
-    ReliabilityBin,
-    Threshold,
-    expected_calibration_error,
-    finite_or_none,
-    reliability_bins,
-)
+import numpy as np
+
+from trigpoint.evaluation.metrics import METRIC_THRESHOLDS, Threshold, finite_or_none
 from trigpoint.evaluation.results import Evaluation
+
+BINS = 10
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Answers of similar confidence.
+
+    Attributes:
+        low, high: bounds of the confidence; the upper one is only included in the last bin.
+        count: number of answers.
+        confidence: their mean confidence, NaN when there are none.
+        correct: fraction of them that is correct, NaN when there are none.
+    """
+
+    low: float
+    high: float
+    count: int
+    confidence: float
+    correct: float
+
+
+def reliability_bins(confidences: Sequence[float], correct: Sequence[bool], *, bins: int = BINS) -> list[ReliabilityBin]:
+    """Answers in bins of equal width of their confidence (Guo et al., ICML 2017, Fig. 1).
+
+    Args:
+        confidences: one an answer, 0 to 1; what lies outside counts to the first or last bin.
+        correct: whether each answer is correct.
+        bins: how many.
+    """
+    values, right = np.asarray(confidences, dtype=np.float64), np.asarray(correct, dtype=np.bool_)
+    index = np.clip(np.floor(values * bins), 0, bins - 1).astype(int)
+    result: list[ReliabilityBin] = []
+    for number in range(bins):
+        inside = index == number
+        count = int(inside.sum())
+        means = (float(values[inside].mean()), float(right[inside].mean())) if count else (math.nan, math.nan)
+        result.append(ReliabilityBin(number / bins, (number + 1) / bins, count, *means))
+    return result
+
+
+def expected_calibration_error(confidences: Sequence[float], correct: Sequence[bool], *, bins: int = BINS) -> float:
+    """Mean distance of confidence and fraction of correct answers, over bins weighted by their answers (Guo et al., Eq. 3).
+
+    0 is perfect, 1 the worst; NaN when there are no answers. Arguments as ``reliability_bins``.
+    """
+    if len(confidences) == 0:
+        return math.nan
+    filled = [part for part in reliability_bins(confidences, correct, bins=bins) if part.count]
+    return sum(part.count * abs(part.correct - part.confidence) for part in filled) / len(confidences)
 
 
 @dataclass(frozen=True)
@@ -42,7 +88,7 @@ class Reliability:
             for result in evaluation.results
             if result.error is not None and math.isfinite(result.localization.confidence)
         ]
-        confidences, correct = [each[0] for each in answers], [each[1] for each in answers]
+        confidences, correct = [confidence for confidence, _ in answers], [right for _, right in answers]
         bins = tuple(reliability_bins(confidences, correct))
         return Reliability(len(answers), limit, bins, expected_calibration_error(confidences, correct))
 
@@ -57,13 +103,13 @@ class Reliability:
             },
             "bins": [
                 {
-                    "low": each.low,
-                    "high": each.high,
-                    "answers": each.count,
-                    "confidence": finite_or_none(each.confidence),
-                    "correct": finite_or_none(each.correct),
+                    "low": part.low,
+                    "high": part.high,
+                    "answers": part.count,
+                    "confidence": finite_or_none(part.confidence),
+                    "correct": finite_or_none(part.correct),
                 }
-                for each in self.bins
+                for part in self.bins
             ],
         }
 
@@ -75,4 +121,4 @@ def correct_within(evaluation: Evaluation) -> Threshold:
     """
     if not evaluation.thresholds or evaluation.thresholds == METRIC_THRESHOLDS:
         return evaluation.gross_error
-    return max(evaluation.thresholds, key=lambda each: (each.translation, each.rotation_deg))
+    return max(evaluation.thresholds, key=lambda limit: (limit.translation, limit.rotation_deg))

@@ -53,6 +53,12 @@ class Trial:
     evaluation: Evaluation | None = None
     problem: str = ""
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for JSON, without the preset and the single images."""
+        evaluation = None if self.evaluation is None else self.evaluation.numbers_json()
+        numbers = {name: getattr(self, name) for name in ("seed", "map_bytes", "mapping_seconds", "problem")}
+        return {**numbers, "evaluation": evaluation}
+
 
 # (map file, its size, mapping seconds or None) of a preset and a seed.
 Build = Callable[[str, int], tuple[Path, int, float | None]]
@@ -117,67 +123,46 @@ def check_choice(presets: Sequence[str], seeds: Sequence[int]) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Summary:
-    """All trials of one preset that worked.
-
-    Attributes:
-        preset: its name.
-        trials: all, those that failed included.
-        recall: fraction of all images within each threshold, every pose counted.
-        translation, rotation_deg: of the median errors, in the unit of the scene and degrees.
-        map_bytes, mapping_seconds, image_ms: of the size of the maps, the mapping times and the times for an image; None
-            where nothing is known.
-        problems: what failed.
-    """
+    """The trials of one preset, those that failed included, and what they come to."""
 
     preset: str
     trials: tuple[Trial, ...]
-    recall: tuple[Range, ...]
-    translation: Range | None
-    rotation_deg: Range | None
-    map_bytes: Range | None
-    mapping_seconds: Range | None
-    image_ms: Range | None
-    problems: tuple[str, ...]
 
     @staticmethod
     def of(preset: str, trials: Sequence[Trial]) -> Summary:
         """Of the trials of this preset among others."""
-        of_preset = tuple(trial for trial in trials if trial.preset == preset)
-        evaluations = [trial.evaluation for trial in of_preset if trial.evaluation is not None]
-        recalls = zip(*(evaluation.recall() for evaluation in evaluations), strict=True)
-        medians = [evaluation.medians() for evaluation in evaluations]
-        return Summary(
-            preset,
-            of_preset,
-            tuple(fractions for values in recalls if (fractions := Range.of(values)) is not None),
-            Range.of([error.translation for error in medians]),
-            Range.of([error.rotation_deg for error in medians]),
-            Range.of([trial.map_bytes for trial in of_preset if trial.map_bytes is not None]),
-            Range.of([trial.mapping_seconds for trial in of_preset if trial.mapping_seconds is not None]),
-            Range.of([evaluation.median_ms() for evaluation in evaluations]),
-            tuple(f"seed {trial.seed}: {trial.problem}" for trial in of_preset if trial.problem),
-        )
+        return Summary(preset, tuple(trial for trial in trials if trial.preset == preset))
 
     def evaluations(self) -> list[Evaluation]:
         """Of the trials that worked."""
         return [trial.evaluation for trial in self.trials if trial.evaluation is not None]
 
+    def problems(self) -> list[str]:
+        """What failed, a line each."""
+        return [f"{self.preset}, seed {trial.seed}: {trial.problem}" for trial in self.trials if trial.problem]
+
+    def recall(self) -> list[Range]:
+        """Fraction of all images within each threshold, every pose counted; empty where nothing was evaluated."""
+        fractions = zip(*(evaluation.recall() for evaluation in self.evaluations()), strict=True)
+        return [values for part in fractions if (values := Range.of(part)) is not None]
+
+    def ranges(self) -> dict[str, Range | None]:
+        """The median errors (unit of the scene, degrees), sizes (bytes) and times (s, ms); None where nothing is known."""
+        evaluations = self.evaluations()
+        values: dict[str, list[float | None]] = {
+            "translation": [evaluation.medians().translation for evaluation in evaluations],
+            "rotation_deg": [evaluation.medians().rotation_deg for evaluation in evaluations],
+            "map_bytes": [trial.map_bytes for trial in self.trials],
+            "mapping_seconds": [trial.mapping_seconds for trial in self.trials],
+            "image_ms": [evaluation.median_ms() for evaluation in evaluations],
+        }
+        return {name: Range.of([value for value in part if value is not None]) for name, part in values.items()}
+
     def to_json(self) -> dict[str, Any]:
         """Plain values for JSON; infinite and unknown ones are null."""
-        names = ("translation", "rotation_deg", "map_bytes", "mapping_seconds", "image_ms")
-        ranges: dict[str, Range | None] = {name: getattr(self, name) for name in names}
         return {
             "preset": self.preset,
-            "recall": [fractions.to_json() for fractions in self.recall],
-            **{name: None if value is None else value.to_json() for name, value in ranges.items()},
-            "trials": [
-                {
-                    "seed": trial.seed,
-                    "map_bytes": trial.map_bytes,
-                    "mapping_seconds": trial.mapping_seconds,
-                    "problem": trial.problem,
-                    "evaluation": None if trial.evaluation is None else trial.evaluation.numbers_json(),
-                }
-                for trial in self.trials
-            ],
+            "recall": [fractions.to_json() for fractions in self.recall()],
+            **{name: None if values is None else values.to_json() for name, values in self.ranges().items()},
+            "trials": [trial.to_json() for trial in self.trials],
         }

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from trigpoint.core.errors import SceneError
 
-CAMERAS = ("auto", "shared", "per-image")
-MAPPERS = ("auto", "global", "incremental")
-PAIRS = ("auto", "exhaustive", "neighbours")
+CameraSharing = Literal["auto", "shared", "per-image"]
+Mapper = Literal["auto", "global", "incremental"]
+PairRule = Literal["auto", "exhaustive", "neighbours"]
 
 
 @dataclass(frozen=True)
@@ -18,27 +19,26 @@ class ReconstructionOptions:
     """How to reconstruct.
 
     Attributes:
-        camera: ``"auto"``: images of one size, camera and focal length (by EXIF) share their intrinsics; ``"shared"``: all
-            images of one size do; ``"per-image"``: none do.
-        mapper: ``"global"``, ``"incremental"``, or ``"auto"``: global first, incremental too when that scenes clearly
-            fewer images than it could.
-        pairs: which images are compared: ``"exhaustive"``: all with all; ``"neighbours"``: those next to each other in the
-            order of their names, those that look alike and those that are near by GPS; ``"auto"`` decides by their number.
+        camera: auto: images of one size, camera and focal length (by EXIF) share their intrinsics; shared: all images of
+            one size do; per-image: none do.
+        mapper: global, incremental, or auto: incremental as well if global places clearly fewer images than it could.
+        pairs: which images are compared. exhaustive: all with all (up to 150 images the default); neighbours: those near in
+            the order of names, by looks and by GPS.
         frames: number of frames to choose from a video.
-        every: seconds between frames chosen from a video.
-        scale_distance: names of two images and the distance between their cameras, m.
-        gps: take scale and orientation from the GPS positions of the images.
+        every: seconds between the frames chosen from a video; 0.5 if not given.
+        scale_distance: names of two images and the distance between their cameras, m; makes the scene metric.
+        gps: take scale and orientation from the GPS positions of the images; makes the scene metric.
         seed: seed of every random number.
         threads: CPU threads; 0: all that the process may use.
-        skip_invalid: leave out images that cannot be decoded instead of stopping at them.
+        skip_invalid: leave out images that cannot be used instead of stopping at them.
 
     Raises:
         SceneError: values that make no sense (TP-259).
     """
 
-    camera: str = "auto"
-    mapper: str = "auto"
-    pairs: str = "auto"
+    camera: CameraSharing = "auto"
+    mapper: Mapper = "auto"
+    pairs: PairRule = "auto"
     frames: int | None = None
     every: float | None = None
     scale_distance: tuple[str, str, float] | None = None
@@ -48,7 +48,8 @@ class ReconstructionOptions:
     skip_invalid: bool = False
 
     def __post_init__(self) -> None:
-        for name, known in (("camera", CAMERAS), ("mapper", MAPPERS), ("pairs", PAIRS)):
+        for name, kind in (("camera", CameraSharing), ("mapper", Mapper), ("pairs", PairRule)):
+            known = get_args(kind)
             if getattr(self, name) not in known:
                 _refuse(name, f"'{getattr(self, name)}'", f"Known: {', '.join(known)}.")
         if self.frames is not None and self.every is not None:

@@ -28,7 +28,7 @@ _READING = (
 def comparison_blocks(summaries: Sequence[Summary], title: str) -> list[Block]:
     """What the terminal shows: the table with the first threshold, and the reasons of what failed."""
     table = presets_table(summaries, thresholds=_SHOWN_ON_TERMINAL, title=title)
-    return [table, *map(Text, problems(summaries))]
+    return [table, *_problems(summaries)]
 
 
 def presets_table(summaries: Sequence[Summary], *, thresholds: int | None = None, title: str = "") -> Table:
@@ -46,11 +46,6 @@ def presets_table(summaries: Sequence[Summary], *, thresholds: int | None = None
     # What it costs before the further thresholds, which may need scrolling.
     header = ["preset", *within[:1], "median error", "map", "mapping", "image", *within[1:]]
     return Table(header, [_cells(summary, len(limits), units) for summary in summaries], title)
-
-
-def problems(summaries: Sequence[Summary]) -> list[str]:
-    """What failed, a line each."""
-    return [f"{summary.preset}, {problem}" for summary in summaries for problem in summary.problems]
 
 
 def comparison_document(summaries: Sequence[Summary], facts: FactsByHeading) -> dict[str, Any]:
@@ -89,7 +84,7 @@ def _report(summaries: Sequence[Summary], title: str, facts: FactsByHeading) -> 
     evaluations = _evaluations(summaries)
     sections = [
         Section("The presets", [presets_table(summaries), Text(_READING)]),
-        Section("What failed", [Text(problem) for problem in problems(summaries)]),
+        Section("What failed", _problems(summaries)),
         Section("Accuracy, and what it costs", [_charts(summaries)] if evaluations else []),
         *facts_sections(facts),
     ]
@@ -117,19 +112,26 @@ def _evaluations(summaries: Sequence[Summary]) -> list[Evaluation]:
     return [evaluation for summary in summaries for evaluation in summary.evaluations()]
 
 
+def _problems(summaries: Sequence[Summary]) -> list[Text]:
+    return [Text(problem) for summary in summaries for problem in summary.problems()]
+
+
 def _cells(summary: Summary, limits: int, units: str) -> list[str]:
-    fractions: list[Range | None] = [*summary.recall[:limits], *[None] * (limits - len(summary.recall))]
-    error = f"{_range(summary.translation, lambda value: length(value, units))}, {_range(summary.rotation_deg, angle)}"
-    is_timed = any(trial.mapping_seconds is not None for trial in summary.trials)
-    untimed = "unknown" if summary.map_bytes is not None else "-"
-    within = [_range(fraction, percent) for fraction in fractions]
+    ranges, failed = summary.ranges(), len(summary.problems())
+    recall = [_range(fractions, percent) for fractions in summary.recall()[:limits]]
+    within = recall + ["-"] * (limits - len(recall))
+    error = "-"
+    if ranges["translation"] is not None:
+        translation = _range(ranges["translation"], lambda value: length(value, units))
+        error = f"{translation}, {_range(ranges['rotation_deg'], angle)}"
+    is_untimed = ranges["mapping_seconds"] is None and ranges["map_bytes"] is not None
     return [
-        summary.preset + (f" ({len(summary.problems)} of {len(summary.trials)} failed)" if summary.problems else ""),
+        summary.preset + (f" ({failed} of {len(summary.trials)} failed)" if failed else ""),
         *within[:1],
-        error if summary.translation is not None else "-",
-        _range(summary.map_bytes, lambda value: f"{value / 1e6:.2f} MB"),
-        _range(summary.mapping_seconds, lambda value: duration(1000 * value)) if is_timed else untimed,
-        _range(summary.image_ms, duration),
+        error,
+        _range(ranges["map_bytes"], lambda value: f"{value / 1e6:.2f} MB"),
+        "unknown" if is_untimed else _range(ranges["mapping_seconds"], lambda value: duration(1000 * value)),
+        _range(ranges["image_ms"], duration),
         *within[1:],
     ]
 

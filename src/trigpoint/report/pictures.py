@@ -23,7 +23,7 @@ from trigpoint.report.views import Array, Colours, View, draw_points, oblique_vi
 
 WIDTH_PX = 1080
 MAX_POINTS = 300_000
-# Above this number of queries their camera bodies would cover each other.
+# Bodies of more queries than this would cover each other: then cameras are dots.
 _MAX_BODIES = 400
 _FAR_PX = 4000.0
 _BODY_CORNERS = ((0, 0), (1, 0), (1, 1), (0, 1))
@@ -38,9 +38,9 @@ class SceneDrawing:
     Attributes:
         evaluation: the queries.
         mapping_poses: ``cam_from_world`` of the images that the map was made of.
-        all_points: (N, 3) map points in world; may be empty.
-        all_rgb: (N, 3) their colours.
-        drawn: (N,) which of them the pictures of the whole scene show.
+        all_points: (N, 3) float64 map points in world, map units; may be empty.
+        all_rgb: (N, 3) uint8, their colours.
+        drawn: (N,) bool, which of them the pictures of the whole scene show.
         hidden: whether a ceiling is among those that are left out.
     """
 
@@ -68,12 +68,12 @@ class SceneDrawing:
 
     @property
     def points(self) -> Array:
-        """(N, 3) points that the pictures of the whole scene show."""
+        """(N, 3) points that the pictures of the whole scene show, in world, map units."""
         return self.all_points[self.drawn]
 
     @property
     def rgb(self) -> Colours:
-        """(N, 3) colours of ``points``."""
+        """(N, 3) uint8 RGB colours of ``points``, index by index."""
         return self.all_rgb[self.drawn]
 
     def true_poses(self) -> list[Pose]:
@@ -81,15 +81,15 @@ class SceneDrawing:
         return [result.true_pose for result in self.evaluation.results]
 
     def up(self) -> Array:
-        """The (3,) vertical."""
+        """The (3,) vertical unit vector in world."""
         return up_direction([*self.mapping_poses, *self.true_poses()])
 
     def centres(self) -> Array:
-        """(N, 3) true positions of all cameras."""
+        """(N, 3) true centres of all cameras in world, map units."""
         return np.array([pose.centre() for pose in [*self.mapping_poses, *self.true_poses()]])
 
     def shown(self) -> Array:
-        """(N, 3) positions that the pictures must hold."""
+        """(N, 3) positions in world, map units, that the pictures must hold."""
         return np.concatenate([self.points, self.centres()])
 
 
@@ -107,38 +107,38 @@ def oblique_picture(scene: SceneDrawing) -> str:
 def outside(scene: SceneDrawing) -> int:
     """Number of estimated positions outside of the picture from above."""
     view = top_view(scene.up(), scene.shown(), WIDTH_PX, max_height=760)
-    found = [result.localization.cam_from_world for result in scene.evaluation.results]
-    centres = np.array([pose.centre() for pose in found if pose is not None]).reshape(-1, 3)
+    poses = [result.localization.cam_from_world for result in scene.evaluation.results]
+    centres = np.array([pose.centre() for pose in poses if pose is not None]).reshape(-1, 3)
     px, _ = view.project(centres)
     return int(np.sum(~np.all((px > 0) & (px < (view.width, view.height)), axis=1)))
 
 
 def png_uri(image: Colours) -> str:
-    """An RGB or RGBA image as a data address."""
+    """An image as a data address of a PNG file.
+
+    Args:
+        image: (height, width, 3) RGB or (height, width, 4) RGBA pixels, uint8.
+    """
     stream = BytesIO()
     Image.fromarray(image).save(stream, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
 
 
 def _picture(scene: SceneDrawing, view: View, label: str, extra: Iterable[str]) -> str:
-    body = 0.035 * float(np.ptp(scene.centres(), axis=0).max() or 1.0)
+    results = scene.evaluation.results
+    sketch = _Sketch(view, 0.035 * float(np.ptp(scene.centres(), axis=0).max() or 1.0), len(results) > _MAX_BODIES)
     parts: list[str] = []
     if len(scene.points):
         points = draw_points(view, scene.points, scene.rgb, radius_px=1.5)
         parts.append(f'<image class="points" href="{png_uri(points)}" width="{view.width}" height="{view.height}"/>')
     mapping = [pose.centre() for pose in scene.mapping_poses]
     parts += [_dots("halo", view, mapping), _dots("mapping", view, mapping)]
-    results = scene.evaluation.results
     parts += [_error_line(view, result) for result in results]
-    if len(results) > _MAX_BODIES:
+    if sketch.dots_only:
         parts.append(_dots("true", view, [pose.centre() for pose in scene.true_poses()]))
     else:
-        cameras = [result.localization.camera or _SOME_CAMERA for result in results]
-        parts += [
-            _body("true", f"{result.name}: true position", view, each, result.true_pose, body)
-            for result, each in zip(results, cameras, strict=True)
-        ]
-    parts += [_estimate(view, result, scene.evaluation.units, body, len(results) > _MAX_BODIES) for result in results]
+        parts += [sketch.true_camera(result) for result in results]
+    parts += [sketch.estimated_camera(result, scene.evaluation.units) for result in results]
     content = "\n".join(part for part in [*parts, *extra] if part)
     size = f'viewBox="0 0 {view.width} {view.height}"'
     return f'<svg class="scene" {size} role="img" aria-label="{label}">\n{content}\n</svg>'
@@ -150,26 +150,35 @@ def _dots(kind: str, view: View, centres: Sequence[Array]) -> str:
     return f'<path class="dots {kind}" d="{path}"/>' if path else ""
 
 
-def _estimate(view: View, result: FrameResult, units: str, size: float, dot: bool) -> str:
-    answer, error = result.localization, result.error
-    if answer.cam_from_world is None or error is None:
-        return ""
-    title = f"{result.name}: {result.status}, off by {length(error.translation, units)}, {angle(error.rotation_deg)}"
-    kind = f"estimate {result.status}"
-    return _body(kind, title, view, answer.camera or _SOME_CAMERA, answer.cam_from_world, size, dot=dot)
+@dataclass(frozen=True)
+class _Sketch:
+    """Cameras as pyramids from their centre to the corners of the image, which stand ``size`` (map units) away."""
 
+    view: View
+    size: float
+    dots_only: bool
 
-def _body(kind: str, title: str, view: View, camera: Camera, pose: Pose, size: float, *, dot: bool = False) -> str:
-    """A camera as a pyramid from its centre to the corners of its image, which stand ``size`` away."""
-    fx, fy, cx, cy = camera.pinhole_params()
-    corners = [((x * camera.width - cx) / fx, (y * camera.height - cy) / fy, 1.0) for x, y in _BODY_CORNERS]
-    px, _ = view.project(pose.inverse().apply(np.array([(0.0, 0.0, 0.0), *corners]) * size))
-    if not np.all(np.abs(px) < _FAR_PX):
-        return ""
-    centre, *rim = [f"{x:.1f} {y:.1f}" for x, y in px]
-    sides = f"M{'L'.join(rim)}Z" + "".join(f"M{centre}L{corner}" for corner in rim)
-    drawn = "" if dot else f'<path d="{sides}"/>'
-    return f'<g class="{kind}"><title>{html.escape(title)}</title>{drawn}<path class="dots" d="M{centre}h0"/></g>'
+    def true_camera(self, result: FrameResult) -> str:
+        camera = result.localization.camera or _SOME_CAMERA
+        return self._camera("true", f"{result.name}: true position", camera, result.true_pose)
+
+    def estimated_camera(self, result: FrameResult, units: str) -> str:
+        answer, error = result.localization, result.error
+        if answer.cam_from_world is None or error is None:
+            return ""
+        title = f"{result.name}: {result.status}, off by {length(error.translation, units)}, {angle(error.rotation_deg)}"
+        return self._camera(f"estimate {result.status}", title, answer.camera or _SOME_CAMERA, answer.cam_from_world)
+
+    def _camera(self, kind: str, title: str, camera: Camera, pose: Pose) -> str:
+        fx, fy, cx, cy = camera.pinhole_params()
+        corners = [((x * camera.width - cx) / fx, (y * camera.height - cy) / fy, 1.0) for x, y in _BODY_CORNERS]
+        px, _ = self.view.project(pose.inverse().apply(np.array([(0.0, 0.0, 0.0), *corners]) * self.size))
+        if not np.all(np.abs(px) < _FAR_PX):
+            return ""
+        centre, *rim = [f"{x:.1f} {y:.1f}" for x, y in px]
+        sides = f"M{'L'.join(rim)}Z" + "".join(f"M{centre}L{corner}" for corner in rim)
+        body = "" if self.dots_only else f'<path d="{sides}"/>'
+        return f'<g class="{kind}"><title>{html.escape(title)}</title>{body}<path class="dots" d="M{centre}h0"/></g>'
 
 
 def _error_line(view: View, result: FrameResult) -> str:
@@ -181,14 +190,16 @@ def _error_line(view: View, result: FrameResult) -> str:
     if not math.isfinite(reach) or reach < 1:
         return ""
     if reach > _FAR_PX:
+        # Renderers lose precision, or give up, where coordinates are huge.
         end = start + (end - start) * (_FAR_PX / reach)
     return f'<path class="error" d="M{start[0]:.1f} {start[1]:.1f}L{end[0]:.1f} {end[1]:.1f}"/>'
 
 
 def _scale_bar(view: View, units: str) -> str:
-    wanted = 0.2 * view.width / view.scale[0]
-    power = 10.0 ** math.floor(math.log10(wanted))
-    size = max(step * power for step in (1, 2, 5) if step * power <= wanted)
+    # The largest of 1, 2, 5 times a power of ten within a fifth of the width.
+    longest = 0.2 * view.width / view.scale[0]
+    power = 10.0 ** math.floor(math.log10(longest))
+    size = max(step * power for step in (1, 2, 5) if step * power <= longest)
     y, end = view.height - 16, 24 + size * view.scale[0]
     return (
         f'<path class="scale" d="M24 {y - 5}v5H{end:.1f}v-5"/>'
@@ -197,7 +208,15 @@ def _scale_bar(view: View, units: str) -> str:
 
 
 def points_near(points: Array, centres: Array) -> NDArray[np.bool_]:
-    """Whether points lie where most points and cameras are: a few wild points would shrink all else."""
+    """Which points lie where most points and cameras are: a few outliers would shrink all else.
+
+    Args:
+        points: (N, 3) in world, map units.
+        centres: (C, 3) camera centres in world, map units.
+
+    Returns:
+        (N,) bool.
+    """
     low, high = np.percentile(points, (2, 98), axis=0)
     low, high = np.minimum(low, centres.min(axis=0)), np.maximum(high, centres.max(axis=0))
     slack = 0.1 * (high - low)
@@ -205,11 +224,21 @@ def points_near(points: Array, centres: Array) -> NDArray[np.bool_]:
 
 
 def ceiling_points(points: Array, centres: Array, up: Array) -> NDArray[np.bool_]:
-    """Which points to leave out because they hide the cameras from above; none where the sky is open."""
+    """Which points to leave out because they hide the cameras from above; none where the sky is open.
+
+    Args:
+        points: (N, 3) in world, map units.
+        centres: (C, 3) camera centres in world, map units.
+        up: (3,) unit vector in world.
+
+    Returns:
+        (N,) bool.
+    """
     heights, top = points @ up, float((centres @ up).max())
     extent = float(np.ptp(centres, axis=0).max())
     above = heights > top + 0.05 * extent
+    # Cells of the ground: there is a ceiling where a good part of those with cameras have points above, too.
     cell = max(extent / 10, 1e-9)
-    flat = [np.floor((values - np.outer(values @ up, up)) / cell).astype(np.int64) for values in (points[above], centres)]
-    covered, cameras = (set(map(tuple, cells.tolist())) for cells in flat)
+    ground = [np.floor((values - np.outer(values @ up, up)) / cell).astype(np.int64) for values in (points[above], centres)]
+    covered, cameras = (set(map(tuple, cells.tolist())) for cells in ground)
     return above if len(cameras & covered) > 0.3 * len(cameras) else np.zeros(len(points), dtype=np.bool_)

@@ -20,15 +20,15 @@ def points_png(xyz: Array, rgb: Colours, poses: Sequence[Pose]) -> bytes:
     """A PNG file that shows the points at an angle from above, without outliers and ceilings.
 
     Args:
-        xyz: (N, 3) in world, at least one point.
-        rgb: (N, 3).
+        xyz: (N, 3) float64 in world, map units, at least one point.
+        rgb: (N, 3) uint8.
         poses: ``cam_from_world`` of the mapping images, which tell where up is.
     """
     up, centres = up_direction(poses), np.array([pose.centre() for pose in poses])
-    kept = points_near(xyz, centres) & ~ceiling_points(xyz, centres, up)
+    drawn = points_near(xyz, centres) & ~ceiling_points(xyz, centres, up)
     # A map of the underside of a bridge is all ceiling.
-    kept = kept if kept.any() else np.ones(len(xyz), dtype=np.bool_)
-    image = draw_points(oblique_view(up, xyz[kept], *_SIZE_PX), xyz[kept], rgb[kept], radius_px=1.6)
+    drawn = drawn if drawn.any() else np.ones(len(xyz), dtype=np.bool_)
+    image = draw_points(oblique_view(up, xyz[drawn], *_SIZE_PX), xyz[drawn], rgb[drawn], radius_px=1.6)
     image[image[..., 3] == 0] = (*_BACKGROUND, 255)
     stream = BytesIO()
     Image.fromarray(image[..., :3].copy()).save(stream, "PNG", optimize=True)

@@ -41,10 +41,13 @@ class View:
     perspective: bool
 
     def project(self, points: Array) -> tuple[Array, Array]:
-        """(N, 3) world points to (N, 2) px and (N,) depth. What is not in front of a perspective view becomes NaN."""
-        seen = self.view_from_world.apply(points)
-        depth = seen[:, 2].copy()
-        flat = seen[:, :2].copy()
+        """(N, 3) points in world, map units, to (N, 2) px and (N,) depth, map units along the optical axis.
+
+        Points that are not in front of a perspective view become NaN.
+        """
+        in_view = self.view_from_world.apply(points)
+        depth = in_view[:, 2].copy()
+        flat = in_view[:, :2].copy()
         if self.perspective:
             flat /= np.where(depth > _NEAR, depth, np.nan)[:, None]
         flat *= self.scale
@@ -55,8 +58,9 @@ class View:
 def up_direction(poses: Sequence[Pose]) -> Array:
     """The (3,) unit vector that photographers held up: the mean of the cameras' up directions.
 
-    Images turned in all directions have no such mean; then it is the direction in which the cameras spread least.
+    Images turned in all directions have no such mean; then it is the direction of the least extent of the cameras.
     """
+    # Images show what is up at their top: the negative y axis of the camera.
     mean = np.mean([-pose.rotation[1] for pose in poses], axis=0)
     length = float(np.linalg.norm(mean))
     if length > 0.3:
@@ -67,7 +71,7 @@ def up_direction(poses: Sequence[Pose]) -> Array:
 
 
 def ground_axes(up: Array, centres: Array) -> tuple[Array, Array]:
-    """Two (3,) horizontal unit vectors: along the longest spread of the (N, 3) positions, and to the left of it."""
+    """Two (3,) horizontal unit vectors: along the largest extent of the (N, 3) positions in world, and to the left of it."""
     right = _principal_axes(centres - np.outer(centres @ up, up))[2]
     if abs(right @ up) > 0.9:
         # All at one point: any horizontal direction will do.
@@ -80,18 +84,23 @@ def ground_axes(up: Array, centres: Array) -> tuple[Array, Array]:
 
 
 def _principal_axes(points: Array) -> Array:
-    """(3, 3): unit vectors as rows, by ascending spread of the (N, 3) points."""
+    """(3, 3): unit vectors as rows, by ascending variance of the (N, 3) points along them."""
     centred = points - points.mean(axis=0)
     return np.asarray(np.linalg.eigh(centred.T @ centred)[1].T, dtype=np.float64)
 
 
 def top_view(up: Array, shown: Array, width: int, *, max_height: int) -> View:
-    """Looking straight down at the (N, 3) positions ``shown``, which just fit."""
+    """Orthographic view straight down that just holds some positions.
+
+    Args:
+        up: (3,) unit vector in world.
+        shown: (N, 3) positions in world, map units.
+        width: of the picture, px.
+        max_height: of the picture, px; it is lower where the positions allow it.
+    """
     right, ahead = ground_axes(up, shown)
-    low, high = (
-        (shown @ np.stack([right, ahead], axis=1)).min(axis=0),
-        (shown @ np.stack([right, ahead], axis=1)).max(axis=0),
-    )
+    on_ground = shown @ np.stack([right, ahead], axis=1)
+    low, high = on_ground.min(axis=0), on_ground.max(axis=0)
     span = np.maximum(high - low, max(float((high - low).max()) * 0.05, 1e-9))
     margin = 0.06 * width
     scale = min((width - 2 * margin) / span[0], (max_height - 2 * margin) / span[1])
@@ -105,18 +114,24 @@ def top_view(up: Array, shown: Array, width: int, *, max_height: int) -> View:
 
 
 def oblique_view(up: Array, shown: Array, width: int, height: int) -> View:
-    """Looking down at an angle at the (N, 3) positions ``shown``, which just fit."""
+    """Perspective view down at an angle that just holds some positions.
+
+    Args:
+        up: (3,) unit vector in world.
+        shown: (N, 3) positions in world, map units.
+        width, height: of the picture, px.
+    """
     right, ahead = ground_axes(up, shown)
     turn, tilt = np.deg2rad(_OBLIQUE_AZIMUTH_DEG), np.deg2rad(_OBLIQUE_ELEVATION_DEG)
     level = np.sin(turn) * right + np.cos(turn) * ahead
     forward = np.cos(tilt) * level - np.sin(tilt) * up
     side = np.cos(turn) * right - np.sin(turn) * ahead
     rotation = np.stack([side, np.cross(forward, side), forward])
-    seen = shown @ rotation.T
-    middle = (seen.min(axis=0) + seen.max(axis=0)) / 2
+    in_view = shown @ rotation.T
+    middle = (in_view.min(axis=0) + in_view.max(axis=0)) / 2
     focal = width / 2 / np.tan(np.deg2rad(_OBLIQUE_FOV_DEG) / 2)
     # Each point needs a distance of its own to be inside the picture; the largest puts all inside.
-    beyond = np.abs(seen[:, :2] - middle[:2]) * focal / (0.46 * np.array([width, height])) - (seen[:, 2:] - middle[2])
+    beyond = np.abs(in_view[:, :2] - middle[:2]) * focal / (0.46 * np.array([width, height])) - (in_view[:, 2:] - middle[2])
     distance = max(float(beyond.max()), 1e-3)
     pose = Pose(rotation, np.array([0, 0, distance]) - middle)
     return View(width, height, pose, (float(focal), float(focal)), (width / 2, height / 2), perspective=True)
@@ -134,12 +149,12 @@ def draw_points(view: View, points: Array, rgb: Colours, *, radius_px: float) ->
 
     Args:
         view: the virtual camera.
-        points: (N, 3) in world.
-        rgb: (N, 3).
+        points: (N, 3) in world, map units.
+        rgb: (N, 3) uint8.
         radius_px: of a point at the median depth; nearer ones of a perspective view are larger.
 
     Returns:
-        (height, width, 4) RGBA, transparent where there are no points.
+        (height, width, 4) uint8 RGBA, transparent where there are no points.
     """
     px, depth = view.project(points)
     # NaN compares as false.

@@ -24,7 +24,7 @@ from trigpoint.core.camera import Camera
 from trigpoint.core.errors import MappingError
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import Frame, Scene
-from trigpoint.covisibility.graph import METHODS, CovisibilityGraph, build_graph
+from trigpoint.covisibility.graph import METHODS, CovisibilityGraph, Method, build_graph
 from trigpoint.covisibility.node2vec import node2vec_codes
 from trigpoint.covisibility.quality import average_precision
 from trigpoint.covisibility.spectral import spectral_codes
@@ -40,7 +40,6 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=SETS)
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
     parser.add_argument("--threshold", type=float, default=0.2)
-    parser.add_argument("--samples", type=int, help="points in each image; left out: as many as a map would take")
     parser.add_argument("--direction-weight", action="store_true")
     parser.add_argument("--dims", nargs="*", type=int, default=[64, 256], help="lengths of codes; none: only the graph")
     parser.add_argument("--codes", nargs="+", default=["spectral", "node2vec"], choices=["spectral", "node2vec"])
@@ -52,13 +51,12 @@ def main() -> None:
         write_json(arguments.json, [row for row in rows if row])
 
 
-def run(arguments: argparse.Namespace, name: str, method: str) -> dict[str, Any]:
+def run(arguments: argparse.Namespace, name: str, method: Method) -> dict[str, Any]:
     """One set, one method."""
     scene = read(arguments.data / name)
     began, cpu = time.monotonic(), time.process_time()
-    options = {"samples": arguments.samples, "direction_weight": arguments.direction_weight}
     try:
-        graph = build_graph(scene, method=method, threshold=arguments.threshold, **options)
+        graph = build_graph(scene, method=method, threshold=arguments.threshold, direction_weight=arguments.direction_weight)
     except MappingError as error:
         print(f"{name} {method}: {error}")
         return {}

@@ -46,7 +46,7 @@ def test_a_lonely_image_at_the_end_keeps_its_row():
     assert table.draw(torch.full((50,), 12), torch.Generator()).unique().tolist() == [12]
 
 
-@pytest.mark.parametrize("options", [{"method": "matches"}, {"threshold": 0}, {"threshold": 1.5}, {"samples": 0}])
+@pytest.mark.parametrize("options", [{"method": "matches"}, {"threshold": 0}, {"threshold": 1.5}])
 def test_impossible_settings(options):
     with pytest.raises(MappingError, match="TP-624"):
         build_graph(scene(orbit(5)), **options)

@@ -22,7 +22,7 @@ from trigpoint.covisibility.quality import average_precision
 from trigpoint.covisibility.spectral import spectral_codes
 from trigpoint.covisibility.walks import Walker
 
-FAST = Node2VecParams(walks_per_node=1, steps=120, spread=0.1)
+FAST = Node2VecParams(walks_per_node=1, steps=120, initial_std=0.1)
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 

@@ -13,10 +13,10 @@ from trigpoint.core.camera import Camera
 from trigpoint.core.errors import MappingError
 from trigpoint.core.pose import Pose
 from trigpoint.core.tracks import Observations, Tracks
-from trigpoint.covisibility.depth_range import DepthRange, depth_range, from_axes, from_points, from_spread
+from trigpoint.covisibility.depth_range import DepthRange, depth_range, from_axes, from_extent, from_points
 from trigpoint.covisibility.frusta import Frusta
 from trigpoint.covisibility.graph import build_graph
-from trigpoint.covisibility.overlap import overlap_scores
+from trigpoint.covisibility.overlap import Sampling, overlap_scores
 from trigpoint.covisibility.tracks import track_scores
 from trigpoint.formats.readers import open_scene
 
@@ -69,9 +69,9 @@ def test_every_pair_is_that_of_the_definition(method):
     from trigpoint.covisibility.overlap import _Overlap
 
     frames, depths = random_frames(12, seed=3, reach=3.0), DepthRange(0.1, 8.0)
-    found = overlap_scores(frames, depths, method=method, floor=1e-6, samples=100).toarray()
+    found = overlap_scores(frames, depths, method=method, floor=1e-6, sampling=Sampling(100)).toarray()
     names = [item.name for item in frames]
-    sampler = _Overlap(Frusta.of(frames, depths), names, method == "frustum", 100, False, 0)
+    sampler = _Overlap(Frusta.of(frames, depths), names, method == "frustum", Sampling(100), False)
     z, oriented = sampler.z, [item.pose().rotation @ sampler.samples_of(i) for i, item in enumerate(frames)]
     o = [[one_way(a, b, z, oriented[i][:2].T) for b in frames] for i, a in enumerate(frames)]
     o = np.array(o) * (1 - np.eye(len(frames)))
@@ -87,7 +87,7 @@ def test_samples_fill_a_prism_or_the_frustum():
     camera = Camera("PINHOLE", 800, 600, (700.0, 650.0, 300.0, 330.0))
     frusta = Frusta.of([frame("a", camera=camera)], DepthRange(0.5, 4.0))
     for scaled in (False, True):
-        x, y, z = _Overlap(frusta, ["a"], scaled, 4000, False, 0).samples_of(0)
+        x, y, z = _Overlap(frusta, ["a"], scaled, Sampling(4000), False).samples_of(0)
         x, y = (x / z, y / z) if scaled else (x, y)
         assert (x.min(), x.max()) == pytest.approx((-300 / 700, 500 / 700), abs=2e-3)
         assert (y.min(), y.max()) == pytest.approx((-330 / 650, 270 / 650), abs=2e-3)
@@ -131,7 +131,7 @@ class TestProperties:
             np.testing.assert_array_equal(first, dense(frames, method=method))
         finally:
             torch.set_num_threads(before)
-        other = dense(frames, method=method, seed=1)
+        other = dense(frames, method=method, sampling=Sampling(seed=1))
         assert 0 < np.abs(first - other).max() < 0.12
 
     def test_direction_weight(self, method):
@@ -171,11 +171,11 @@ class TestDepthRange:
 
     def test_parallel_axes_fall_back_to_the_spread(self):
         found = depth_range([frame(f"{i}", (i, 0, 0)) for i in range(20)], None, 0)
-        assert found.source == "spread" and found.far == pytest.approx(2 * np.sqrt((20**2 - 1) / 12))
+        assert found.source == "extent" and found.far == pytest.approx(2 * np.sqrt((20**2 - 1) / 12))
 
     def test_one_spot_is_refused(self):
         with pytest.raises(MappingError, match="TP-622"):
-            from_spread([frame(f"{i}", (7, 8, 9), yaw=10 * i) for i in range(5)])
+            from_extent([frame(f"{i}", (7, 8, 9), yaw=10 * i) for i in range(5)])
 
     def test_points_come_first(self):
         frames = orbit(24)

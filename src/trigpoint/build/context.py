@@ -108,7 +108,7 @@ class BuildContext:
         """Depth from which the images of a scene of unknown scale see something, where its points or poses tell."""
         if self.scene.metric:
             return None
-        return None if self.depths.source == "spread" else self.depths.near
+        return None if self.depths.source == "extent" else self.depths.near
 
     @cached_property
     def positions(self) -> NDArray[np.float64]:

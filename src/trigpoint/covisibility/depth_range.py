@@ -1,10 +1,11 @@
-"""How far from the cameras the things are that they see: given, from triangulated points, or guessed from the poses."""
+"""Depth range of a scene: given, from triangulated points, or guessed from the poses."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +27,12 @@ _MIN_ANGLE_DEG, _MAX_GAP, _MIN_MEETINGS = 10.0, 0.25, 10
 
 @dataclass(frozen=True)
 class DepthRange:
-    """Depths along the optical axis between which images are taken to see something, in the unit of the scene.
+    """Depths along the optical axis between which images are taken to see something, in world units.
 
     Attributes:
         near, far: the limits, 0 < near < far.
         source: ``"given"``, ``"points"`` (triangulated points), ``"axes"`` (where the optical axes of two images come
-            closest) or ``"spread"`` (distances between the cameras).
+            closest) or ``"extent"`` (distances between the cameras).
 
     Raises:
         MappingError: impossible limits (TP-621).
@@ -39,7 +40,7 @@ class DepthRange:
 
     near: float
     far: float
-    source: str = "given"
+    source: Literal["given", "points", "axes", "extent"] = "given"
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.far) and 0 < self.near < self.far):
@@ -61,7 +62,7 @@ def depth_range(frames: Sequence[Frame], tracks: Tracks | None, seed: int) -> De
     Raises:
         MappingError: all cameras stand on one spot, so that no depth can be guessed (TP-622).
     """
-    return from_points(frames, tracks) or from_axes(frames, seed) or from_spread(frames)
+    return from_points(frames, tracks) or from_axes(frames, seed) or from_extent(frames)
 
 
 def from_points(frames: Sequence[Frame], tracks: Tracks | None) -> DepthRange | None:
@@ -91,10 +92,11 @@ def from_axes(frames: Sequence[Frame], seed: int) -> DepthRange | None:
     axes = np.array([frame.pose().rotation[2] for frame in frames]).reshape(-1, 3)
     first, second = _pairs(len(frames), seed)
     cosine = (axes[first] * axes[second]).sum(axis=1)
-    apart = np.abs(cosine) < math.cos(math.radians(_MIN_ANGLE_DEG))
-    first, second, cosine = first[apart], second[apart], cosine[apart]
+    # The depth at which nearly parallel axes meet is all noise.
+    crossing = np.abs(cosine) < math.cos(math.radians(_MIN_ANGLE_DEG))
+    first, second, cosine = first[crossing], second[crossing], cosine[crossing]
     between = centres[second] - centres[first]
-    # Closest points of two lines with unit directions.
+    # Closest points of two lines with unit directions; the determinant of the normal equations is the squared sine.
     along_first, along_second = (axes[first] * between).sum(axis=1), (axes[second] * between).sum(axis=1)
     sine2 = 1 - cosine**2
     depth = np.stack([along_first - cosine * along_second, cosine * along_first - along_second]) / sine2
@@ -117,18 +119,18 @@ def _pairs(count: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]
     return first, (first + generator.integers(1, count, _PAIRS)) % count
 
 
-def from_spread(frames: Sequence[Frame]) -> DepthRange:
+def from_extent(frames: Sequence[Frame]) -> DepthRange:
     """From the root mean square distance of the cameras from their centre.
 
     Raises:
         MappingError: all cameras stand on one spot (TP-622).
     """
     centres = np.array([frame.pose().centre() for frame in frames]).reshape(-1, 3)
-    spread = float(np.sqrt(np.square(centres - centres.mean(axis=0)).sum(axis=1).mean())) if len(centres) else 0.0
-    if spread <= 1e-9 * max(1.0, float(np.abs(centres).max(initial=0.0))):
+    extent = float(np.sqrt(np.square(centres - centres.mean(axis=0)).sum(axis=1).mean())) if len(centres) else 0.0
+    if extent <= 1e-9 * max(1.0, float(np.abs(centres).max(initial=0.0))):
         raise MappingError(
             "TP-622",
             "all images were taken from the same spot, so how far they see cannot be guessed",
             fix="Take images from several positions.",
         )
-    return DepthRange(_NEAR_FACTOR * spread, _FAR_FACTOR * spread, "spread")
+    return DepthRange(_NEAR_FACTOR * extent, _FAR_FACTOR * extent, "extent")

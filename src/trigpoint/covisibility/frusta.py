@@ -1,4 +1,4 @@
-"""Cameras as the volumes they see: bounds in normalised image coordinates, and planes in the world."""
+"""View frusta: what posed cameras see, as bounds in normalised image coordinates and planes in the world frame."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Frusta:
         lower, upper: (N, 2) bounds of the image in normalised image coordinates, (0 - c) / f and (size - c) / f.
         rows: (N, 3, 3). ``rows @ v``, with v from the camera centre to a world point, is (a, b, z): its depth z and sideways
             positions such that the point is inside the borders of the image where |a| < z and |b| < z.
-        depths: nearest and farthest depth.
+        depths: nearest and farthest depth, world units.
     """
 
     world_from_cam: Array
@@ -50,6 +50,7 @@ class Frusta:
         centres = np.array([frame.pose().centre() for frame in frames]).reshape(-1, 3)
         middle, half = (lower + upper) / 2, (upper - lower) / 2
         in_camera = np.zeros((len(frames), 3, 3))
+        # Borders at -1 and 1, as in clip space: what is inside them has |a| < z and |b| < z, whatever the principal point.
         in_camera[:, (0, 1), (0, 1)], in_camera[:, 2, 2] = 1 / half, 1
         in_camera[:, :2, 2] = -middle / half
         return Frusta(rotations.transpose(0, 2, 1), centres, lower, upper, in_camera @ rotations, depths)
@@ -58,7 +59,11 @@ class Frusta:
         return len(self.centres)
 
     def corners(self, scaled_by_depth: bool) -> Array:
-        """(N, 8, 3) world points whose convex hull holds every sample of the image (``overlap.samples_in_world``)."""
+        """(N, 8, 3) world points whose convex hull holds every sample of the image.
+
+        Args:
+            scaled_by_depth: corners of the frustum; otherwise of the prism that R-SCoRe's released code samples.
+        """
         bounds = np.stack([self.lower, self.upper])
         corners = []
         for x, y, depth in product((0, 1), (0, 1), (self.depths.near, self.depths.far)):

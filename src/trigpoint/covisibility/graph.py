@@ -1,8 +1,9 @@
-"""The covisibility graph: images as nodes, and an edge between any two that see enough of the same."""
+"""Covisibility graph: nodes are images, edges join pairs with overlap >= threshold (R-SCoRe, section 3.1)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -14,17 +15,18 @@ from trigpoint.core.errors import MappingError
 from trigpoint.core.scene import Scene
 from trigpoint.core.tracks import Tracks
 from trigpoint.covisibility.depth_range import DepthRange, depth_range
-from trigpoint.covisibility.overlap import SAMPLES, overlap_scores
+from trigpoint.covisibility.overlap import SAMPLES, Sampling, overlap_scores
 from trigpoint.covisibility.tracks import track_scores
 
-METHODS = ("published", "frustum", "tracks")
+Method = Literal["published", "frustum", "tracks"]
+METHODS: tuple[Method, ...] = get_args(Method)
 # Time grows with the square of the number of images: above this number a quarter of the samples is drawn.
 _MANY, _SAMPLES_OF_MANY = 3000, SAMPLES // 4
 
 
 @dataclass(frozen=True, eq=False)
 class NeighbourTable:
-    """The neighbours of every image, itself included, for training to draw from.
+    """Neighbour lists of all images, each image included in its own, to draw from in training (R-SCoRe, section 3.3).
 
     Attributes:
         indptr: (N + 1,) int64; the neighbours of image i are ``indices[indptr[i]:indptr[i + 1]]``.
@@ -35,7 +37,7 @@ class NeighbourTable:
     indices: Tensor
 
     def draw(self, image: Tensor, generator: torch.Generator) -> Tensor:
-        """For (B,) images one uniformly drawn neighbour each, itself included: (B,) int64.
+        """One uniformly drawn neighbour of each of (B,) images, which may be the image itself: (B,) int64 indices.
 
         Args:
             image: (B,) integers below N, on the device of the table.
@@ -53,7 +55,7 @@ class NeighbourTable:
 
 @dataclass(frozen=True, eq=False)
 class CovisibilityGraph:
-    """Who sees the same.
+    """Covisibility graph: nodes are images, edges join pairs with overlap >= threshold.
 
     Attributes:
         weights: (N, N) symmetric float32 overlaps of the edges, with an empty diagonal and sorted indices. All are at least
@@ -67,7 +69,7 @@ class CovisibilityGraph:
 
     weights: sparse.csr_array
     names: tuple[str, ...]
-    method: str
+    method: Method
     threshold: float
     depths: DepthRange | None = None
     samples: int = 0
@@ -81,19 +83,19 @@ class CovisibilityGraph:
         return self.weights.nnz // 2
 
     def neighbours(self, image: int) -> NDArray[np.int64]:
-        """Ascending indices of the neighbours of one image, without itself."""
+        """(K,) ascending indices of the neighbours of one image, without itself."""
         return self.weights.indices[self.weights.indptr[image] : self.weights.indptr[image + 1]].astype(np.int64)
 
     def degrees(self) -> NDArray[np.int64]:
-        """(N,) numbers of neighbours."""
+        """(N,) degrees of the nodes: numbers of neighbours, dimensionless."""
         return np.diff(self.weights.indptr).astype(np.int64)
 
     def isolated(self) -> NDArray[np.int64]:
-        """Indices of the images without neighbours."""
+        """(K,) ascending indices of the images without neighbours."""
         return np.flatnonzero(self.degrees() == 0)
 
     def components(self) -> NDArray[np.int64]:
-        """(N,) number of the connected component of each image, from 0; an isolated image is a component of its own."""
+        """(N,) index of the connected component of each image, from 0; an isolated image is a component of its own."""
         from scipy.sparse.csgraph import connected_components
 
         return connected_components(self.weights, directed=False)[1].astype(np.int64)
@@ -113,11 +115,10 @@ class CovisibilityGraph:
 def build_graph(
     scene: Scene,
     *,
-    method: str = "published",
+    method: Method = "published",
     threshold: float = 0.2,
     seed: int = 0,
     depths: DepthRange | None = None,
-    samples: int | None = None,
     direction_weight: bool = False,
 ) -> CovisibilityGraph:
     """The covisibility graph of the posed images of a scene, in the order of ``scene.posed()``.
@@ -127,20 +128,19 @@ def build_graph(
         method: ``"published"`` or ``"frustum"``: from poses and cameras (``overlap_scores``); ``"tracks"``: from the points
             of a COLMAP model (``track_scores``).
         threshold: images with at least this overlap are neighbours, above 0 and at most 1. R-SCoRe: 0.2.
-        seed: names the samples.
+        seed: names the samples: 1,024 an image as published, 256 for more than 3,000 images.
         depths: depths at which images see something; None: from the scene (``depth_range``).
-        samples: points in each image; None: 1,024 as published, 256 for more than 3,000 images.
         direction_weight: ``"frustum"`` or ``"published"``: multiply by the cosine between the viewing directions.
 
     Raises:
         MappingError: impossible depths (TP-621); all images from one spot (TP-622); ``"tracks"`` without points (TP-623);
             settings out of range (TP-624); no two images overlap (TP-625).
     """
-    if method not in METHODS or not 0 < threshold <= 1 or (samples is not None and samples < 1):
+    if method not in METHODS or not 0 < threshold <= 1:
         raise MappingError(
             "TP-624",
-            f"impossible covisibility settings: method '{method}', threshold {threshold:g}, samples {samples}",
-            fix=f"Methods are {', '.join(METHODS)}; the threshold is above 0 and at most 1; samples are 1 or more.",
+            f"impossible covisibility settings: method '{method}', threshold {threshold:g}",
+            fix=f"Methods are {', '.join(METHODS)}; the threshold is above 0 and at most 1.",
         )
     frames = scene.posed()
     names = tuple(frame.name for frame in frames)
@@ -150,9 +150,15 @@ def build_graph(
         depths, samples = None, 0
     else:
         depths = depths or depth_range(frames, tracks, seed)
-        samples = samples or (SAMPLES if len(frames) <= _MANY else _SAMPLES_OF_MANY)
-        options = {"floor": threshold, "samples": samples, "direction_weight": direction_weight, "seed": seed}
-        scores = overlap_scores(frames, depths, method=method, **options)
+        samples = SAMPLES if len(frames) <= _MANY else _SAMPLES_OF_MANY
+        scores = overlap_scores(
+            frames,
+            depths,
+            method=method,
+            floor=threshold,
+            sampling=Sampling(samples, seed),
+            direction_weight=direction_weight,
+        )
     if scores.nnz == 0:
         raise MappingError(
             "TP-625",

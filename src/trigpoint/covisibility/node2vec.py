@@ -1,4 +1,4 @@
-"""Codes of images by node2vec on the covisibility graph: images that walks often visit together get similar codes.
+"""Node2vec embeddings of the covisibility graph: images that random walks often visit together get similar ones.
 
 Skip-gram with negative sampling, with the windows and the loss of R-SCoRe (which trains PyTorch Geometric's Node2Vec).
 """
@@ -25,7 +25,7 @@ _EPSILON = 1e-15
 
 @dataclass(frozen=True)
 class Node2VecParams:
-    """How codes are learned. The defaults are R-SCoRe's.
+    """Settings of node2vec. The defaults are R-SCoRe's.
 
     Attributes:
         p, q: return and in-out parameters of the walks.
@@ -36,7 +36,7 @@ class Node2VecParams:
         learning_rate: of Adam, without schedule.
         steps: batches.
         batch: start nodes of a batch.
-        spread: standard deviation of the codes before training.
+        initial_std: standard deviation of the embeddings before training.
     """
 
     p: float = 0.25
@@ -48,10 +48,10 @@ class Node2VecParams:
     learning_rate: float = 0.01
     steps: int = 5000
     batch: int = 256
-    spread: float = 1.0
+    initial_std: float = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("p", "q", "learning_rate", "spread"):
+        for name in ("p", "q", "learning_rate", "initial_std"):
             require(0 < getattr(self, name) < math.inf, f"node2vec.{name}", getattr(self, name), "above 0")
         for name in ("walks_per_node", "negatives", "steps", "batch"):
             require(getattr(self, name) >= 1, f"node2vec.{name}", getattr(self, name), "1 or more")
@@ -66,25 +66,25 @@ def node2vec_codes(
     *,
     device: torch.device | str = "cpu",
 ) -> NDArray[np.float32]:
-    """Learn one code for every image; isolated images keep one of their own, apart from all others.
+    """Learn one node embedding for every image; isolated images keep the random one that they started with.
 
     Args:
         graph: of N images.
-        dim: length of a code. R-SCoRe: 256.
-        seed: names the first codes and the walks.
+        dim: length of an embedding. R-SCoRe: 256.
+        seed: names the first embeddings and the walks.
         params: settings; None: ``quick_params(N)``, which fits a CPU.
-        device: of the codes while they are learned. Walks are drawn on the CPU.
+        device: of the embeddings while they are learned. Walks are drawn on the CPU.
 
     Returns:
-        (N, dim) codes, not normalised.
+        (N, dim) float32 embeddings, not normalised.
     """
     params = params or quick_params(len(graph))
     walker = Walker.on(graph, params.p, params.q)
     first = torch.randn((len(graph), dim), generator=torch_generator(seed, "node2vec", "first codes"))
-    codes = torch.nn.Parameter((params.spread * first).to(device))
+    codes = torch.nn.Parameter((params.initial_std * first).to(device))
     optimizer = torch.optim.Adam([codes], lr=params.learning_rate, fused=True)
     starts = start_nodes(len(graph), params.batch, seed)
-    with progress("DecodedImage codes", params.steps) as advance:
+    with progress("node embeddings", params.steps) as advance:
         for step in range(params.steps):
             generator = numpy_generator(seed, "node2vec", step)
             start = np.tile(next(starts), params.walks_per_node)
@@ -101,11 +101,11 @@ def node2vec_codes(
 
 def quick_params(images: int) -> Node2VecParams:
     """Settings that converge on a CPU, measured in docs/covisibility.md: fewer walks at once, and fewer steps."""
-    return Node2VecParams(walks_per_node=1, spread=0.1, steps=max(400, images // 3))
+    return Node2VecParams(walks_per_node=1, initial_std=0.1, steps=max(400, images // 3))
 
 
 def start_nodes(count: int, batch: int, seed: int) -> Iterator[NDArray[np.int64]]:
-    """Batches of start nodes without end: every node equally often, at most ``count`` a batch, none left out."""
+    """Endless (B,) batches of start node indices: every node equally often, at most ``count`` a batch, none left out."""
     rest, epoch = np.zeros(0, dtype=np.int64), 0
     batch = min(batch, count)
     while True:
@@ -117,35 +117,36 @@ def start_nodes(count: int, batch: int, seed: int) -> Iterator[NDArray[np.int64]
 
 
 def random_nodes(start: NDArray[np.int64], length: int, count: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """(B, length): each start node followed by uniformly drawn nodes."""
+    """(B, length) node indices: each of (B,) start nodes followed by uniformly drawn nodes."""
     return np.concatenate([start[:, None], generator.integers(0, count, (len(start), length - 1))], axis=1)
 
 
 def window_loss(codes: Tensor, positive: Tensor, negative: Tensor, context: int) -> Tensor:
-    """The mean of -log(sigmoid(x) + 1e-15) over positive pairs plus that of -log(1 - sigmoid(x) + 1e-15) over negative ones.
+    """Skip-gram loss with negative sampling, a scalar without unit.
 
-    x is the inner product of two codes. The pairs are those of the first node of every window of ``context`` nodes with the
-    others of the window.
+    It is the mean of -log(sigmoid(x) + 1e-15) over positive pairs plus that of -log(1 - sigmoid(x) + 1e-15) over negative
+    ones; x is the inner product of two embeddings. The pairs are those of the first node of every window of ``context``
+    nodes with the others of the window.
 
     Args:
-        codes: (N, D).
-        positive: (B, L) biased walks.
-        negative: (B, L) walks of random nodes.
+        codes: (N, D) embeddings.
+        positive: (B, L) node indices of biased walks.
+        negative: (B, L) node indices of walks of random nodes.
         context: nodes of a window, at most L.
     """
     length = positive.shape[1]
-    scene = torch.arange(length, device=codes.device)
-    first, second = scene[:, None], scene
+    step = torch.arange(length, device=codes.device)
+    first, second = step[:, None], step
     paired = (first <= length - context) & (second > first) & (second < first + context)
     # All products within each walk at once: most are of some window, and picking them one by one costs more than the rest.
-    together, apart = (torch.sigmoid(_products(codes, walks)) for walks in (positive, negative))
+    near, far = (torch.sigmoid(_products(codes, walks)) for walks in (positive, negative))
     pairs = int(paired.sum())
-    attract = (torch.log(together + _EPSILON) * paired).sum() / (pairs * len(positive))
-    repel = (torch.log(1 - apart + _EPSILON) * paired).sum() / (pairs * len(negative))
+    attract = (torch.log(near + _EPSILON) * paired).sum() / (pairs * len(positive))
+    repel = (torch.log(1 - far + _EPSILON) * paired).sum() / (pairs * len(negative))
     return -attract - repel
 
 
 def _products(codes: Tensor, walks: Tensor) -> Tensor:
-    """(B, L, L) inner products of the codes along each walk."""
+    """(B, L, L) inner products of the embeddings along each walk."""
     nodes = torch.nn.functional.embedding(walks, codes)
     return nodes @ nodes.transpose(1, 2)

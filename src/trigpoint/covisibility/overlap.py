@@ -1,4 +1,4 @@
-"""How much of what one image sees another sees too, from poses and cameras alone (R-SCoRe, covisibility graph).
+"""Overlap of images from poses and cameras alone: how much of what one image sees another sees too (R-SCoRe, section 3.1).
 
 Points are sampled in front of image i; each that image j sees counts with weight (1 + cos) / 2, where cos is taken between
 the directions from both cameras to the point. The mean over the samples is o_ij, and the harmonic mean of o_ij and o_ji the
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -26,6 +28,8 @@ Array32 = NDArray[np.float32]
 Indices = NDArray[np.int32]
 Pairs = tuple[Indices, Array32]
 
+Method = Literal["published", "frustum"]
+
 SAMPLES = 1024
 # Values of all pairs that are computed at once, and by one matrix product.
 _CHUNK, _PRODUCT = 1 << 16, 1 << 15
@@ -33,17 +37,29 @@ _CHUNK, _PRODUCT = 1 << 16, 1 << 15
 _TOLERANCE = 1e-4
 
 
+@dataclass(frozen=True)
+class Sampling:
+    """Random points in front of each image, at which overlap is measured.
+
+    Attributes:
+        count: points S of each image. All images share the same S depths.
+        seed: names the points.
+    """
+
+    count: int = SAMPLES
+    seed: int = 0
+
+
 def overlap_scores(
     frames: Sequence[Frame],
     depths: DepthRange,
     *,
-    method: str = "published",
+    method: Method = "published",
     floor: float = 0.2,
-    samples: int = SAMPLES,
+    sampling: Sampling = Sampling(),
     direction_weight: bool = False,
-    seed: int = 0,
 ) -> sparse.csr_array:
-    """Overlaps of all pairs of images that reach ``floor``.
+    """Overlaps, 0 to 1, of all pairs of images that reach ``floor``.
 
     ``"published"`` samples as the released code of R-SCoRe does: (u, v, z) with (u, v) uniform in the bounds of the image in
     normalised image coordinates and z uniform in the depth range, where u and v are not multiplied by z. So the samples
@@ -54,12 +70,11 @@ def overlap_scores(
 
     Args:
         frames: N posed frames. The samples of a frame depend on its name, not on its place in the list.
-        depths: range of depths that is sampled, and in which an image sees points.
+        depths: range of depths along the optical axis that is sampled, and in which an image sees points, world units.
         method: ``"published"`` or ``"frustum"``.
         floor: smaller overlaps are left out, 0 < floor <= 1.
-        samples: number of samples of each image. All images share the same depths.
+        sampling: the sampled points.
         direction_weight: multiply by the cosine between the viewing directions, at least 0.
-        seed: names the samples.
 
     Returns:
         (N, N) symmetric float32 matrix with an empty diagonal.
@@ -68,7 +83,7 @@ def overlap_scores(
         SceneError: a frame has no pose (TP-204).
     """
     names = [frame.name for frame in frames]
-    sampler = _Overlap(Frusta.of(frames, depths), names, method == "frustum", samples, direction_weight, seed)
+    sampler = _Overlap(Frusta.of(frames, depths), names, method == "frustum", sampling, direction_weight)
     # With o_ji <= 1, s = 2 o_ij o_ji / (o_ij + o_ji) reaches the floor only if o_ij does this.
     least = floor / (2 - floor)
     with progress("Overlap", 2 * len(names)) as advance:
@@ -87,10 +102,10 @@ def _mean(sampler: _Overlap, index: int, incoming: sparse.csc_array, least: floa
     """The overlaps of image j with all i for which ``incoming`` holds o_ij, where they reach the floor."""
     column = slice(incoming.indptr[index], incoming.indptr[index + 1])
     others, forward = incoming.indices[column].astype(np.int32), incoming.data[column]
-    found, backward = sampler.seen_by(index, others, least)
-    forward = forward[np.searchsorted(others, found)]
-    score = 2 * forward * backward / (forward + backward) * sampler.agreement(index, found)
-    return found[score >= floor], score[score >= floor]
+    seeing, backward = sampler.seen_by(index, others, least)
+    forward = forward[np.searchsorted(others, seeing)]
+    score = 2 * forward * backward / (forward + backward) * sampler.agreement(index, seeing)
+    return seeing[score >= floor], score[score >= floor]
 
 
 def _each(count: int, work: Callable[[int], Pairs], advance: Advance) -> list[Pairs]:
@@ -109,13 +124,14 @@ class _Overlap:
     """The samples and planes of all images, in float32 and relative to the middle of the cameras."""
 
     def __init__(
-        self, frusta: Frusta, names: Sequence[str], scaled: bool, samples: int, direction_weight: bool, seed: int
+        self, frusta: Frusta, names: Sequence[str], scaled: bool, sampling: Sampling, direction_weight: bool
     ) -> None:
-        self.frusta, self.names, self.scaled, self.samples, self.seed = frusta, names, scaled, samples, seed
-        self.direction_weight = direction_weight
+        self.frusta, self.names, self.scaled, self.direction_weight = frusta, names, scaled, direction_weight
+        self.samples, self.seed = sampling.count, sampling.seed
         near, far = frusta.depths.near, frusta.depths.far
-        self.z = numpy_generator(seed, "overlap", "depths").uniform(near, far, samples)
+        self.z = numpy_generator(self.seed, "overlap", "depths").uniform(near, far, self.samples)
         self.rows = frusta.rows.astype(np.float32)
+        # About the middle of the cameras: world coordinates may be those of the whole earth, too long for float32.
         self.centres = frusta.centres - frusta.centres.mean(axis=0)
         corners = frusta.corners(scaled) - frusta.centres.mean(axis=0)
         # Corner by corner, so that whole rows of images are compared at once.
@@ -167,18 +183,18 @@ class _Overlap:
         rows = np.concatenate([self.rows[others], constants], axis=2, dtype=np.float32).transpose(1, 0, 2)
         cosines = _Cosines(points, shift)
         homogeneous = np.concatenate([points, np.ones((1, self.samples))], dtype=np.float32)
-        found, scores = [np.zeros(0, dtype=np.int32)], [np.zeros(0, dtype=np.float32)]
+        seeing, scores = [np.zeros(0, dtype=np.int32)], [np.zeros(0, dtype=np.float32)]
         size = max(1, _CHUNK // self.samples)
         for chunk in (slice(start, start + size) for start in range(0, len(others), size)):
             a, b, depth = (_product(row[chunk], homogeneous) for row in rows)
             inside = _inside(a, b, depth, self.frusta.depths)
             count = np.count_nonzero(inside, axis=1)
             # No weight is above 1, so a pair with too few samples inside needs none.
-            enough = np.flatnonzero(count >= least * self.samples)
-            score = ((count[enough] + cosines.sums(chunk, enough, inside)) / (2 * self.samples)).astype(np.float32)
-            found.append(others[chunk][enough][score >= least])
+            possible = np.flatnonzero(count >= least * self.samples)
+            score = ((count[possible] + cosines.sums(chunk, possible, inside)) / (2 * self.samples)).astype(np.float32)
+            seeing.append(others[chunk][possible][score >= least])
             scores.append(score[score >= least])
-        return np.concatenate(found), np.concatenate(scores)
+        return np.concatenate(seeing), np.concatenate(scores)
 
 
 class _Cosines:
@@ -200,7 +216,7 @@ class _Cosines:
         self.by_distance2 = np.stack([*points, ones, np.square(length)], dtype=np.float32)
 
     def sums(self, chunk: slice, rows: NDArray[np.intp], inside: NDArray[np.bool_]) -> Array32:
-        """(len(rows),) sums of the cosines of the samples inside, for some rows of a chunk of the cameras."""
+        """(R,) sums of the cosines of the samples inside, for (R,) rows of a chunk of J cameras and (J, S) ``inside``."""
         cosine = _product(self.projected[chunk][rows], self.by_projected)
         distance2 = _product(self.distance2[chunk][rows], self.by_distance2)
         # Rounding may make the square negative at the other camera's centre, which is never inside.
@@ -227,7 +243,7 @@ def _inside(a: Array32, b: Array32, depth: Array32, depths: DepthRange) -> NDArr
 
 
 def _matrix(rows: list[Pairs], size: int) -> sparse.csr_array:
-    indptr = np.concatenate([[0], np.cumsum([len(found) for found, _ in rows])])
-    indices = np.concatenate([np.zeros(0, dtype=np.int32), *(found for found, _ in rows)])
+    indptr = np.concatenate([[0], np.cumsum([len(columns) for columns, _ in rows])])
+    indices = np.concatenate([np.zeros(0, dtype=np.int32), *(columns for columns, _ in rows)])
     values = np.concatenate([np.zeros(0, dtype=np.float32), *(score for _, score in rows)])
     return sparse.csr_array((values, indices, indptr), shape=(size, size))

@@ -1,4 +1,4 @@
-"""Codes of images in closed form: eigenvectors of the normalised covisibility graph. No randomness, no iterations to set."""
+"""Spectral node embeddings of the covisibility graph: in closed form, without randomness or iterations to set."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DENSE = 1500
 
 
 def spectral_codes(graph: CovisibilityGraph, dim: int) -> NDArray[np.float32]:
-    """One code of unit length for every image.
+    """One node embedding of unit length for every image.
 
     With the adjacency A (edges weigh 1, and each image is its own neighbour) and the degrees D, the rows of the leading
     eigenvectors of D^-1/2 A D^-1/2, each multiplied by its eigenvalue, are normalised (Ng, Jordan and Weiss, 2001;
@@ -28,20 +28,23 @@ def spectral_codes(graph: CovisibilityGraph, dim: int) -> NDArray[np.float32]:
 
     Args:
         graph: of N images.
-        dim: length of a code. Dimensions beyond the positive eigenvalues are 0.
+        dim: length of an embedding. Dimensions beyond the positive eigenvalues are 0.
+
+    Returns:
+        (N, dim) float32.
     """
     component = graph.components()
     blocks = [np.flatnonzero(component == number) for number in range(component.max(initial=-1) + 1)]
     solved = [(nodes, *_leading(_normalised(graph, nodes), dim)) for nodes in blocks if len(nodes) > 1]
     values = np.concatenate([np.zeros(0), *(value for _, value, _ in solved)])
     # Stable, so that equal eigenvalues stay in the order of their components.
-    scene = np.empty(len(values), dtype=np.int64)
-    scene[np.argsort(-values, kind="stable")] = np.arange(len(values))
+    rank = np.empty(len(values), dtype=np.int64)
+    rank[np.argsort(-values, kind="stable")] = np.arange(len(values))
     codes, offset = np.zeros((len(graph), dim)), 0
     for nodes, value, vectors in solved:
-        column = scene[offset : offset + len(value)]
-        kept = column < dim
-        codes[np.ix_(nodes, column[kept])] = (vectors * value)[:, kept]
+        column = rank[offset : offset + len(value)]
+        fits = column < dim
+        codes[np.ix_(nodes, column[fits])] = (vectors * value)[:, fits]
         offset += len(value)
     length = np.linalg.norm(codes, axis=1, keepdims=True)
     codes /= np.where(length > 1e-12, length, 1.0)

@@ -1,4 +1,4 @@
-"""How much of what one image sees another sees too, from the triangulated points that both observe."""
+"""Overlap of images from triangulated points: how many of the points that one image observes another observes too."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from trigpoint.core.tracks import Tracks
 
 
 def track_scores(names: Sequence[str], tracks: Tracks, *, floor: float) -> sparse.csr_array:
-    """Fractions of common points of all pairs of images that reach ``floor``.
+    """Overlaps, 0 to 1, of all pairs of images whose fraction of common points reaches ``floor``.
 
     With n_ij points observed by both images and n_i and n_j by each, the overlap is the harmonic mean of n_ij / n_i and
     n_ij / n_j, which is 2 n_ij / (n_i + n_j).
 
     Args:
         names: N names of images. One without observations overlaps no other.
-        tracks: who observes what.
+        tracks: observations of triangulated points.
         floor: smaller overlaps are left out, 0 < floor <= 1.
 
     Returns:
         (N, N) symmetric float32 matrix with an empty diagonal.
     """
     points = [np.unique(tracks.images[name].point) if name in tracks.images else np.zeros(0, np.int64) for name in names]
-    counts = np.array([len(own) for own in points], dtype=np.int64)
+    counts = np.array([len(observed) for observed in points], dtype=np.int64)
     indptr = np.concatenate([[0], np.cumsum(counts)])
     indices = np.concatenate([np.zeros(0, np.int64), *points])
     ones = np.ones(len(indices), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Biased second-order random walks on a graph (Grover and Leskovec, node2vec, 2016, section 3.2), many at once."""
+"""Biased second-order random walks on a graph (Grover and Leskovec, node2vec, KDD 2016, section 3.2.2), many at once."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Walker:
         return Walker(indptr, indices, p, q, matrix, None)
 
     def walks(self, start: Indices, length: int, generator: np.random.Generator) -> Indices:
-        """One walk from each of (B,) nodes: (B, length), the start included. Isolated nodes stay where they are."""
+        """One walk from each of (B,) nodes: (B, length) node indices, the start included. Isolated nodes stay."""
         result = np.empty((len(start), length), dtype=np.int64)
         result[:, 0] = start
         if length > 1:
@@ -57,20 +57,20 @@ class Walker:
         return result
 
     def adjacent(self, first: Indices, second: Indices) -> NDArray[np.bool_]:
-        """Whether pairs of nodes are neighbours."""
+        """(B,) whether pairs of nodes are neighbours, from their (B,) indices."""
         if self.matrix is not None:
             return self.matrix[first, second]
         assert self.edges is not None
         key = first * (len(self.indptr) - 1) + second
-        scene = np.searchsorted(self.edges, key).clip(max=len(self.edges) - 1)
-        return self.edges[scene] == key
+        edge = np.searchsorted(self.edges, key).clip(max=len(self.edges) - 1)
+        return self.edges[edge] == key
 
     def _uniform(self, node: Indices, generator: np.random.Generator) -> Indices:
         start = self.indptr[node]
         degree = self.indptr[node + 1] - start
-        scene = start + (generator.random(len(node)) * degree).astype(np.int64)
-        alone = degree == 0
-        return np.where(alone, node, self.indices[np.where(alone, 0, scene)])
+        drawn = start + (generator.random(len(node)) * degree).astype(np.int64)
+        isolated = degree == 0
+        return np.where(isolated, node, self.indices[np.where(isolated, 0, drawn)])
 
     def _next(self, last: Indices, node: Indices, generator: np.random.Generator) -> Indices:
         """One step by rejection: propose a neighbour uniformly, accept it by its weight.

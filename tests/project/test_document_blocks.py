@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import re
 import shlex
 import shutil
@@ -16,7 +17,8 @@ from support.verb_options import option_names
 
 from trigpoint import cli
 from trigpoint.commands import VERBS, load_verb
-from trigpoint.mapping.presets import PRESETS, resolve_config
+from trigpoint.core.errors import ConfigError
+from trigpoint.mapping.presets import DEFAULT_PRESET, PRESETS, resolve_config
 
 pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -96,6 +98,28 @@ def test_scripts_and_targets_exist():
             script = (ROOT / words[0]).read_text(encoding="utf-8")
             wrong += [f"{where}: {word}" for word in words[1:] if word.startswith("--") and f'"{word}"' not in script]
     assert wrong == []
+
+
+def test_settings_of_measurements_fit_their_presets():
+    wrong = []
+    for where, command in COMMANDS:
+        words = shlex.split(command)
+        if "benchmarks/posed_sets.py" not in words:
+            continue
+        presets = after(words, "--presets") or [DEFAULT_PRESET]
+        settings = [words[index + 1] for index, word in enumerate(words) if word == "--set"]
+        for preset in presets:
+            try:
+                resolve_config(preset, settings)
+            except ConfigError as error:
+                wrong.append(f"{where}: {preset}: {error}")
+    assert wrong == []
+
+
+def after(words, option):
+    """The values of an option that takes several."""
+    values = words[words.index(option) + 1 :] if option in words else []
+    return list(itertools.takewhile(lambda word: not word.startswith("-"), values))
 
 
 def test_commands_within_the_text_have_known_options():

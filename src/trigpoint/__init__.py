@@ -29,16 +29,20 @@ if TYPE_CHECKING:
     from trigpoint.evaluation.evaluate import evaluate as evaluate
     from trigpoint.evaluation.metrics import Threshold as Threshold
     from trigpoint.formats.readers import open_scene as open_scene
+    from trigpoint.localization.correspondences import Correspondences as Correspondences
     from trigpoint.localization.localizer import Localizer as Localizer
+    from trigpoint.mapping.config import MappingConfig as MappingConfig
 
 # A library says nothing unless it is asked to: logging.basicConfig(level=logging.INFO) shows the stages of a build.
 logging.getLogger("trigpoint").addHandler(logging.NullHandler())
 
 _HOMES = {
     "Camera": "trigpoint.core.camera",
+    "Correspondences": "trigpoint.localization.correspondences",
     "Frame": "trigpoint.core.scene",
     "Localization": "trigpoint.core.localization",
     "Localizer": "trigpoint.localization.localizer",
+    "MappingConfig": "trigpoint.mapping.config",
     "Pose": "trigpoint.core.pose",
     "Scene": "trigpoint.core.scene",
     "Threshold": "trigpoint.evaluation.metrics",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Optional
 
-from trigpoint.commands.options import ImagePaths, MapPath, OptionalOutput, RunOptions, note
+from trigpoint.commands.options import ImagePaths, MapPath, OptionalOutput, OptionalText, RunOptions, note
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class AnswerOptions:
         include_rejected: also write poses that are not trusted to TUM and COLMAP files.
     """
 
-    camera: str | None = None
+    camera: OptionalText = None
     output: OptionalOutput = None
-    to: Literal["jsonl", "tum", "colmap", "ltvl"] | None = None
+    to: Optional[Literal["jsonl", "tum", "colmap", "ltvl"]] = None  # noqa: UP045 (see OptionalText)
     include_rejected: bool = False
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 from tyro.conf import Positional, arg
+from tyro.constructors import PrimitiveConstructorSpec
 
 if TYPE_CHECKING:
     from trigpoint.core.scene import Scene
@@ -15,10 +16,27 @@ if TYPE_CHECKING:
 
 _LOGGER = logging.getLogger(__name__)
 
+
+
+class Words(tuple[str, ...]):
+    """Words of the command line."""
+
+
+# tyro checks the defaults of X | None and of tuple[str, ...] with typeguard, which takes as long to import as an image takes
+# to encode; those of Optional and of a class it checks by itself.
+OptionalText = Optional[str]  # noqa: UP045
+OptionalPath = Optional[Path]  # noqa: UP045
+_WORDS = PrimitiveConstructorSpec(
+    nargs="*",
+    metavar="IMAGE",
+    instance_from_str=Words,
+    is_instance=lambda value: isinstance(value, Words),
+    str_from_instance=list,
+)
+ImagePaths = Annotated[Positional[Words], _WORDS]
 Output = Annotated[Path, arg(aliases=["-o"])]
-OptionalOutput = Annotated[Path | None, arg(aliases=["-o"])]
+OptionalOutput = Annotated[OptionalPath, arg(aliases=["-o"])]
 MapPath = Annotated[Positional[Path], arg(metavar="MAP")]
-ImagePaths = Annotated[Positional[tuple[str, ...]], arg(metavar="IMAGE...")]
 ScenePath = Annotated[Positional[Path], arg(metavar="SCENE")]
 
 
@@ -95,7 +113,7 @@ class OutputOptions(ProgressOptions):
         json: file to write the results to, as JSON.
     """
 
-    json: Path | None = None
+    json: OptionalPath = None
 
     def write(self, document: Any) -> None:
         """Write the results as JSON, if a file was named.
@@ -117,7 +135,7 @@ class DeviceOptions(ProgressOptions):
         device: cpu or cuda; if not given, maps are made on a GPU where there is one, and images localized on the CPU.
     """
 
-    device: str | None = None
+    device: OptionalText = None
 
     @property
     def query_device(self) -> str:

@@ -6,8 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
-from scipy.spatial.transform import Rotation
 
 from trigpoint.core.pose import Pose
 from trigpoint.localization.intrinsics import focal_candidates, guess_focal_px
@@ -17,11 +15,14 @@ from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions, PnpResult,
 _RANKING_ITERATIONS = 500
 _FOCAL_RANGE = (0.3, 4.0)
 _LOSS_SCALE_PX = 3.0
+_MAX_STEPS, _SMALLEST_GAIN = 30, 1e-8
+
+Array = NDArray[np.float64]
 
 
 def estimate_focal(
-    centred_px: NDArray[np.float64],
-    points_world: NDArray[np.float64],
+    centred_px: Array,
+    points_world: Array,
     scale: float,
     size: tuple[int, int],
     options: PnpOptions,
@@ -64,8 +65,11 @@ def _intrinsics(focal_px: float) -> PinholeIntrinsics:
     return PinholeIntrinsics(focal_px, focal_px, 0.0, 0.0)
 
 
-def _refine(result: PnpResult, points_px: NDArray[np.float64], points: NDArray[np.float64], focal_px: float) -> float:
-    """Refine pose and focal length together on the inliers, by the reprojection error with a robust loss.
+def _refine(result: PnpResult, points_px: Array, points: Array, focal_px: float) -> float:
+    """Refine pose and focal length together on the inliers, by the reprojection error with a soft L1 loss.
+
+    Levenberg-Marquardt with analytic derivatives; scipy.optimize, which could do it, takes longer to import than an image
+    takes to localize.
 
     Args:
         result: the pose with its inliers, which is where the refinement starts.
@@ -77,14 +81,60 @@ def _refine(result: PnpResult, points_px: NDArray[np.float64], points: NDArray[n
         The focal length, px of the view.
     """
     pose = result.cam_from_world or Pose.identity()
-    observed, local = points_px[result.inliers], points[result.inliers] - pose.centre()
+    observed = points_px[result.inliers]
+    # The camera's centre is the origin, so that turning and moving it hardly interact.
+    turned, shift, log_ratio = (points[result.inliers] - pose.centre()) @ pose.rotation.T, np.zeros(3), 0.0
+    residuals, jacobian = _linearized(turned + shift, observed, focal_px)
+    damping = 1e-3
+    for _ in range(_MAX_STEPS):
+        # The derivative of the loss, divided by the residual, is the weight of a residual in a least-squares problem.
+        weights = 1 / np.sqrt(1 + (residuals / _LOSS_SCALE_PX) ** 2)
+        hessian = jacobian.T @ (weights[:, None] * jacobian)
+        gradient = jacobian.T @ (weights * residuals)
+        step: Array = np.linalg.solve(hessian + damping * np.diag(np.diag(hessian)), -gradient)
+        new_turned, new_shift = turned @ _rotation(step[:3]).T, shift + step[3:6]
+        new_log_ratio = log_ratio + float(step[6])
+        new_residuals, new_jacobian = _linearized(new_turned + new_shift, observed, np.exp(new_log_ratio) * focal_px)
+        before, after = _loss(residuals), _loss(new_residuals)
+        if not after < before:
+            damping *= 10
+            continue
+        turned, shift, log_ratio, damping = new_turned, new_shift, new_log_ratio, damping / 10
+        residuals, jacobian = new_residuals, new_jacobian
+        if before - after < _SMALLEST_GAIN * before:
+            break
+    return float(np.exp(log_ratio) * focal_px)
 
-    def residuals(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(2 M,) reprojection errors of M inliers, px; (7,) turn, rad, translation in camera, log of the focal ratio."""
-        rotation = Rotation.from_rotvec(parameters[:3]).as_matrix() @ pose.rotation
-        in_cam = local @ rotation.T + parameters[3:6]
-        depth = np.maximum(in_cam[:, 2:], 1e-6)
-        return (np.exp(parameters[6]) * focal_px * in_cam[:, :2] / depth - observed).ravel()
 
-    solution = least_squares(residuals, np.zeros(7), loss="soft_l1", f_scale=_LOSS_SCALE_PX, max_nfev=30)
-    return float(np.exp(solution.x[6]) * focal_px)
+def _linearized(in_cam: Array, observed_px: Array, focal_px: float) -> tuple[Array, Array]:
+    """(2 N,) reprojection errors, px, of (N, 3) points in the camera, and their (2 N, 7) derivatives.
+
+    The derivatives are by a turn of the points about the camera's centre, rad, a shift of them along its axes, in the unit
+    of the world, and the logarithm of the focal length.
+    """
+    x, y, z = in_cam[:, 0], in_cam[:, 1], np.maximum(in_cam[:, 2], 1e-6)
+    projected = focal_px * in_cam[:, :2] / z[:, None]
+    zero = np.zeros_like(z)
+    rows: list[Array] = []
+    # d(u, v) / d(point in camera); a turn w moves a point p by w x p.
+    for by_point, along in (
+        (np.stack([focal_px / z, zero, -focal_px * x / z**2], axis=1), projected[:, 0]),
+        (np.stack([zero, focal_px / z, -focal_px * y / z**2], axis=1), projected[:, 1]),
+    ):
+        rows.append(np.concatenate([np.cross(in_cam, by_point), by_point, along[:, None]], axis=1))
+    return (projected - observed_px).T.ravel(), np.concatenate(rows)
+
+
+def _loss(residuals_px: Array) -> float:
+    """Sum of the soft L1 loss of (N,) residuals, px: quadratic near zero, linear far from it."""
+    return float((np.sqrt(1 + (residuals_px / _LOSS_SCALE_PX) ** 2) - 1).sum())
+
+
+def _rotation(turn: Array) -> Array:
+    """The (3, 3) rotation about the axis of a (3,) vector by its length, rad (Rodrigues' formula)."""
+    angle = float(np.linalg.norm(turn))
+    if angle == 0:
+        return np.eye(3)
+    x, y, z = turn / angle
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross

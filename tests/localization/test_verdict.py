@@ -98,9 +98,9 @@ def test_the_larger_of_both_noise_levels_counts(noise_inlier_ratio, inliers, sta
     ("noise_inlier_ratio", "inliers", "source"),
     [
         (0.0, 15, "random points can reach 20"),
-        (0.3, 100, "images that are not in the map can reach 120"),
+        (0.3, 100, "images out of the map can reach 120"),
         (0.0, 200, "random points reach 20 at most"),
-        (0.3, 200, "images that are not in the map reach 120 at most"),
+        (0.3, 200, "images out of the map reach 120 at most"),
     ],
 )
 def test_the_reason_names_the_bound_that_decided(noise_inlier_ratio, inliers, source):

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 
-
 class Words(tuple[str, ...]):
     """Words of the command line."""
 
@@ -28,7 +27,7 @@ OptionalText = Optional[str]  # noqa: UP045
 OptionalPath = Optional[Path]  # noqa: UP045
 _WORDS = PrimitiveConstructorSpec(
     nargs="*",
-    metavar="IMAGE",
+    metavar="IMAGE ...",
     instance_from_str=Words,
     is_instance=lambda value: isinstance(value, Words),
     str_from_instance=list,

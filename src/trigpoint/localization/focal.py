@@ -91,7 +91,7 @@ def _refine(result: PnpResult, points_px: Array, points: Array, focal_px: float)
         weights = 1 / np.sqrt(1 + (residuals / _LOSS_SCALE_PX) ** 2)
         hessian = jacobian.T @ (weights[:, None] * jacobian)
         gradient = jacobian.T @ (weights * residuals)
-        step: Array = np.linalg.solve(hessian + damping * np.diag(np.diag(hessian)), -gradient)
+        step = np.linalg.solve(hessian + damping * np.diag(np.diag(hessian)), -gradient)
         new_turned, new_shift = turned @ _rotation(step[:3]).T, shift + step[3:6]
         new_log_ratio = log_ratio + float(step[6])
         new_residuals, new_jacobian = _linearized(new_turned + new_shift, observed, np.exp(new_log_ratio) * focal_px)
@@ -130,7 +130,7 @@ def _loss(residuals_px: Array) -> float:
     return float((np.sqrt(1 + (residuals_px / _LOSS_SCALE_PX) ** 2) - 1).sum())
 
 
-def _rotation(turn: Array) -> Array:
+def _rotation(turn: NDArray[np.floating]) -> Array:
     """The (3, 3) rotation about the axis of a (3,) vector by its length, rad (Rodrigues' formula)."""
     angle = float(np.linalg.norm(turn))
     if angle == 0:

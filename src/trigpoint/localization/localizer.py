@@ -66,7 +66,8 @@ class Localizer:
             ConfigError: the device does not exist (TP-703).
         """
         scene_map = load_map(Path(path))
-        encoder = load_encoder(scene_map.config.features.encoder, pick_device(device))
+        torch_device = pick_device(device)
+        encoder = load_encoder(scene_map.config.features.encoder, torch_device)
         if encoder.weights_sha256 != scene_map.weights_sha256:
             raise WeightsError(
                 "TP-505",
@@ -76,7 +77,7 @@ class Localizer:
             )
         if scene_map.pca is not None:
             encoder = ReducedEncoder(encoder, scene_map.pca)
-        localizer = Localizer(scene_map, encoder, options)
+        localizer = Localizer(scene_map.to(torch_device), encoder, options)
         localizer._file = (Path(path).absolute(), device)
         return localizer
 

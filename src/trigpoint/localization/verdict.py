@@ -107,7 +107,7 @@ def judge(
     confidence = _confidence(result.count, bound, acceptance.sure_inlier_ratio * points)
     counted = f"{result.count} of {points} keypoints agree"
     # The larger bound is the one that decides, so it is the one to name.
-    source = "images that are not in the map" if negatives > noise else "random points"
+    source = "images out of the map" if negatives > noise else "random points"
     if result.count <= bound:
         return Verdict(REJECTED, f"{counted}; {source} can reach {bound}", confidence)
     imprecision = _imprecision(covariance, distance, options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from support.local_features import local_features
 from support.tiny_scene import CHEAP
 
 from trigpoint.build.pipeline import build_map
@@ -53,9 +54,7 @@ def test_hypotheses_of_a_query(built, room):
     answer = localizer.localize(image.image_path, camera=image.camera)
     assert answer.status in ("ok", "rejected", "failed") and answer.points > 0
     expected = {"trig": 10, "trig in parts": 10, "glace-compact": 1, "rscore-compact": 10, "poker-compact": 3}[method]
-    from trigpoint.core.image import read_image
-
-    found = localizer._features(read_image(image.image_path, short_side_px=120))
+    found = local_features(localizer, image.image_path)
     hypotheses = scene_map.hypotheses(found, (320, 240))
     assert len(hypotheses) == expected
     points = scene_map.points(found.descriptors, hypotheses)
@@ -73,12 +72,10 @@ def test_mapping_images_find_themselves(built, room):
         pytest.skip(f"{method} looks nothing up")
     assert len(encoding.index) == len(encoding.embeddings) == 24
     localizer = Localizer.load(path)
-    from trigpoint.core.image import read_image
-
     frames = open_scene(room).for_mapping()
     hits = 0
     for index in range(0, 24, 6):
-        found = localizer._features(read_image(frames[index].image_path, short_side_px=120))
+        found = local_features(localizer, frames[index].image_path)
         first = scene_map.hypotheses(found, (320, 240))[0].encoding
         hits += torch.equal(first, encoding.embeddings[index].float())
     assert hits == 4
@@ -102,11 +99,9 @@ def test_a_query_is_tried_with_the_networks_of_the_images_it_looks_like(built, r
     learned_by = networks.encoding.networks
     assert sorted(set(learned_by.tolist())) == [0, 1, 2]
     localizer = Localizer.load(path)
-    from trigpoint.core.image import read_image
-
     frames = open_scene(room).for_mapping()
     for index in range(0, 24, 6):
-        found = localizer._features(read_image(frames[index].image_path, short_side_px=120))
+        found = local_features(localizer, frames[index].image_path)
         assert scene_map.hypotheses(found, (320, 240))[0].network == learned_by[index]
     # Each network lies around the cameras of its part.
     centres = scene_map.normalization.to_normalized(np.array([frame.pose().centre() for frame in frames]))

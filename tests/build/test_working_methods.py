@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.local_features import local_features
 from support.tiny_scene import WORKING, write_part
 
 from trigpoint.build import context as build_context
@@ -120,7 +121,7 @@ def test_known_depths_are_learned(tmp_path_factory, tmp_path):
         localizer = Localizer.load(tmp_path / f"{kind}.trig")
         distances = []
         for frame in scene.for_mapping()[::4]:
-            found = localizer._features(read_image(frame.image_path))
+            found = local_features(localizer, frame.image_path)
             points = localizer.map.points(found.descriptors, localizer.map.hypotheses(found, (160, 120)))[0]
             distances.append(np.linalg.norm(points - DepthImages().points(frame, found.image_px), axis=1))
         off[kind] = np.nanmedian(np.concatenate(distances))

@@ -140,7 +140,7 @@ class Landmarks:
 
     def summary(self) -> str:
         """As ``CoordinateSource.summary``."""
-        return f"{len(self.positions):,} landmarks, seen {len(self.landmark):,} times"
+        return f"{len(self.positions):,} landmarks with {len(self.landmark):,} observations"
 
     @staticmethod
     def restore(

@@ -54,3 +54,11 @@ def test_links_and_named_files_exist(document):
         assert "://" in target or (document.parent / target).exists(), target
     for name in re.findall(r"`((?:src|tests|docs)/[\w./-]+\.\w+)`", text):
         assert (ROOT / name).exists(), name
+
+
+def test_modules_that_documents_name_exist():
+    """Such as ``mapping/head.py``, below ``src/trigpoint``."""
+    module = re.compile(rf"`((?:{'|'.join(LAYERS)})/[\w/]+\.(?:py|json))`")
+    named = {(path.name, name) for path in DOCUMENTS for name in module.findall(path.read_text(encoding="utf-8"))}
+    assert len(named) > 20
+    assert [entry for entry in sorted(named) if not (ROOT / "src/trigpoint" / entry[1]).exists()] == []

@@ -1,4 +1,4 @@
-"""What a format reader is, and what it may be told."""
+"""Format reader: recognises one format of posed images and reads it. Other packages may bring their own."""
 
 from __future__ import annotations
 

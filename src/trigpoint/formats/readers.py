@@ -1,13 +1,15 @@
-"""Opens any folder of posed images: finds out its format, then reads it."""
+"""Any folder of posed images as a scene: its format is recognised from file names, then read."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from trigpoint.core.errors import SceneError, did_you_mean
+from trigpoint.core.errors import ConfigError, SceneError, did_you_mean
 from trigpoint.core.image import IMAGE_SUFFIXES
+from trigpoint.core.plugins import load_plugin, plugin_names
 from trigpoint.core.scene import Problem, Scene
 from trigpoint.formats import (
     aachen,
@@ -42,6 +44,9 @@ READERS: dict[str, Reader] = {
     )
 }
 
+# Entry points of this group are ``Reader`` values, by the name that ``--format`` gives them. They are tried after ours.
+PLUGINS = "trigpoint.formats"
+
 _LOOKED_AT = 20_000
 
 
@@ -55,11 +60,12 @@ def open_scene(
 ) -> Scene:
     """Read a scene: images with poses and cameras.
 
-    Where several formats fit, the first in ``READERS`` is taken and a note in ``Scene.problems`` names the others.
+    Where several formats fit, the first in ``READERS`` is taken and a note in ``Scene.problems`` names the others. Formats
+    of other packages (entry points ``trigpoint.formats``) are tried where none of ours fits.
 
     Args:
         path: the folder, or the file or subfolder that holds the poses (``transforms.json``, ``sparse/0``).
-        format: name of the format, from ``READERS``; None finds out.
+        format: name of the format, from ``READERS`` or of another package; None finds out.
         holdout: rule for the test split, as a value or as text such as ``"every:8:0"``; None keeps the split of the format.
         skip_invalid: leave out images that cannot be used and list them in ``Scene.problems``, instead of raising.
         metric: whether one unit of the poses is one metre; None takes what the format says.
@@ -68,7 +74,8 @@ def open_scene(
         SceneError: no such folder (TP-201), no format recognised (TP-202), not of the named format (TP-203), TP-2xx.
         GeometryError: an impossible pose or camera (TP-3xx).
         ImageError: an image whose header cannot be read (TP-1xx).
-        ConfigError: a hold-out rule that is none or does not fit the scene (TP-715 to TP-719).
+        ConfigError: a hold-out rule that is none or does not fit the scene (TP-715 to TP-719); a format of another package
+            that cannot be loaded (TP-720) or is none (TP-726).
     """
     rule = parse_holdout(holdout) if isinstance(holdout, str) else holdout
     folder = Path(path)
@@ -86,7 +93,11 @@ def open_scene(
 def _recognised(folder: Path, options: ReadOptions) -> Scene:
     matches = [reader for reader in READERS.values() if reader.sniff(folder)]
     if not matches:
-        raise _not_recognised(folder)
+        # What other packages bring is imported only here, so that it costs scenes of our formats nothing.
+        plugins = {name: _plugin(name) for name in plugin_names(PLUGINS) if name not in READERS}
+        matches = [reader for reader in plugins.values() if reader.sniff(folder)]
+        if not matches:
+            raise _not_recognised(folder, [*READERS.values(), *plugins.values()])
     scene = matches[0].read(folder, options)
     if len(matches) == 1:
         return scene
@@ -103,19 +114,33 @@ def _exists(scene: Path) -> bool:
 
 
 def _named(name: str, scene: Path) -> Reader:
-    if name not in READERS:
-        raise SceneError("TP-203", f"unknown scene format '{name}'", where=scene, fix=did_you_mean(name, READERS))
-    reader = READERS[name]
+    others = plugin_names(PLUGINS)
+    if name not in READERS and name not in others:
+        known = did_you_mean(name, {*READERS, *others})
+        raise SceneError("TP-203", f"unknown scene format '{name}'", where=scene, fix=known)
+    reader = READERS[name] if name in READERS else _plugin(name)
     if not reader.sniff(scene):
         raise SceneError("TP-203", f"this is not a scene in {name} format", where=scene, fix=f"It needs {reader.looks_for}.")
     return reader
 
 
-def _not_recognised(scene: Path) -> SceneError:
-    wanted = "; ".join(f"{reader.looks_for} ({reader.name})" for reader in READERS.values())
+def _plugin(name: str) -> Reader:
+    reader = load_plugin(PLUGINS, name)
+    if not isinstance(reader, Reader):
+        raise ConfigError(
+            "TP-726",
+            f"'{name}' is no format: it must be a value of trigpoint.formats.format.Reader",
+            where=PLUGINS,
+            fix="Mend its package: see 'Your own format' in the documentation of formats.",
+        )
+    return reader
+
+
+def _not_recognised(scene: Path, readers: Sequence[Reader]) -> SceneError:
+    wanted = "; ".join(f"{reader.looks_for} ({reader.name})" for reader in readers)
     if scene.is_file():
         return SceneError("TP-202", "this file does not describe a scene", where=scene, fix=f"Looked for {wanted}.")
-    nested = _nested(scene)
+    nested = _nested(scene, readers)
     if nested is not None:
         return SceneError("TP-202", "there is no scene here, but below", where=scene, fix=f"Did you mean {nested}?")
     files = sorted(islice((file for file in scene.rglob("*") if file.is_file()), _LOOKED_AT))
@@ -130,10 +155,10 @@ def _not_recognised(scene: Path) -> SceneError:
         )
     if archives:
         return SceneError("TP-202", f"only packed files ({archives[0]})", where=scene, fix="Unpack them first.")
-    found = f"{len(files)} files, none of them an image (first: {files[0].name})" if files else "an empty folder"
-    return SceneError("TP-202", found, where=scene, fix=f"Looked for {wanted}.")
+    content = f"{len(files)} files, none of them an image (first: {files[0].name})" if files else "an empty folder"
+    return SceneError("TP-202", content, where=scene, fix=f"Looked for {wanted}.")
 
 
-def _nested(scene: Path) -> Path | None:
+def _nested(scene: Path, readers: Sequence[Reader]) -> Path | None:
     folders = sorted(folder for folder in islice(scene.iterdir(), _LOOKED_AT) if folder.is_dir())
-    return next((folder for folder in folders[:200] if any(reader.sniff(folder) for reader in READERS.values())), None)
+    return next((folder for folder in folders[:200] if any(reader.sniff(folder) for reader in readers)), None)

@@ -14,7 +14,7 @@ from support.scene_files import poses, write_sevenscenes
 from trigpoint.cli import run
 from trigpoint.core.errors import DownloadError, SceneError
 from trigpoint.datasets import entries
-from trigpoint.datasets.entries import DataSet, RemoteFile, catalogue, find_data_set
+from trigpoint.datasets.entries import DataSet, Licence, RemoteFile, catalogue, find_data_set
 from trigpoint.datasets.install import RECORD, install, present_scenes
 from trigpoint.formats.joint import read_joint
 from trigpoint.formats.readers import READERS, open_scene
@@ -59,7 +59,8 @@ def tiny(server, monkeypatch):
         RemoteFile("chess", server.url("/test.txt"), PurePosixPath("chess/pgt/chess_test.txt")),
         RemoteFile("chess", server.url("/chess.zip"), PurePosixPath("chess"), "zip", digest),
     )
-    tiny = DataSet("tiny", "Tiny", "one room", "http://page", "for tests only", True, "sevenscenes", "", files, "map DIR")
+    licence = Licence("for tests only", True)
+    tiny = DataSet("tiny", "Tiny", "one room", "http://page", licence, "sevenscenes", "", files, "map DIR")
     monkeypatch.setattr(entries, "catalogue", lambda: {"tiny": tiny})
     return tiny
 

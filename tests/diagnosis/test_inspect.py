@@ -19,7 +19,7 @@ from trigpoint.core.pose import Pose
 from trigpoint.core.scene import Frame, Scene
 from trigpoint.diagnosis import inspect
 from trigpoint.diagnosis.epipolar import EpipolarCheck, check_epipolar, fundamental_matrix
-from trigpoint.diagnosis.inspect import SceneReport, describe_scene
+from trigpoint.diagnosis.inspect import ImageCounts, SceneReport, describe_scene
 from trigpoint.diagnosis.neighbours import nearest_images
 from trigpoint.formats.readers import open_scene
 
@@ -89,10 +89,10 @@ def test_a_good_scene_has_no_problems(good):
     report = describe_scene(good)
     assert report.problems == ()
     assert report.exit_code() == 0
-    assert (report.frames, report.posed, report.train, report.test, report.portrait) == (14, 14, 10, 4, 0)
+    assert report.images == ImageCounts(total=14, posed=14, train=10, test=4, portrait=0, sequences=1)
     assert report.cameras == (("OPENCV 320x240", 14),)
-    assert report.extent == pytest.approx((0.3 * 13, 0.4, 0.6))
-    assert report.step is not None and 0.3 < report.step < 2
+    assert report.positions.extent == pytest.approx((0.3 * 13, 0.4, 0.6))
+    assert report.positions.step is not None and 0.3 < report.positions.step < 2
     assert report.epipolar is not None and report.epipolar.median_px is not None
     assert report.epipolar.pairs == report.epipolar.tried >= 6
     assert report.epipolar.median_px < 0.3

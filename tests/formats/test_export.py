@@ -13,6 +13,7 @@ from support.fake_localizer import level_pose
 from support.fake_localizer import room as room_points
 from support.fake_results import make_result, sample
 from support.scene_files import poses, write_ace, write_colmap, write_image, write_nerfstudio, write_sevenscenes, write_tum
+from support.tum_files import read_tum
 
 from trigpoint.cli import run
 from trigpoint.commands import map_export
@@ -27,7 +28,6 @@ from trigpoint.formats.export.scene import export_scene
 from trigpoint.formats.readers import open_scene
 from trigpoint.localization.export_results import export_results
 from trigpoint.localization.pointcloud import PointCloud
-from trigpoint.localization.read_results import read_tum
 from trigpoint.localization.results import write_results
 from trigpoint.report.point_picture import points_png
 

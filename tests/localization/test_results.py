@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.fake_results import make_result, sample
+from support.tum_files import read_tum
 
 from trigpoint.core.camera import Camera
 from trigpoint.core.errors import OutputError
 from trigpoint.core.localization import FAILED, OK, REJECTED
 from trigpoint.core.pose import Pose, centre_distance, rotation_angle_deg
-from trigpoint.localization.read_results import read_jsonl, read_tum
+from trigpoint.localization.read_results import read_jsonl
 from trigpoint.localization.results import check_output, format_of, tum_text, write_results
 
 

@@ -61,7 +61,7 @@ def datasets(
         print(f"Next: {entry.use.replace('DIR', str(output))}")
         run.write({**entry.to_json(), "present": list(entry.rooms), "folder": str(output), "file": str(file)})
         return 0
-    note(f"{entry.title}, {entry.page}. Licence: {entry.licence}.")
+    note(f"{entry.title}, {entry.page}. Licence: {entry.licence.text}.")
     fetched = install(entry, folder, scenes=fetch.scenes, licence_accepted=fetch.accept_licence)
     present = len(entry.files_of(fetch.scenes)) - len(fetched)
     print(f"{entry.title}: {len(fetched)} files fetched, {present} were there; in {folder}")
@@ -81,7 +81,7 @@ def _lines(entry: DataSet, output: Path) -> list[str]:
     return [
         f"{entry.name:<12}{entry.title}: {entry.what}",
         f"{'':<12}{files}, read as {entry.format}{here}",
-        f"{'':<12}licence: {entry.licence}",
+        f"{'':<12}licence: {entry.licence.text}",
         f"{'':<12}{entry.page}",
         *([f"{'':<12}scenes: {', '.join(entry.scenes)}"] if len(entry.scenes) > 1 else []),
         "",

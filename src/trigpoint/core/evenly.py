@@ -7,5 +7,5 @@ from numpy.typing import NDArray
 
 
 def evenly(total: int, wanted: int) -> NDArray[np.int64]:
-    """Ascending indices of at most ``wanted`` of ``total`` things, all different, from the first to the last."""
+    """(min(total, wanted),) int64 ascending indices below ``total``, all different, from the first to the last."""
     return np.linspace(0, total - 1, min(total, wanted)).astype(np.int64)

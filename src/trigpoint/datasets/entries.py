@@ -37,6 +37,19 @@ class RemoteFile:
 
 
 @dataclass(frozen=True)
+class Licence:
+    """The licence of a data set.
+
+    Attributes:
+        text: the licence in words.
+        restricted: whether it must be accepted before anything is fetched.
+    """
+
+    text: str
+    restricted: bool
+
+
+@dataclass(frozen=True)
 class DataSet:
     """One data set.
 
@@ -45,8 +58,7 @@ class DataSet:
         title: what papers call it.
         what: one line about it.
         page: where it is described, with its licence.
-        licence: the licence in words.
-        restricted: whether the licence must be accepted before anything is fetched.
+        licence: its licence.
         format: reader of its scenes.
         size: published size in words, ``""`` if there is none.
         files: what is fetched; none for data sets that others are put together to.
@@ -58,8 +70,7 @@ class DataSet:
     title: str
     what: str
     page: str
-    licence: str
-    restricted: bool
+    licence: Licence
     format: str
     size: str
     files: tuple[RemoteFile, ...]
@@ -91,8 +102,8 @@ class DataSet:
             "title": self.title,
             "what": self.what,
             "page": self.page,
-            "licence": self.licence,
-            "restricted": self.restricted,
+            "licence": self.licence.text,
+            "restricted": self.licence.restricted,
             "format": self.format,
             "size": self.size or None,
             "scenes": list(self.scenes),
@@ -129,4 +140,6 @@ def _data_set(entry: dict[str, Any]) -> DataSet:
         )
         for file in entry["files"]
     )
-    return DataSet(**{**entry, "files": files, "rooms": tuple(entry.get("rooms", ()))})
+    licence = Licence(entry["licence"], entry["restricted"])
+    plain = {key: entry[key] for key in ("name", "title", "what", "page", "format", "size", "use")}
+    return DataSet(**plain, licence=licence, files=files, rooms=tuple(entry.get("rooms", ())))

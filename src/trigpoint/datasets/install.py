@@ -42,10 +42,10 @@ def install(
         OutputError: something else is where a scene should go (TP-804).
     """
     files = data_set.files_of(scenes)
-    if data_set.restricted and not licence_accepted:
+    if data_set.licence.restricted and not licence_accepted:
         raise SceneError(
             "TP-265",
-            f"the licence of {data_set.title} must be accepted first: {data_set.licence}",
+            f"the licence of {data_set.title} must be accepted first: {data_set.licence.text}",
             where=data_set.page,
             fix="Read it, then give --accept-licence.",
         )

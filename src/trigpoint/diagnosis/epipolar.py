@@ -1,4 +1,4 @@
-"""Do poses and focal length fit the images? Matches between neighbouring images must lie on epipolar lines."""
+"""Epipolar check of poses and cameras: matches between neighbouring images must lie on epipolar lines."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ def check_epipolar(frames: Sequence[Frame], neighbours: Neighbours, *, max_pairs
     pairs = _choose_pairs(neighbours, max_pairs)
     for first, second in pairs:
         try:
-            found = _pair_distances(frames[first], frames[second])
+            distances_px = _pair_distances(frames[first], frames[second])
         except ImageError:
             # Images that do not decode are reported with the picture checks.
             continue
-        if len(found) >= _MIN_MATCHES:
-            results.append((frames[first].name, frames[second].name, float(np.median(found))))
+        if len(distances_px) >= _MIN_MATCHES:
+            results.append((frames[first].name, frames[second].name, float(np.median(distances_px))))
     if not results:
         return EpipolarCheck(None, 0, len(pairs), None)
     # The median of pair medians: one wrong pose, or a pair with thousands of matches, does not decide.
@@ -103,7 +103,10 @@ def _pair_distances(first: Frame, second: Frame) -> Array:
 
 
 def fundamental_matrix(first: Frame, second: Frame) -> Array:
-    """The (3, 3) matrix F with x_second^T F x_first = 0 for undistorted pixels of two frames with poses."""
+    """The (3, 3) matrix F with x_second^T F x_first = 0 for undistorted pixels of two frames with poses.
+
+    F = K2^-T [t]x R K1^-1 (Hartley and Zisserman, 2004, section 9.6), with t scaled to unit length: F is homogeneous.
+    """
     second_from_first = second.pose() @ first.pose().inverse()
     x, y, z = second_from_first.translation / max(float(np.linalg.norm(second_from_first.translation)), 1e-12)
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
@@ -116,13 +119,13 @@ def _keypoints(frame: Frame) -> _Keypoints:
 
     image = read_image(frame.image_path, short_side_px=SHORT_SIDE_PX)
     sift = cv2.SIFT_create(nfeatures=_MAX_KEYPOINTS)  # pyright: ignore[reportAttributeAccessIssue]
-    found, descriptors = sift.detectAndCompute(image.gray, None)
+    keypoints, descriptors = sift.detectAndCompute(image.gray, None)
     height, width = image.gray.shape
     scale = np.array([image.width / width, image.height / height])
-    if descriptors is None or not len(found):
+    if descriptors is None or not len(keypoints):
         return _Keypoints(np.zeros((0, 2)), np.zeros((0, 128), np.float32), float(scale.mean()))
     # OpenCV counts from the centre of the first pixel.
-    points = (np.array([keypoint.pt for keypoint in found]) + 0.5) * scale
+    points = (np.array([keypoint.pt for keypoint in keypoints]) + 0.5) * scale
     return _Keypoints(frame.camera.undistort(points), descriptors, float(scale.mean()))
 
 

@@ -1,4 +1,4 @@
-"""How good the images are as images: sharpness and exposure of a sample, compared with the rest of the scene."""
+"""Sharpness and exposure of a sample of images, compared with the rest of the scene."""
 
 from __future__ import annotations
 

@@ -1,10 +1,9 @@
-"""What is in a scene, and what is wrong with it, in words that a photographer understands."""
+"""Report on a scene: its contents and its problems, in words that a photographer understands."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,42 @@ _SEVERITIES = ("error", "warning", "note")
 
 
 @dataclass(frozen=True)
+class ImageCounts:
+    """Numbers of images of a scene.
+
+    Attributes:
+        total: images.
+        posed: images with a pose.
+        train: images for training.
+        test: images for testing.
+        portrait: images higher than wide.
+        sequences: recordings.
+    """
+
+    total: int
+    posed: int
+    train: int
+    test: int
+    portrait: int
+    sequences: int
+
+
+@dataclass(frozen=True)
+class CameraPositions:
+    """Where the cameras stand.
+
+    Attributes:
+        extent: sides of the box around all camera centres along the axes of the world, in the unit of the scene.
+        step: median distance to the image nearest in pose, in the unit of the scene; None below two posed images.
+        step_angle_deg: median angle to the image nearest in pose; None below two posed images.
+    """
+
+    extent: tuple[float, float, float]
+    step: float | None = None
+    step_angle_deg: float | None = None
+
+
+@dataclass(frozen=True)
 class SceneReport:
     """The facts about a scene.
 
@@ -32,41 +67,28 @@ class SceneReport:
         root: folder.
         format: name of the format.
         metric: whether lengths are metres.
-        units: ``"m"`` or ``"units"``.
-        frames: number of images.
-        posed: number of images with a pose.
-        train: number of images for training.
-        test: number of images for testing.
-        sequences: number of recordings.
+        images: numbers of images.
         cameras: (description such as ``"OPENCV 1080x1920"``, number of images), most frequent first.
-        portrait: number of images higher than wide.
-        landscape: number of the others.
-        extent: size of the box around all camera centres, in ``units``.
-        step: median distance to the image nearest in pose, in ``units``; None below two posed images.
-        step_angle_deg: median angle to the image nearest in pose; None below two posed images.
+        positions: where the cameras stand.
         pictures: sharpness and exposure of a sample.
         epipolar: how well poses and cameras fit the images; None below two posed images.
-        problems: what the reader and the checks found, errors first.
+        problems: what the reader and the checks noticed, errors first.
     """
 
     root: str
     format: str
     metric: bool
-    units: str
-    frames: int
-    posed: int
-    train: int
-    test: int
-    sequences: int
+    images: ImageCounts
     cameras: tuple[tuple[str, int], ...]
-    portrait: int
-    landscape: int
-    extent: tuple[float, float, float]
-    step: float | None
-    step_angle_deg: float | None
+    positions: CameraPositions
     pictures: PictureCheck
     epipolar: EpipolarCheck | None
     problems: tuple[Problem, ...]
+
+    @property
+    def units(self) -> str:
+        """``"m"`` or ``"units"``."""
+        return "m" if self.metric else "units"
 
     def exit_code(self) -> int:
         """0 if a map can be made from this scene, 1 if a problem is an error."""
@@ -78,18 +100,19 @@ class SceneReport:
 
     def facts(self) -> list[tuple[str, str]]:
         """The facts as text: (label, value)."""
-        size = " x ".join(f"{side:.3g}" for side in self.extent)
+        size = " x ".join(f"{side:.3g}" for side in self.positions.extent)
         scale = "metres" if self.metric else "unknown scale"
-        turned = f"{self.portrait} portrait, {self.landscape} landscape"
+        images, step = self.images, self.positions.step
+        turned = f"{images.portrait} portrait, {images.total - images.portrait} landscape"
         facts = [
             ("scene", f"{self.root} ({self.format}, {scale})"),
-            ("images", f"{self.frames}, {self.posed} with a pose, {turned}"),
-            ("split", f"{self.train} train, {self.test} test, {self.sequences} recordings"),
+            ("images", f"{images.total}, {images.posed} with a pose, {turned}"),
+            ("split", f"{images.train} train, {images.test} test, {images.sequences} recordings"),
             *(("camera", f"{name}: {count} images") for name, count in self.cameras),
             ("extent", f"{size} {self.units} between the cameras"),
         ]
-        if self.step is not None and self.step_angle_deg is not None:
-            distance = f"{self.step:.3g} {self.units} and {self.step_angle_deg:.1f} degrees"
+        if step is not None:
+            distance = f"{step:.3g} {self.units} and {self.positions.step_angle_deg:.1f} degrees"
             facts.append(("neighbours", f"{distance} apart (median)"))
         if self.epipolar is not None and self.epipolar.median_px is not None:
             facts.append(("poses", f"{self.epipolar.median_px:.2f} px off, {self.epipolar.pairs} pairs of images compared"))
@@ -105,41 +128,41 @@ def describe_scene(scene: Scene) -> SceneReport:
     near = nearest_images([frame.pose() for frame in posed], _NEIGHBOURS) if len(posed) > 1 else None
     pictures = check_pictures(scene.frames)
     epipolar = check_epipolar(posed, near) if near is not None else None
-    found = [
+    problems = [
         *scene.problems,
         *_pose_problems(scene, posed, near),
         *_picture_problems(pictures),
         *(_epipolar_problems(epipolar) if epipolar is not None else []),
     ]
     return SceneReport(
-        **_counts(scene),
-        step=float(np.median(near.step[:, 0])) if near is not None else None,
-        step_angle_deg=float(np.median(near.angle_deg[:, 0])) if near is not None else None,
+        root=str(scene.root),
+        format=scene.format,
+        metric=scene.metric,
+        images=_counts(scene),
+        cameras=_cameras(scene),
+        positions=_positions(scene, near),
         pictures=pictures,
         epipolar=epipolar,
-        problems=tuple(sorted(found, key=lambda problem: _SEVERITIES.index(problem.severity))),
+        problems=tuple(sorted(problems, key=lambda problem: _SEVERITIES.index(problem.severity))),
     )
 
 
-def _counts(scene: Scene) -> dict[str, Any]:
-    """The fields of the report that need no look at the images."""
-    portrait = sum(frame.camera.height > frame.camera.width for frame in scene.frames)
-    extent = np.ptp(scene.centres(), axis=0) if scene.posed() else np.zeros(3)
-    return {
-        "root": str(Path(scene.root)),
-        "format": scene.format,
-        "metric": scene.metric,
-        "units": scene.units,
-        "frames": len(scene.frames),
-        "posed": len(scene.posed()),
-        "train": sum(frame.split == TRAIN for frame in scene.frames),
-        "test": sum(frame.split == TEST for frame in scene.frames),
-        "sequences": len({frame.sequence for frame in scene.frames}),
-        "cameras": _cameras(scene),
-        "portrait": portrait,
-        "landscape": len(scene.frames) - portrait,
-        "extent": (float(extent[0]), float(extent[1]), float(extent[2])),
-    }
+def _counts(scene: Scene) -> ImageCounts:
+    return ImageCounts(
+        total=len(scene.frames),
+        posed=len(scene.posed()),
+        train=sum(frame.split == TRAIN for frame in scene.frames),
+        test=sum(frame.split == TEST for frame in scene.frames),
+        portrait=sum(frame.camera.height > frame.camera.width for frame in scene.frames),
+        sequences=len({frame.sequence for frame in scene.frames}),
+    )
+
+
+def _positions(scene: Scene, near: Neighbours | None) -> CameraPositions:
+    x, y, z = (float(side) for side in (np.ptp(scene.centres(), axis=0) if scene.posed() else np.zeros(3)))
+    if near is None:
+        return CameraPositions((x, y, z))
+    return CameraPositions((x, y, z), float(np.median(near.step[:, 0])), float(np.median(near.angle_deg[:, 0])))
 
 
 def _cameras(scene: Scene) -> tuple[tuple[str, int], ...]:

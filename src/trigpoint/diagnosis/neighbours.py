@@ -1,4 +1,4 @@
-"""Which images were taken close to each other: position and view direction in one distance."""
+"""Nearest images in pose: position and view direction in one distance."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def nearest_images(poses: Sequence[Pose], count: int) -> Neighbours:
 
 def _without_self(index: NDArray[np.int64], distance: Array) -> tuple[NDArray[np.int64], Array]:
     """Drop each row's own image; where equal poses pushed it out of the row, drop the last."""
-    own = index == np.arange(len(index))[:, None]
-    own[~own.any(axis=1), -1] = True
+    itself = index == np.arange(len(index))[:, None]
+    itself[~itself.any(axis=1), -1] = True
     shape = (len(index), index.shape[1] - 1)
-    return index[~own].reshape(shape), distance[~own].reshape(shape)
+    return index[~itself].reshape(shape), distance[~itself].reshape(shape)
 
 
 def _reach(centres: Array) -> float:

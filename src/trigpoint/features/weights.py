@@ -179,15 +179,15 @@ def weights_entry(name: str) -> Weights:
 def candidate_files(entry: Weights) -> list[Path]:
     """Where the file may be, in the order in which it is looked for."""
     named = os.environ.get("TRIGPOINT_WEIGHTS")
-    own = [Path(named) / entry.file] if named else []
+    named_files = [Path(named) / entry.file] if named else []
     if not entry.package:
-        return [*own, cache_folder() / entry.file]
+        return [*named_files, cache_folder() / entry.file]
     try:
         distribution = importlib.metadata.distribution(entry.package.split("==")[0])
         shipped = [Path(str(distribution.locate_file(entry.package_file)))]
     except importlib.metadata.PackageNotFoundError:
         shipped = []
-    return [*own, *shipped, cache_folder() / entry.file]
+    return [*named_files, *shipped, cache_folder() / entry.file]
 
 
 def verify(path: Path, entry: Weights) -> None:

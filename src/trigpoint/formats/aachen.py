@@ -97,7 +97,7 @@ def _read_nvm_images(builder: SceneBuilder, known: dict[str, tuple[list[str], st
 
 def _read_colmap_images(builder: SceneBuilder, known: dict[str, tuple[list[str], str]]) -> None:
     folders = [builder.root / MODELS, *sorted(item for item in (builder.root / MODELS).iterdir() if item.is_dir())]
-    model = next((found[0] for folder in folders if (found := find_models(folder))), None)
+    model = next((models[0] for folder in folders if (models := find_models(folder))), None)
     if model is None:
         raise SceneError(
             "TP-210",

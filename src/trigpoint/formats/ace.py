@@ -53,7 +53,7 @@ def pairing_stem(name: str) -> str:
 def _read_split(builder: SceneBuilder, split: str) -> None:
     files = {folder: _by_stem(builder.root / split / folder, suffixes) for folder, suffixes in _FOLDERS.items()}
     stems = sorted(set().union(*files.values()))
-    partial = [stem for stem in stems if any(stem not in found for found in files.values())]
+    partial = [stem for stem in stems if any(stem not in by_stem for by_stem in files.values())]
     if partial:
         _report_partial(builder, split, files, partial)
     for stem in stems:
@@ -90,11 +90,11 @@ def _by_stem(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
 
 def _report_partial(builder: SceneBuilder, split: str, files: dict[str, dict[str, Path]], partial: list[str]) -> None:
     parts: list[str] = []
-    for folder, found in files.items():
-        lacking = [stem for stem in partial if stem not in found]
+    for folder, by_stem in files.items():
+        lacking = [stem for stem in partial if stem not in by_stem]
         if lacking:
             parts.append(f"{len(lacking)} without a file in {folder} ({shortened(lacking, 3)})")
-    counts = ", ".join(f"{len(found)} in {folder}" for folder, found in files.items())
+    counts = ", ".join(f"{len(by_stem)} in {folder}" for folder, by_stem in files.items())
     what = f"files do not pair up by name ({counts}): {'; '.join(parts)}"
     if not builder.options.skip_invalid:
         raise SceneError(

@@ -113,8 +113,8 @@ def _no_images(model: Path, above: list[Path], names: list[str]) -> SceneError:
 def _note_unregistered(builder: SceneBuilder, images: Path, names: set[str]) -> None:
     if images.name != "images":
         return
-    found = (file for file in images.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
-    others = [file.relative_to(images).as_posix() for file in found]
+    files = (file for file in images.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
+    others = [file.relative_to(images).as_posix() for file in files]
     extra = sorted(name for name in others if name not in names)
     if extra:
         builder.note(

@@ -1,4 +1,4 @@
-"""Finds a COLMAP model below a folder and loads it through pycolmap, binary or text, with or without rigs."""
+"""COLMAP models below a folder, loaded through pycolmap: binary or text, with or without rigs."""
 
 from __future__ import annotations
 
@@ -110,9 +110,9 @@ def announced_images(folder: Path) -> int | None:
     for line in read_text(folder / "images.txt").splitlines():
         if not line.startswith("#"):
             return None
-        _, found, rest = line.partition("Number of images:")
+        _, label, rest = line.partition("Number of images:")
         count = rest.split(",")[0].strip()
-        if found and count.isdecimal() and len(count) < 10:
+        if label and count.isdecimal() and len(count) < 10:
             return int(count)
     return None
 

@@ -70,11 +70,11 @@ def _parts(path: Path) -> list[Path]:
         return [path]
     children = _folders(path)
     for level in (children, [item for child in children for item in _folders(child)]):
-        found = [item for item in level if is_file(item / _SENSORS)]
-        if found:
+        parts = [item for item in level if is_file(item / _SENSORS)]
+        if parts:
             # Parts with different parents are different scenes, such as the floors of a building.
-            named = any(_split_of(part, path) for part in found)
-            return found if named and len({part.parent for part in found}) == 1 else []
+            named = any(_split_of(part, path) for part in parts)
+            return parts if named and len({part.parent for part in parts}) == 1 else []
     return []
 
 
@@ -162,9 +162,9 @@ class _Trajectories:
             GeometryError: TP-301 to TP-303.
             SceneError: TP-214.
         """
-        own = self._poses.get((stamp.lstrip("0"), device))
-        if own is not None:
-            return _pose(own)
+        row = self._poses.get((stamp.lstrip("0"), device))
+        if row is not None:
+            return _pose(row)
         for row in self._rigs.get(device, []) if levels else []:
             rig_from_world = self.pose(stamp, row.words[0], levels - 1)
             if rig_from_world is not None:

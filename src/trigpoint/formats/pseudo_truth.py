@@ -49,7 +49,7 @@ def read_sfm_poses(root: Path) -> dict[str, SfmPose] | None:
     folder = root / FOLDER
     if not folder.is_dir():
         return None
-    found: dict[str, SfmPose] = {}
+    poses: dict[str, SfmPose] = {}
     for file in sorted(folder.glob("*.txt")):
         for number, words in read_rows(file):
             where = f"{file}, line {number}"
@@ -60,9 +60,9 @@ def read_sfm_poses(root: Path) -> dict[str, SfmPose] | None:
                     where=where,
                     fix="Copy it again.",
                 )
-            found[image_key(words[0])] = SfmPose(tuple(words[1:]), where)
-    if not found:
+            poses[image_key(words[0])] = SfmPose(tuple(words[1:]), where)
+    if not poses:
         raise SceneError(
             "TP-211", "the folder holds no poses", where=folder, fix="Put SCENE_train.txt and SCENE_test.txt there."
         )
-    return found
+    return poses

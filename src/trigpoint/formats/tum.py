@@ -88,16 +88,16 @@ def _time(word: str, where: str) -> float:
 
 def _trajectory(file: Path) -> tuple[NDArray[np.float64], list[list[float]], list[int]]:
     """Times, s, sorted; rows tx ty tz qx qy qz qw; line numbers."""
-    found: list[tuple[float, list[float], int]] = []
+    poses: list[tuple[float, list[float], int]] = []
     for number, words in read_rows(file):
         where = f"{file}, line {number}"
         if len(words) != 8:
             raise SceneError("TP-214", f"8 numbers were expected, got {len(words)} words", where=where, fix=_AGAIN)
-        found.append((_time(words[0], where), to_numbers(words[1:], where), number))
-    if not found:
+        poses.append((_time(words[0], where), to_numbers(words[1:], where), number))
+    if not poses:
         raise SceneError("TP-211", "the file holds no poses", where=file, fix=_AGAIN)
-    found.sort(key=lambda item: item[0])
-    return np.array([item[0] for item in found]), [item[1] for item in found], [item[2] for item in found]
+    poses.sort(key=lambda item: item[0])
+    return np.array([item[0] for item in poses]), [item[1] for item in poses], [item[2] for item in poses]
 
 
 def _nearest(wanted: NDArray[np.float64], times: NDArray[np.float64]) -> list[int | None]:

@@ -32,39 +32,6 @@ def read_jsonl(path: Path) -> list[Localization]:
     return results
 
 
-def read_tum(path: Path) -> dict[str, Pose]:
-    """``cam_from_world`` poses by image name, or by timestamp for files whose comments name no images.
-
-    Raises:
-        OutputError: TP-805.
-    """
-    names: dict[str, str] = {}
-    poses: dict[str, Pose] = {}
-    for number, line in enumerate(_read(path).split("\n"), 1):
-        stamp, _, rest = line.removeprefix("# ").partition(" ")
-        if line.startswith("# ") and rest.startswith('"'):
-            names[stamp] = _first_string(rest)
-        if not line.strip() or line.startswith("#"):
-            continue
-        try:
-            values = [float(value) for value in rest.split()]
-            if len(values) != 7:
-                raise ValueError(f"{len(values) + 1} numbers instead of 8")
-            world_from_cam = Pose.from_quaternion([values[6], *values[3:6]], values[:3])
-        except (ValueError, TrigpointError) as error:
-            raise _unreadable(path, number, f"not a TUM pose ({error})") from error
-        poses[names.get(stamp, stamp)] = world_from_cam.inverse()
-    return poses
-
-
-def _first_string(text: str) -> str:
-    try:
-        return str(json.JSONDecoder().raw_decode(text)[0])
-    except ValueError:
-        # A comment of another program that happens to have a quote.
-        return text
-
-
 def _localization(values: dict[str, Any]) -> Localization:
     pose, camera, covariance = values["cam_from_world"], values["camera"], values["covariance"]
     return Localization(

@@ -72,8 +72,8 @@ def transforms(images: Iterable[tuple[str, Camera, Pose]], metric: bool) -> dict
         world_from_gl = pose.inverse().matrix() @ _GL_FROM_CV
         frames.append({"file_path": name, **values, "transform_matrix": world_from_gl.tolist()})
     shared = _shared(frames)
-    kept = [{key: value for key, value in frame.items() if key not in shared} for frame in frames]
-    return {"camera_model": model or "OPENCV", **shared, "metric": metric, "frames": kept}
+    per_frame = [{key: value for key, value in frame.items() if key not in shared} for frame in frames]
+    return {"camera_model": model or "OPENCV", **shared, "metric": metric, "frames": per_frame}
 
 
 def camera_values(camera: Camera, name: str) -> dict[str, Any]:

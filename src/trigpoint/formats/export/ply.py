@@ -13,11 +13,11 @@ _PROPERTIES = [f"property double {axis}" for axis in "xyz"] + [f"property uchar 
 
 
 def ply_bytes(xyz: NDArray[np.floating[Any]], rgb: NDArray[np.uint8], *, comment: str = "") -> bytes:
-    """The file.
+    """The bytes of the file.
 
     Args:
-        xyz: (N, 3) positions.
-        rgb: (N, 3) colours.
+        xyz: (N, 3) positions in world, in the unit of the scene.
+        rgb: (N, 3) uint8 colours.
         comment: a line for the header.
     """
     vertices = np.empty(len(xyz), _VERTEX)

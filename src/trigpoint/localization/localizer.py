@@ -13,7 +13,7 @@ import numpy as np
 
 from trigpoint.core.camera import Camera
 from trigpoint.core.device import pick_device
-from trigpoint.core.errors import ConfigError, TrigpointError, WeightsError
+from trigpoint.core.errors import MappingError, TrigpointError, WeightsError
 from trigpoint.core.localization import Localization
 from trigpoint.core.pose import Pose
 from trigpoint.core.randomness import numpy_generator
@@ -83,7 +83,7 @@ class Localizer:
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._file is None:
-            raise ConfigError(
+            raise MappingError(
                 "TP-615",
                 "a localizer of a map in memory cannot be handed to another process",
                 fix="Save the map, and use Localizer.load there.",
@@ -210,7 +210,7 @@ def _name_of(image: ImageInput) -> str:
 def _loaded_again(path: Path, device: str | None, options: LocalizerOptions, map_id: str) -> Localizer:
     localizer = Localizer.load(path, device=device, options=options)
     if localizer.map_id != map_id:
-        raise ConfigError(
+        raise MappingError(
             "TP-616", "the map file was replaced meanwhile", where=path, fix="Load the localizer again in every process."
         )
     return localizer

@@ -14,7 +14,7 @@ from trigpoint.features.local import LocalFeatures
 from trigpoint.features.pretrained import load_pretrained
 
 CELL_PX = 8
-# The receptive field of a cell is centred 3.5 px up and left of this, but the network was trained to describe this scene.
+# The receptive field of a cell is centred 3.5 px up and left of this, but the network was trained to describe this position.
 FIRST_PX = 4.0
 _MEAN, _STD = 0.4, 0.25
 
@@ -63,7 +63,10 @@ class Ace:
 
     @torch.inference_mode()
     def encode(self, view: Tensor, max_keypoints: int) -> LocalFeatures:
-        """See ``LocalEncoder.encode``. Scores are the contrast of each cell: ACE has no detector."""
+        """(H, W) uint8 view to keypoints (N, 2), px of the view, with (N, 512) descriptors, see ``LocalEncoder.encode``.
+
+        Scores are the contrast of each cell: ACE has no detector.
+        """
         grid = self.network((network_input(view, self.device) - _MEAN) / _STD)
         rows, columns = grid.shape[-2:]
         descriptors = grid[0].flatten(1).T.contiguous().cpu()

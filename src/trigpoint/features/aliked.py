@@ -31,7 +31,10 @@ class Aliked:
 
     @torch.inference_mode()
     def encode(self, view: Tensor, max_keypoints: int) -> LocalFeatures:
-        """See ``LocalEncoder.encode``. Scores are those of the score map, between 0 and 1."""
+        """(H, W) uint8 view to keypoints (N, 2), px of the view, with (N, 128) descriptors, see ``LocalEncoder.encode``.
+
+        Scores are those of the score map, between 0 and 1.
+        """
         from kornia.feature.aliked.aliked import DKD
 
         features, scores = self.network.extract_dense_map(network_input(view, self.device, channels=3))

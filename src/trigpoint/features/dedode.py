@@ -37,7 +37,10 @@ class Dedode:
 
     @torch.inference_mode()
     def encode(self, view: Tensor, max_keypoints: int) -> LocalFeatures:
-        """See ``LocalEncoder.encode``. Scores are probabilities over the whole view, divided as said above."""
+        """(H, W) uint8 view to keypoints (N, 2), px of the view, with (N, 256) descriptors, see ``LocalEncoder.encode``.
+
+        Scores are probabilities over the whole view, divided as said above.
+        """
         from kornia.feature.dedode.utils import sample_keypoints
 
         height, width = view.shape

@@ -27,7 +27,10 @@ class DenseSift:
         self._sift = cv2.SIFT.create()
 
     def encode(self, view: Tensor, max_keypoints: int) -> LocalFeatures:
-        """See ``LocalEncoder.encode``. Scores are the gradient strength of the patch before normalisation."""
+        """(H, W) uint8 view to keypoints (N, 2), px of the view, with (N, 128) descriptors, see ``LocalEncoder.encode``.
+
+        Scores are the gradient strength of the patch before normalisation.
+        """
         import cv2
 
         pixels = view.numpy()

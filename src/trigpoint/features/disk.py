@@ -30,7 +30,10 @@ class Disk:
 
     @torch.inference_mode()
     def encode(self, view: Tensor, max_keypoints: int) -> LocalFeatures:
-        """See ``LocalEncoder.encode``. Scores are the values of the heat map (logits), all positive."""
+        """(H, W) uint8 view to keypoints (N, 2), px of the view, with (N, 128) descriptors, see ``LocalEncoder.encode``.
+
+        Scores are the values of the heat map (logits), all positive.
+        """
         found = self.network(network_input(view, self.device, channels=3), n=max_keypoints)[0]
         keypoints = found.keypoints.float() + POSITION_IN_PIXEL_PX
         return LocalFeatures(keypoints.cpu(), found.descriptors.contiguous().cpu(), found.detection_scores.cpu())

@@ -41,7 +41,7 @@ class ImageFeatures:
 
 
 def extract_features(encoder: LocalEncoder, image: DecodedImage, view: View, max_keypoints: int) -> ImageFeatures:
-    """Encode one view and map its keypoints back to the image. Keypoints in the mirrored margin are left out."""
+    """Encode one view and map its keypoints back to the image, px. Keypoints in the mirrored margin are left out."""
     features = encoder.encode(render_view(image, view), max_keypoints)
     image_px = view.to_image(features.keypoints_px.numpy())
     inside = ((image_px > 0) & (image_px < (image.width, image.height))).all(axis=1)

@@ -35,7 +35,10 @@ class Loftr:
 
     @torch.inference_mode()
     def encode(self, view: Tensor, max_keypoints: int) -> LocalFeatures:
-        """See ``LocalEncoder.encode``. Scores are the contrast of each cell: LoFTR has no detector."""
+        """(H, W) uint8 view to keypoints (N, 2), px of the view, with (N, 256) descriptors, see ``LocalEncoder.encode``.
+
+        Scores are the contrast of each cell: LoFTR has no detector.
+        """
         net = self.network
         half = net.relu(net.bn1(net.conv1(network_input(view, self.device))))
         grid = net.layer3(net.layer2(net.layer1(half)))
@@ -45,6 +48,6 @@ class Loftr:
 
 
 def _backbone(content: Any) -> Mapping[str, Tensor]:
-    """The backbone's fraction of a checkpoint of the whole matcher."""
+    """The backbone's part of a checkpoint of the whole matcher."""
     tensors = content["state_dict"]
     return {name.removeprefix(_PREFIX): value for name, value in tensors.items() if name.startswith(_PREFIX)}

@@ -42,7 +42,7 @@ class Pca:
         return len(self.components)
 
     def state(self) -> dict[str, NDArray[np.floating]]:
-        """All numbers as named arrays, for a map file; ``restore`` is its inverse."""
+        """Mean (C,), components (dim, C) and variances (dim,), in squared descriptor units, for a map; see ``restore``."""
         return {
             "mean": self.mean.numpy(),
             "components": self.components.numpy(),
@@ -52,7 +52,7 @@ class Pca:
 
     @classmethod
     def restore(cls, arrays: Mapping[str, NDArray[Any]]) -> Pca:
-        """The PCA that ``state`` describes.
+        """The PCA that ``state`` describes: mean (C,), components (dim, C), variances (dim,) in squared descriptor units.
 
         Raises:
             KeyError: an array is missing.
@@ -73,7 +73,7 @@ class Pca:
 
 
 def fit_pca(descriptor_chunks: Iterable[Tensor], dim: int) -> Pca:
-    """Principal components of all descriptors together.
+    """Principal components of all (N, C) descriptors together, which have no unit.
 
     Mean and covariance are accumulated in float64 chunk by chunk (Chan et al., 1979), so memory does not grow with the
     number of descriptors. The result lies on the CPU.
@@ -116,13 +116,14 @@ def _moments(chunks: Iterable[Tensor]) -> tuple[int, Tensor, Tensor]:
             )
         if len(rows) == 0:
             continue
-        own_mean = rows.mean(dim=0)
-        centred = rows - own_mean
-        own_scatter = centred.T @ centred
+        chunk_mean = rows.mean(dim=0)
+        centred = rows - chunk_mean
+        chunk_scatter = centred.T @ centred
         if count == 0:
-            count, mean, scatter = len(rows), own_mean, own_scatter
+            count, mean, scatter = len(rows), chunk_mean, chunk_scatter
             continue
-        shift, together = own_mean - mean, count + len(rows)
-        scatter += own_scatter + torch.outer(shift, shift) * (count * len(rows) / together)
-        mean, count = mean + shift * (len(rows) / together), together
+        # Chan, Golub and LeVeque, eq. 1.5: sums of squares about two means join exactly, without cancellation.
+        shift, total = chunk_mean - mean, count + len(rows)
+        scatter += chunk_scatter + torch.outer(shift, shift) * (count * len(rows) / total)
+        mean, count = mean + shift * (len(rows) / total), total
     return count, mean, scatter

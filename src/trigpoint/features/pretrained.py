@@ -22,7 +22,7 @@ def load_pretrained(
     device: torch.device,
     unpack: Callable[[Any], Mapping[str, Tensor]] = dict,
 ) -> tuple[Network, str]:
-    """A network with pretrained weights, ready for inference, and the identity of its weights.
+    """A network with pretrained weights, tensors (O,) to (O, I, h, w), ready for inference, and the identity of its weights.
 
     The network is made without memory of its own and takes the tensors of the file as float32, so nothing is initialised
     at random, and global random states stay as they are.

@@ -28,6 +28,6 @@ class ReducedEncoder:
         self.weights_sha256 = encoder.weights_sha256
 
     def encode(self, view: Tensor, max_keypoints: int) -> LocalFeatures:
-        """As ``LocalEncoder.encode``, with (N, dim) descriptors."""
-        found = self.encoder.encode(view, max_keypoints)
-        return replace(found, descriptors=self.pca.apply(found.descriptors))
+        """As ``LocalEncoder.encode``, (H, W) view to keypoints, px of the view, with (N, dim) descriptors."""
+        features = self.encoder.encode(view, max_keypoints)
+        return replace(features, descriptors=self.pca.apply(features.descriptors))

@@ -66,7 +66,10 @@ class SuperPoint:
 
     @torch.inference_mode()
     def encode(self, view: Tensor, max_keypoints: int) -> LocalFeatures:
-        """See ``LocalEncoder.encode``. Scores are the detector's probabilities."""
+        """(H, W) uint8 view to keypoints (N, 2), px of the view, with (N, 256) descriptors, see ``LocalEncoder.encode``.
+
+        Scores are the detector's probabilities.
+        """
         probability, grid = self.network(network_input(view, self.device))
         peaks = strongest_peaks(
             probability[0, 0], max_keypoints, radius=NMS_RADIUS_PX, border=BORDER_PX, threshold=DETECTION_THRESHOLD

@@ -1,4 +1,4 @@
-"""Views: what the encoder sees of an image.
+"""Views: affine resamplings of an image, which the local encoder sees.
 
 An augmented view is the image scaled, turned and relit. Only the pixels change: keypoints are mapped back to the image, so
 pose and camera stay those of the image, whatever its principal point or distortion.
@@ -61,7 +61,7 @@ class View:
         return float(np.sqrt(np.linalg.det(self.view_from_image[:, :2])))
 
     def to_image(self, points_px: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Map (N, 2) view px to image px."""
+        """Map (N, 2) points, px of the view, to px of the upright image."""
         linear, offset = self.view_from_image[:, :2], self.view_from_image[:, 2]
         return (np.asarray(points_px, dtype=np.float64) - offset) @ np.linalg.inv(linear).T
 
@@ -100,7 +100,8 @@ def _centred_view(
     view_width, view_height = _round_up(width * scale, size_multiple), _round_up(height * scale, size_multiple)
     cosine, sine = scale * np.cos(roll), scale * np.sin(roll)
     linear = np.array([[cosine, -sine], [sine, cosine]])
-    # The scaled image starts at the corner of an unturned view; a turned one keeps the image's centre where it was.
+    # The scaled image starts at the corner of an unturned view; a turned one keeps the image's centre where it was. What the
+    # rounding up to the multiple adds at the right and at the bottom is mirrored pixels, whose keypoints are left out.
     centre = np.array([width / 2, height / 2])
     offset = scale * centre - linear @ centre
     return View(np.column_stack([linear, offset]), view_width, view_height, tone)

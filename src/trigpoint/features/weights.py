@@ -161,11 +161,11 @@ def find_weights(name: str) -> Path:
 
 
 def _own_file_missing(entry: Weights) -> WeightsError:
-    scene = f"It is published at {entry.url}. " if entry.url else ""
+    source = f"It is published at {entry.url}. " if entry.url else ""
     return WeightsError(
         "TP-513",
         f"the weights '{entry.name}' must be a file of your own: no checked version of them is known here",
-        fix=f"{scene}Put {entry.file} into a folder and name the folder in TRIGPOINT_WEIGHTS. Licence: {entry.licence}.",
+        fix=f"{source}Put {entry.file} into a folder and name the folder in TRIGPOINT_WEIGHTS. Licence: {entry.licence}.",
     )
 
 

@@ -61,7 +61,10 @@ class XFeatDense:
 
     @torch.inference_mode()
     def encode(self, view: Tensor, max_keypoints: int) -> LocalFeatures:
-        """See ``LocalEncoder.encode``. Scores are XFeat's reliability."""
+        """(H, W) uint8 view to keypoints (N, 2), px of the view, with (N, 64) descriptors, see ``LocalEncoder.encode``.
+
+        Scores are XFeat's reliability.
+        """
         grid, _, reliability = self.network(_network_input(view, self.device))
         rows, columns = grid.shape[-2:]
         y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
@@ -85,7 +88,10 @@ class XFeatSparse:
 
     @torch.inference_mode()
     def encode(self, view: Tensor, max_keypoints: int) -> LocalFeatures:
-        """See ``LocalEncoder.encode``. Scores are detector probability times reliability."""
+        """(H, W) uint8 view to keypoints (N, 2), px of the view, with (N, 64) descriptors, see ``LocalEncoder.encode``.
+
+        Scores are detector probability times reliability.
+        """
         grid, logits, reliability = self.network(_network_input(view, self.device))
         # Channel 64 of the detector means "no keypoint in this cell".
         probability = functional.pixel_shuffle(functional.softmax(logits, dim=1)[:, : CELL_PX**2], CELL_PX)

@@ -63,5 +63,5 @@ class _Layer(nn.Module):
         self.layer = nn.Sequential(convolution, nn.BatchNorm2d(channels_out, affine=False), nn.ReLU(inplace=True))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, channels_in, H, W) to (B, channels_out, H / stride, W / stride)."""
+        """(B, I, H, W) to (B, O, h, w) features without unit; h and w are H and W divided by the stride."""
         return self.layer(x)

@@ -45,7 +45,7 @@ class GlobalDescriptor(Protocol):
         ...
 
     def state(self) -> dict[str, NDArray]:
-        """Tensors specific to a scene that its map must carry, by name; ``{}`` for none."""
+        """Tensors, such as centres (K, C), that a map of the scene must carry, by name, without units; ``{}`` for none."""
         ...
 
 
@@ -119,7 +119,7 @@ def fit_descriptor(name: str, images: Sequence[SizedFeatures], dim: int = 0, see
 
 
 def restore_descriptor(name: str, dim: int, state: Mapping[str, NDArray]) -> GlobalDescriptor:
-    """The descriptor that ``state()`` was taken from.
+    """The descriptor of (dim,) numbers of unit length that ``state()`` was taken from.
 
     Raises:
         MappingError: unknown name (TP-631), tensors that do not fit (TP-633).
@@ -128,7 +128,7 @@ def restore_descriptor(name: str, dim: int, state: Mapping[str, NDArray]) -> Glo
 
 
 def describe_images(descriptor: GlobalDescriptor, images: Sequence[SizedFeatures]) -> Tensor:
-    """(N, dim) float32 descriptors of images."""
+    """(N, dim) float32 descriptors of N images, of unit length; zeros for an image without keypoints."""
     if not images:
         return torch.zeros((0, descriptor.dim))
     return torch.stack([descriptor.describe(features, size) for features, size in images])

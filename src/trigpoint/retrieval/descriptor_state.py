@@ -11,7 +11,7 @@ from trigpoint.core.errors import MappingError
 
 
 def tensor(state: Mapping[str, NDArray], name: str, shape: tuple[int | None, ...]) -> NDArray[np.float32]:
-    """A float32 copy of one tensor of a state; None in ``shape`` stands for any length.
+    """A float32 copy of one tensor, such as centres (K, C), without unit; None in ``shape`` stands for any length.
 
     Raises:
         MappingError: missing, of another shape, or not finite (TP-633).

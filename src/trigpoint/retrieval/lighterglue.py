@@ -45,15 +45,15 @@ class LighterGlue:
         )
         stored = torch.load(find_weights("xfeat-lighterglue"), weights_only=True, map_location="cpu")
         # The file also holds XFeat itself.
-        own = {name.removeprefix(_PREFIX): value for name, value in stored.items() if name.startswith(_PREFIX)}
+        weights = {name.removeprefix(_PREFIX): value for name, value in stored.items() if name.startswith(_PREFIX)}
         # Thresholds of the early stopping are a constant of the architecture.
-        own["confidence_thresholds"] = self.network.confidence_thresholds
-        self.network.load_state_dict(own)
+        weights["confidence_thresholds"] = self.network.confidence_thresholds
+        self.network.load_state_dict(weights)
         self.network.eval().requires_grad_(False).to(device)
 
     @torch.inference_mode()
     def match(self, first: SizedFeatures, second: SizedFeatures) -> NDArray[np.int64]:
-        """See ``Matcher.match``."""
+        """See ``Matcher.match``: (M, 2) keypoint indices."""
         if min(len(first[0]), len(second[0])) == 0:
             return np.zeros((0, 2), dtype=np.int64)
         matches = self.network({"image0": self._input(first), "image1": self._input(second)})["matches"][0]

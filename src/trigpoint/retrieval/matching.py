@@ -35,18 +35,24 @@ class MutualNearest:
         self.min_cosine = min_cosine
 
     def match(self, first: SizedFeatures, second: SizedFeatures) -> NDArray[np.int64]:
-        """See ``Matcher.match``."""
+        """See ``Matcher.match``: (M, 2) keypoint indices."""
         return mutual_nearest(first[0].descriptors, second[0].descriptors, self.min_cosine)
 
 
 @torch.inference_mode()
 def mutual_nearest(first: Tensor, second: Tensor, min_cosine: float = 0.0) -> NDArray[np.int64]:
-    """(M, 2) mutual nearest neighbours of (A, C) and (B, C) descriptors of unit length, in the order of the first."""
+    """(M, 2) index pairs of mutual nearest neighbours by cosine, in the order of the first.
+
+    Args:
+        first: (A, C) descriptors of unit length.
+        second: (B, C) descriptors of unit length.
+        min_cosine: pairs below it are left out.
+    """
     if len(first) == 0 or len(second) == 0:
         return np.zeros((0, 2), dtype=np.int64)
     # NumPy finds largest entries twice as fast as torch, above all along columns.
     cosine = (first @ second.T).numpy()
     nearest, back = cosine.argmax(axis=1), cosine.argmax(axis=0)
     index = np.arange(len(first))
-    kept = (back[nearest] == index) & (cosine[index, nearest] >= min_cosine)
-    return np.stack([index[kept], nearest[kept]], axis=1)
+    mutual = (back[nearest] == index) & (cosine[index, nearest] >= min_cosine)
+    return np.stack([index[mutual], nearest[mutual]], axis=1)

@@ -67,7 +67,7 @@ class OnnxNetwork:
         tensor = network_tensor(image, self.input)
         try:
             output = np.asarray(self._session.run(None, {self._input_name: tensor})[0], dtype=np.float32)
-        except Exception as error:  # onnxruntime's own classes, which fraction no base with a name
+        except Exception as error:  # onnxruntime's own classes, which share no base with a name
             raise _unusable(self.path, f"it cannot be run on {tensor.shape} float32 ({error})") from error
         if output.size != output.shape[-1] or not np.isfinite(output).all():
             raise _unusable(self.path, f"its first output has the shape {output.shape} and is not one finite vector")
@@ -75,7 +75,7 @@ class OnnxNetwork:
 
 
 def network_tensor(image: Path, wanted: NetworkInput) -> NDArray[np.float32]:
-    """(1, 3, height, width) float32: the image as the network wants it. Raises ImageError."""
+    """(1, 3, height, width) float32, normalised pixels: the image as the network wants it. Raises ImageError."""
     import cv2
 
     pixels = read_image(image, short_side_px=max(wanted.width, wanted.height), color=True).rgb
@@ -107,7 +107,7 @@ def _session(path: Path) -> Any:
         ) from error
     try:
         return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own classes, which fraction no base with a name
+    except Exception as error:  # onnxruntime's own classes, which share no base with a name
         raise _unusable(path, f"it cannot be opened ({error})") from error
 
 

@@ -25,13 +25,13 @@ class MeanDescriptor:
         self.dim = dim
 
     def describe(self, features: ImageFeatures, size: tuple[int, int]) -> Tensor:
-        """See ``GlobalDescriptor.describe``."""
+        """(dim,) of unit length, see ``GlobalDescriptor.describe``."""
         if len(features) == 0:
             return torch.zeros(self.dim)
         return functional.normalize(features.descriptors.mean(dim=0), dim=0)
 
     def state(self) -> dict[str, NDArray]:
-        """Nothing."""
+        """No tensors (0 bytes): nothing of (dim,) numbers is fitted."""
         return {}
 
 
@@ -48,14 +48,14 @@ class GemDescriptor:
         self.dim = dim
 
     def describe(self, features: ImageFeatures, size: tuple[int, int]) -> Tensor:
-        """See ``GlobalDescriptor.describe``."""
+        """(dim,) of unit length, see ``GlobalDescriptor.describe``."""
         if len(features) == 0:
             return torch.zeros(self.dim)
         parts = torch.cat([features.descriptors, -features.descriptors], dim=1).clamp_min(0)
         return functional.normalize(parts.pow(GEM_POWER).mean(dim=0).pow(1 / GEM_POWER), dim=0)
 
     def state(self) -> dict[str, NDArray]:
-        """Nothing."""
+        """No tensors (0 bytes): nothing of (dim,) numbers is fitted."""
         return {}
 
 
@@ -70,13 +70,13 @@ def fit_gem(images: Sequence[SizedFeatures], dim: int, seed: int) -> GemDescript
 
 
 def restore_mean(state: Mapping[str, NDArray], dim: int) -> MeanDescriptor:
-    """See ``DescriptorKind.restore``. Raises MappingError TP-633."""
+    """The descriptor of (dim,) numbers of unit length, see ``DescriptorKind.restore``. Raises MappingError TP-633."""
     _nothing(state)
     return MeanDescriptor(dim)
 
 
 def restore_gem(state: Mapping[str, NDArray], dim: int) -> GemDescriptor:
-    """See ``DescriptorKind.restore``. Raises MappingError TP-633."""
+    """The descriptor of (dim,) numbers of unit length, see ``DescriptorKind.restore``. Raises MappingError TP-633."""
     _nothing(state)
     return GemDescriptor(dim)
 

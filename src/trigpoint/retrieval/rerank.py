@@ -55,12 +55,12 @@ def homography_inliers(first_px: NDArray[np.float64], second_px: NDArray[np.floa
 
 
 def candidate_inliers(query: SizedFeatures, candidates: Sequence[SizedFeatures], matcher: Matcher) -> NDArray[np.int64]:
-    """(K,) number of homography inliers of each candidate."""
+    """(K,) int64 number of homography inliers of each of K candidates, at 8 px of the view."""
     return np.array([_inliers(query, candidate, matcher) for candidate in candidates], dtype=np.int64)
 
 
 def rerank(query: SizedFeatures, candidates: Sequence[SizedFeatures], matcher: Matcher) -> NDArray[np.int64]:
-    """(K,) order of the candidates: by inliers, most first; those with equal numbers stay in their order."""
+    """(K,) indices of the candidates by number of inliers, most first; those with equal numbers stay in their order."""
     return np.argsort(-candidate_inliers(query, candidates, matcher), kind="stable")
 
 

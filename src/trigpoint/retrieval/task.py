@@ -47,7 +47,7 @@ def retrieval_task(
         name: name of the scene.
         queries: Q image files.
         gallery: G image files.
-        positives: (Q, G) bool.
+        positives: (Q, G) bool: whether the gallery image of an index is a right answer.
         where: the scene, for errors.
 
     Raises:
@@ -61,14 +61,14 @@ def retrieval_task(
             where=where,
             fix="Hold out some images that see what others see, such as --holdout every:8:0.",
         )
-    kept = tuple(path for path, used in zip(queries, asked, strict=True) if used)
-    return RetrievalTask(name, kept, tuple(gallery), positives[asked], int((~asked).sum()))
+    answerable = tuple(path for path, used in zip(queries, asked, strict=True) if used)
+    return RetrievalTask(name, answerable, tuple(gallery), positives[asked], int((~asked).sum()))
 
 
 def posed_task(
     name: str, queries: Sequence[Frame], gallery: Sequence[Frame], positives: NDArray[np.bool_], where: Path
 ) -> RetrievalTask:
-    """The task of a scene with poses; (Q, G) ``positives`` say who sees the same. Raises as ``retrieval_task``."""
+    """The task of a scene with poses; (Q, G) ``positives`` by index say who sees the same. Raises as ``retrieval_task``."""
     asked, searched = ([frame.image_path for frame in frames] for frames in (queries, gallery))
     return retrieval_task(name, asked, searched, positives, where)
 

@@ -47,8 +47,9 @@ class VladDescriptor:
 
     @torch.inference_mode()
     def describe(self, features: ImageFeatures, size: tuple[int, int]) -> Tensor:
-        """See ``GlobalDescriptor.describe``."""
+        """(dim,) of unit length, see ``GlobalDescriptor.describe``: assign, sum the differences, reduce, normalise."""
         local = features.descriptors
+        # The nearest centre by distance: the norm of the descriptor itself decides nothing.
         nearest = (local @ self.centres.T - self._half_norms).argmax(dim=1)
         # A matrix product, because adding up by index is in no fixed order on several threads.
         assigned = functional.one_hot(nearest, len(self.centres)).float()
@@ -59,7 +60,7 @@ class VladDescriptor:
         return functional.normalize(vector.sign() * vector.abs().pow(self.power), dim=0)
 
     def state(self) -> dict[str, NDArray]:
-        """Centres (K, C) and basis (C, R), float16, and the two kinds of normalisation."""
+        """Centres (K, C) and basis (C, R), float16, without unit, and the two kinds of normalisation."""
         return {
             "centres": self.centres.half().numpy(),
             "basis": self.basis.half().numpy(),
@@ -90,12 +91,12 @@ def fit(images: Sequence[SizedFeatures], dim: int, seed: int, *, intra: bool = F
     random_state = derived_seed(seed, "vocabulary") % 2**32
     means = KMeans(centres, max_iter=50, random_state=random_state).fit(sample).cluster_centers_
     # Rounded as the map keeps them, so that a restored descriptor is the same.
-    kept = [torch.from_numpy(values.astype(np.float16)).float() for values in (means, _principal(sample, reduced))]
-    return VladDescriptor(kept[0], kept[1], intra=intra, power=float(np.float16(power)))
+    centres_basis = [torch.from_numpy(values.astype(np.float16)).float() for values in (means, _principal(sample, reduced))]
+    return VladDescriptor(*centres_basis, intra=intra, power=float(np.float16(power)))
 
 
 def restore(state: Mapping[str, NDArray], dim: int) -> VladDescriptor:
-    """See ``DescriptorKind.restore``. Raises MappingError TP-633."""
+    """The descriptor of (dim,) numbers of unit length, see ``DescriptorKind.restore``. Raises MappingError TP-633."""
     centres = tensor(state, "centres", (None, None))
     basis = tensor(state, "basis", (centres.shape[1], None))
     intra, power = tensor(state, "normalization", (2,))
@@ -131,8 +132,8 @@ def _sample(images: Sequence[SizedFeatures], seed: int) -> NDArray[np.float32]:
 
 
 def _principal(sample: NDArray[np.float32], count: int) -> NDArray[np.float64]:
-    """(C, count) main directions of the spread of the sample, each with its largest number positive."""
-    spread = np.cov(sample.astype(np.float64), rowvar=False)
-    directions = np.linalg.eigh(spread).eigenvectors[:, ::-1][:, :count]
+    """(C, count) principal directions of the sample, each with its largest number positive."""
+    covariance = np.cov(sample.astype(np.float64), rowvar=False)
+    directions = np.linalg.eigh(covariance).eigenvectors[:, ::-1][:, :count]
     largest = np.take_along_axis(directions, np.abs(directions).argmax(axis=0)[None], axis=0)
     return directions * np.sign(largest)

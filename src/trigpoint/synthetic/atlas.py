@@ -69,7 +69,10 @@ class TextureBook:
     indices: dict[str, int] = field(default_factory=dict)
 
     def index(self, name: str, width_m: float, height_m: float, scale: float, make: Callable[..., NDArray[np.uint8]]) -> int:
-        """Index of the texture ``name``; ``make(height, width, scale)`` draws it when it is new."""
+        """Index of the texture ``name``, which covers ``width_m`` x ``height_m``, m, at ``scale`` texels a metre.
+
+        ``make(height, width, scale)`` draws it, (height, width, 3) uint8 pixels, when it is new.
+        """
         if name not in self.indices:
             self.indices[name] = len(self.images)
             width, height = (max(1, round(extent * scale / ALIGN)) * ALIGN for extent in (width_m, height_m))
@@ -78,7 +81,7 @@ class TextureBook:
 
 
 def pack(images: Sequence[NDArray[np.uint8]]) -> Atlas:
-    """Put textures, (h, w, 3) uint8 with sides that are multiples of ``ALIGN``, on shelves, tallest first."""
+    """Put textures, (h, w, 3) uint8 pixels with sides that are multiples of ``ALIGN``, on shelves, tallest first."""
     slots = np.zeros((len(images), 4), dtype=np.int64)
     width = max(_WIDTH, max(image.shape[1] for image in images))
     left, top, shelf = 0, 0, 0

@@ -82,7 +82,7 @@ class Box:
         return np.linalg.norm(np.maximum(local, 0.0), axis=1)
 
     def face(self, name: str) -> tuple[Array, Array, Array]:
-        """(origin, edge_u, edge_v) of one of the faces front (-y), back (+y), left (-x), right (+x), top, bottom."""
+        """Origin and edges, (3,) each, world, m, of a face: front (-y), back (+y), left (-x), right (+x), top or bottom."""
         x, y, z = self.axes() * self.size[:, None]
         right, down, out = {
             "front": (x, -z, -y),
@@ -96,7 +96,7 @@ class Box:
 
 
 def wall_frame(start: ArrayLike, end: ArrayLike, height: float, overhang: float = 0.0) -> tuple[Array, Array, Array]:
-    """(origin, edge_u, edge_v) of an upright wall; its foot runs from ``start`` (3,), on the left, to ``end`` (3,)."""
+    """Origin and edges, world, m, of an upright wall; its foot runs from ``start`` (3,), on the left, to ``end`` (3,)."""
     first, last = np.asarray(start, dtype=np.float64), np.asarray(end, dtype=np.float64)
     along = (last - first) / np.linalg.norm(last - first)
     # Walls reach a little behind each other, so that no ray slips through a corner.

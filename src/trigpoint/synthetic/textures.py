@@ -176,7 +176,7 @@ def asphalt(rng: Generator, height: int, width: int, scale: float) -> Texture:
 
 
 def flat(height: int, width: int, colour: tuple[float, float, float] | NDArray[np.float64]) -> Texture:
-    """One colour."""
+    """(height, width, 3) uint8 pixels of one colour."""
     return np.full((height, width, 3), np.asarray(colour).clip(0, 255), dtype=np.uint8)
 
 

@@ -116,7 +116,7 @@ class SyntheticWorld:
         return Rendering(rgb, surfaces.depth_m())
 
     def depth_m(self, cam_from_world: Pose, camera: Camera) -> NDArray[np.float32]:
-        """The depth of ``render`` alone, (H, W) float32, for a tenth of the time."""
+        """The depth of ``render`` alone, (H, W) float32 along the optical axis, m, for a tenth of the time."""
         return rasterize(self._arrays, cam_from_world, camera).depth_m()
 
     def clearance(self, point: Array) -> float:

@@ -30,7 +30,7 @@ class Aggregated:
 
 
 class SparseTokenizer(nn.Module):
-    """Keypoints to slots: descriptor, scene and score are added up, then slot attention gathers them."""
+    """Keypoints to slots: descriptor, position and score are added up, then slot attention gathers them."""
 
     def __init__(self, config: SuperGFConfig, generator: torch.Generator) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class SparseTokenizer(nn.Module):
         self.gather = SlotAttention(config.slots, config.width, config.iterations, generator)
 
     def forward(self, images: Sequence[ImageTokens]) -> tuple[Tensor, Tensor]:
-        """(B, N, D) tokens and (B, N, K) attention."""
+        """B images to (B, N, D) tokens without unit and (B, N, K) attention, 0 to 1."""
         descriptors, where, mask = padded(images, self.gather.slots.device)
         return self.gather(self.project(descriptors) + self.position(where), mask)
 
@@ -54,7 +54,7 @@ class DenseTokenizer(nn.Module):
         self.convolution = nn.Conv2d(config.input_dim, config.width, 3, stride=config.stride, padding=1)
 
     def forward(self, images: Sequence[ImageTokens]) -> Tensor:
-        """(B, N, D) tokens of images that have grids of the same size."""
+        """(B, N, D) tokens, without unit, of B images that have grids of the same size."""
         grid = self.convolution(stacked_grids(images, self.convolution.weight.device))
         positions = sine_positions(grid.shape[2], grid.shape[3], grid.shape[1]).to(grid)
         return grid.flatten(2).transpose(1, 2) + positions
@@ -99,7 +99,7 @@ class GemAggregator(Aggregator):
 
 
 def padded(images: Sequence[ImageTokens], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """(B, K, C) descriptors and (B, K, 3) scenes and ranks, filled up with zeros, and (B, K): true where there is one."""
+    """(B, K, C) descriptors and (B, K, 3) positions and ranks, padded with zeros, and (B, K) masks by keypoint index."""
     counts = torch.tensor([len(image.descriptors) for image in images], device=device)
     descriptors = pad_sequence([image.descriptors for image in images], batch_first=True).to(device)
     where = pad_sequence([image.where for image in images], batch_first=True).to(device)
@@ -107,14 +107,14 @@ def padded(images: Sequence[ImageTokens], device: torch.device) -> tuple[Tensor,
 
 
 def stacked_grids(images: Sequence[ImageTokens], device: torch.device) -> Tensor:
-    """(B, C, rows, columns) descriptors of images that have grids of the same size."""
+    """(B, C, rows, columns) descriptors, without unit, of B images that have grids of the same size."""
     rows, columns = images[0].grid
     stacked = torch.stack([image.descriptors for image in images]).to(device)
     return stacked.transpose(1, 2).reshape(len(images), -1, rows, columns)
 
 
 def by_grid(images: Sequence[ImageTokens], describe: Callable[[list[ImageTokens]], Tensor]) -> Tensor:
-    """Describe images together that have grids of the same size; (B, D) in the order of the images."""
+    """Describe images together that have grids of the same size: (B, D) of unit length in the order of the images."""
     groups: dict[tuple[int, int], list[int]] = {}
     for index, image in enumerate(images):
         groups.setdefault(image.grid, []).append(index)

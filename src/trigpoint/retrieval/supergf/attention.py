@@ -31,7 +31,7 @@ class SlotAttention(nn.Module):
         """Gather the keypoints into slots.
 
         Args:
-            keypoints: (B, K, D).
+            keypoints: (B, K, D) features of the keypoints, without unit.
             mask: (B, K), true where there is a keypoint.
 
         Returns:
@@ -65,7 +65,7 @@ class TransformerLayer(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(B, N, D) to (B, N, D)."""
+        """(B, N, D) tokens, without unit, to (B, N, D)."""
         batch, count, width = tokens.shape
         joint = self.joint(self.attention_norm(tokens)).view(batch, count, 3, self.heads, width // self.heads)
         query, key, value = joint.permute(2, 0, 3, 1, 4).unbind(0)
@@ -82,7 +82,7 @@ class GeneralizedMean(nn.Module):
         self.power = nn.Parameter(torch.tensor(float(power)))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(B, N, D) to (B, D), all positive."""
+        """(B, N, D) tokens, without unit, to (B, D), all positive."""
         return tokens.clamp_min(_SMALLEST).pow(self.power).mean(dim=1).pow(1 / self.power)
 
 

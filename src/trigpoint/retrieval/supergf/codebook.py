@@ -1,4 +1,4 @@
-"""Slots that keep their place: each stands for one kind of local descriptor and becomes its own part of the global one."""
+"""Codebook of slots: each stands for one kind of local descriptor and becomes its own part of the global one."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class SlotMixer(nn.Module):
         self.drop = nn.Linear(config.width, config.slot_width)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """(B, N, R) to (B, N, R)."""
+        """(B, N, R) tokens, without unit, to (B, N, R)."""
         mixed = self.layers(self.lift(self.scale * tokens) + self.identity)
         return tokens + self.drop(self.norm(mixed)) / self.scale
 

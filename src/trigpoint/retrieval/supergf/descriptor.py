@@ -62,7 +62,7 @@ class SuperGF:
         return self.model.config
 
     def describe(self, features: ImageFeatures, size: tuple[int, int]) -> Tensor:
-        """See ``GlobalDescriptor.describe``.
+        """(dim,) of unit length, see ``GlobalDescriptor.describe``.
 
         Raises:
             MappingError: features of another local encoder (TP-641), or no full grid for the dense variant (TP-642).
@@ -72,13 +72,13 @@ class SuperGF:
         images = [image_tokens(features, size, self.config)]
         with torch.inference_mode():
             if isinstance(self.model, SlotAggregator) and self.dim != self.config.dim:
-                found = self.model.shortened(images, self.dim)
+                descriptors = self.model.shortened(images, self.dim)
             else:
-                found = self.model(images).descriptors
-            return found[0].float().cpu().clone()
+                descriptors = self.model(images).descriptors
+            return descriptors[0].float().cpu().clone()
 
     def state(self) -> dict[str, NDArray]:
-        """The whole aggregator, so that a map needs no other file: its weights in half precision, its configuration."""
+        """The whole aggregator, so that a map needs no other file: float16 weights, and (B,) bytes of JSON."""
         text = json.dumps(to_json(self.config)).encode()
         weights = {_WEIGHT + name: values for name, values in half_weights(self.model).items()}
         return {_CONFIG: np.frombuffer(text, dtype=np.uint8), **weights}
@@ -101,7 +101,7 @@ def fit(images: Sequence[SizedFeatures], dim: int, seed: int, *, path: Path = SH
 
 
 def restore(state: Mapping[str, NDArray], dim: int) -> SuperGF:
-    """See ``DescriptorKind.restore``. Raises MappingError TP-633."""
+    """The descriptor of (dim,) numbers of unit length, see ``DescriptorKind.restore``. Raises MappingError TP-633."""
     weights = {name.removeprefix(_WEIGHT): values for name, values in state.items() if name.startswith(_WEIGHT)}
     try:
         config = from_json(SuperGFConfig, json.loads(state[_CONFIG].tobytes()), where="the map")

@@ -34,7 +34,7 @@ def image_tokens(features: ImageFeatures, size: tuple[int, int], config: SuperGF
     """Prepare an image's features.
 
     Args:
-        features: what the front end found.
+        features: the local features.
         size: (width, height) of the upright image, px.
         config: the aggregator.
 
@@ -56,7 +56,7 @@ def image_tokens(features: ImageFeatures, size: tuple[int, int], config: SuperGF
 
 
 def score_ranks(scores: Tensor) -> Tensor:
-    """(K,) scores of any range to their mean ranks in (0, 1); equal scores have equal ranks."""
+    """(K,) scores of any range to their (K,) mean ranks, 0 to 1; equal scores have equal ranks."""
     ordered = scores.sort().values
     below = torch.searchsorted(ordered, scores, right=False)
     up_to = torch.searchsorted(ordered, scores, right=True)

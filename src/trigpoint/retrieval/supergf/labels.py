@@ -31,7 +31,7 @@ class GradedLabels:
         return len(self.scene)
 
     def of(self, queries: NDArray[np.int64], images: NDArray[np.int64]) -> NDArray[np.float32]:
-        """(Q, L) labels of images for queries: ``queries`` is (Q,), ``images`` is (L,)."""
+        """(Q, L) labels, 0 to 1, of images for queries, from (Q,) indices of queries and (L,) indices of images."""
         return np.asarray(self.pairs[np.ix_(queries, images)].todense(), dtype=np.float32)
 
 
@@ -56,7 +56,7 @@ def labels_from_overlaps(overlaps: Sequence[Overlap], *, ignore_below: float = 0
 
 
 def check_labels(labels: GradedLabels, positive_label: float) -> NDArray[np.int64]:
-    """The images that can be queries: those with a positive.
+    """(Q,) ascending indices of the images that can be queries: those with a positive.
 
     Raises:
         MappingError: there is none (TP-644).
@@ -79,11 +79,11 @@ def _symmetric(overlap: Overlap, index: int, ignore_below: float) -> sparse.coo_
         raise MappingError(
             "TP-643",
             f"the overlap matrix of scene {index} has the shape {shape}, or entries outside 0 to 1",
-            fix="Give a square matrix of shares.",
+            fix="Give a square matrix of overlaps.",
         )
-    apart = rows != columns
-    half = values[apart].clip(0, 1).astype(np.float32) / 2
-    one_way = sparse.csr_array((half, (rows[apart], columns[apart])), shape=shape)
+    other = rows != columns
+    half = values[other].clip(0, 1).astype(np.float32) / 2
+    one_way = sparse.csr_array((half, (rows[other], columns[other])), shape=shape)
     rows, columns, values = sparse.find(one_way + one_way.T)
     strong = values >= ignore_below
     return sparse.coo_array((values[strong], (rows[strong], columns[strong])), shape=shape)

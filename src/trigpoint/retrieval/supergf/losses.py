@@ -1,4 +1,4 @@
-"""What an aggregator minimises: average precision for graded labels, and attention maps that overlap."""
+"""Losses of an aggregator: average precision with graded labels, and decorrelation of attention maps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NOTHING = 1e-12
 def soft_average_precision(
     similarity: Tensor, labels: Tensor, member: Tensor | None = None, *, bins: int = 20, low: float = 0.0, high: float = 1.0
 ) -> Tensor:
-    """Average precision of ranked lists with labels in [0, 1], differentiable.
+    """Average precision, 0 to 1, of ranked lists with labels in [0, 1], differentiable.
 
     Revaud et al. (Learning with average precision, ICCV 2019), with the label instead of "relevant or not". For a
     given list it is largest when the list is in descending order of its labels; that maximum is ``ideal_average_precision``,
@@ -44,7 +44,7 @@ def soft_average_precision(
 
 
 def ideal_average_precision(labels: Tensor, member: Tensor | None = None) -> Tensor:
-    """(Q,) average precision of (Q, L) labels in descending order without ties in rank; 0 where all are 0."""
+    """(Q,) average precision, 0 to 1, of (Q, L) labels in descending order without ties in rank; 0 where all are 0."""
     ordered = (labels if member is None else labels * member).sort(dim=1, descending=True).values
     rank = torch.arange(1, ordered.shape[1] + 1, device=labels.device)
     precision = ordered.cumsum(dim=1) / rank

@@ -49,7 +49,7 @@ def save_aggregator(model: Aggregator, provenance: Provenance, path: Path) -> No
 
 
 def half_weights(model: Aggregator) -> dict[str, NDArray[np.float16]]:
-    """The weights by name, in half precision."""
+    """The weights by name, (O,) to (O, I, h, w) in half precision without unit."""
     return {name: value.detach().cpu().numpy().astype(np.float16) for name, value in model.state_dict().items()}
 
 
@@ -80,7 +80,11 @@ def read_aggregator(path: Path) -> tuple[Aggregator, Provenance]:
 
 
 def restore_aggregator(config: SuperGFConfig, tensors: dict[str, NDArray[Any]]) -> Aggregator:
-    """An aggregator from its tensors, in evaluation mode. Raises RuntimeError or ValueError if they do not fit."""
+    """An aggregator, in evaluation mode, from its weights by name, (O,) to (O, I, h, w) without unit.
+
+    Raises:
+        RuntimeError, ValueError: they do not fit the configuration, or are not finite.
+    """
     model = make_aggregator(config)
     weights = {name: torch.from_numpy(array.astype(np.float32)) for name, array in tensors.items()}
     if "pool.power" in weights:

@@ -60,12 +60,12 @@ def read_city(folder: Path, parts: Sequence[str] = _PARTS) -> StreetImages:
     paths: list[Path] = []
     rows: list[tuple[float, float, float]] = []
     for part in parts:
-        scenes, headings = (_table(folder / part / name) for name in _COLUMNS)
-        for key, scene in scenes.items():
+        positions, headings = (_table(folder / part / name) for name in _COLUMNS)
+        for key, position in positions.items():
             raw, path = headings.get(key), folder / part / "images" / f"{key}.jpg"
             if raw is None or raw.get("pano", "").lower() == "true" or not path.is_file():
                 continue
-            values = (scene["easting"], scene["northing"], raw["ca"])
+            values = (position["easting"], position["northing"], raw["ca"])
             rows.append(_numbers(values, folder / part, key))
             paths.append(path)
     if not paths:
@@ -81,13 +81,13 @@ def sector_overlap(
     angle_deg: float = ANGLE_DEG,
     radius_m: float = RADIUS_M,
 ) -> sparse.coo_array:
-    """Intersection over union of all pairs of sectors, (N, N), 0 on the diagonal; accurate to about 0.01.
+    """Intersection over union, 0 to 1, of all pairs of sectors, (N, N), 0 on the diagonal; accurate to about 0.01.
 
     Args:
-        position_m: (N, 2) tips of the sectors, east and north.
-        heading_deg: (N,) directions of their middles, clockwise from north.
-        angle_deg: opening angle, less than 180.
-        radius_m: radius.
+        position_m: (N, 2) tips of the sectors, east and north, m.
+        heading_deg: (N,) directions of their middles, deg clockwise from north.
+        angle_deg: opening angle, less than 180 deg.
+        radius_m: radius, m.
     """
     near = KDTree(position_m).query_pairs(2 * radius_m, output_type="ndarray")
     values = np.concatenate(

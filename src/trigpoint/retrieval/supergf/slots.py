@@ -1,4 +1,4 @@
-"""The aggregator whose slots stay apart to the end: their tokens, side by side, are the descriptor."""
+"""SuperGF with slots side by side: the tokens of the slots, concatenated, are the descriptor."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class SlotAggregator(Aggregator):
         """(B, dim) descriptors of unit length.
 
         Up to ``config.whitening_rank`` they are the main directions of the whitening alone. Above it ``dim`` is a
-        multiple of the number of slots: each gives its first numbers, which its basis sorts by their fraction in the spread.
+        multiple of the number of slots: each gives its first numbers, which its basis sorts by their variance.
         """
         gathered = self.gather(images).descriptors
         if dim <= self.config.whitening_rank:
@@ -74,7 +74,7 @@ class SlotAggregator(Aggregator):
         return Aggregated(by_grid(images, lambda members: self._gather(*self.tokens(members))[0]), None)
 
     def tokens(self, images: Sequence[ImageTokens]) -> tuple[Tensor, Tensor, Tensor]:
-        """What the codebook gathers: descriptors (B, K, C), scenes (B, K, 3) and mask (B, K); dense images of one size."""
+        """What the codebook gathers: descriptors (B, K, C) without unit, positions (B, K, 3), mask (B, K)."""
         device = self.codebook.centres.device
         if self.convolution is None:
             return padded(images, device)

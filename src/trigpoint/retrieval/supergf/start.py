@@ -1,4 +1,4 @@
-"""Where slots start: at centres of the training images' local descriptors, which makes the aggregator a soft VLAD."""
+"""Initialisation of the slots: k-means centres of local descriptors, which makes the aggregator a soft VLAD."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _sample(model: SlotAggregator, images: Images, seed: int) -> NDArray[np.floa
 def _bases(
     sample: NDArray[np.float32], centres: NDArray[np.float32], nearest: NDArray[np.int32], width: int, power: float
 ) -> NDArray[np.float32]:
-    """(N, C, R) main directions, about 0, of the differences of each centre; of all, for a centre with few."""
+    """(N, C, R) principal directions, about 0, of the differences of each centre; of all, for a centre with few."""
     residuals = sample - centres[nearest]
     residuals /= np.linalg.norm(residuals, axis=1, keepdims=True).clip(1e-2) ** power
     everything = _principal(residuals, width)

@@ -11,7 +11,7 @@ class Whitening(nn.Module):
     """Scales descriptors along R directions and leaves the rest as it is.
 
     Jegou and Chum (Negative evidences and co-occurences in image retrieval, ECCV 2012) whiten all directions; few of them do
-    most of it with a quarter of the weights, and those with little spread are not blown up.
+    most of it with a quarter of the weights, and those of little variance are not blown up.
 
     Args:
         dim: length D of a descriptor.
@@ -37,16 +37,16 @@ class Whitening(nn.Module):
 
     @torch.no_grad()
     def start(self, descriptors: Tensor) -> None:
-        """Take the main directions of (P, D) descriptors of training images; few images give few of them.
+        """Take the principal directions of (P, D) descriptors, of unit length, of training images; few images give few.
 
-        The spread along each is brought down to that along the last.
+        The standard deviation along each is brought down to that along the last.
         """
         rank = min(len(self.change), len(descriptors) // 4)
         if rank < 1:
             return
         mean = descriptors.mean(dim=0)
-        spread = torch.cov(descriptors.T.double())
-        values, vectors = torch.linalg.eigh(spread)
+        covariance = torch.cov(descriptors.T.double())
+        values, vectors = torch.linalg.eigh(covariance)
         values, vectors = values.flip(0).clamp_min(1e-12), vectors.flip(1)
         largest = vectors.gather(0, vectors.abs().argmax(dim=0, keepdim=True))
         vectors = vectors * largest.sign()

@@ -54,13 +54,13 @@ def test_hypotheses_of_a_query(built, room):
     answer = localizer.localize(image.image_path, camera=image.camera)
     assert answer.status in ("ok", "rejected", "failed") and answer.points > 0
     expected = {"trig": 10, "trig in parts": 10, "glace-compact": 1, "rscore-compact": 10, "poker-compact": 3}[method]
-    found = local_features(localizer, image.image_path)
-    hypotheses = scene_map.hypotheses(found, (320, 240))
+    features = local_features(localizer, image.image_path)
+    hypotheses = scene_map.hypotheses(features, (320, 240))
     assert len(hypotheses) == expected
-    points = scene_map.points(found.descriptors, hypotheses)
-    assert points.shape == (expected, len(found), 3) and np.isfinite(points).all()
+    points = scene_map.points(features.descriptors, hypotheses)
+    assert points.shape == (expected, len(features), 3) and np.isfinite(points).all()
     # Each hypothesis gives the same points alone and among others.
-    alone = scene_map.points(found.descriptors, hypotheses[-1:])[0]
+    alone = scene_map.points(features.descriptors, hypotheses[-1:])[0]
     assert np.allclose(alone, points[-1], atol=1e-4)
 
 
@@ -75,8 +75,8 @@ def test_mapping_images_find_themselves(built, room):
     frames = open_scene(room).for_mapping()
     hits = 0
     for index in range(0, 24, 6):
-        found = local_features(localizer, frames[index].image_path)
-        first = scene_map.hypotheses(found, (320, 240))[0].encoding
+        features = local_features(localizer, frames[index].image_path)
+        first = scene_map.hypotheses(features, (320, 240))[0].encoding
         hits += torch.equal(first, encoding.embeddings[index].float())
     assert hits == 4
 
@@ -101,8 +101,8 @@ def test_a_query_is_tried_with_the_networks_of_the_images_it_looks_like(built, r
     localizer = Localizer.load(path)
     frames = open_scene(room).for_mapping()
     for index in range(0, 24, 6):
-        found = local_features(localizer, frames[index].image_path)
-        assert scene_map.hypotheses(found, (320, 240))[0].network == learned_by[index]
+        features = local_features(localizer, frames[index].image_path)
+        assert scene_map.hypotheses(features, (320, 240))[0].network == learned_by[index]
     # Each network lies around the cameras of its part.
     centres = scene_map.normalization.to_normalized(np.array([frame.pose().centre() for frame in frames]))
     for part, head in enumerate(networks.heads):
@@ -133,7 +133,7 @@ def test_small_scenes_do_without_codes():
 
 def graph_of(scene, overlap, depths, folder):
     images = MappingImages(scene, list, depths, 0, folder, StopRequest(), torch.device("cpu"))
-    return encoding_build._graph(images, overlap)
+    return encoding_build.covisibility_graph(images, overlap)
 
 
 def test_depths_that_are_not_given_come_from_the_data(room, tmp_path, monkeypatch):

@@ -13,10 +13,12 @@ import time
 from pathlib import Path
 
 import pytest
-from support.killed_build import LANDMARKS, MOMENTS, ROUNDS
+from support.killed_build import LANDMARKS, MOMENTS, PCA, ROUNDS
 from support.tiny_scene import CHEAP, settings, write_part
 
+from trigpoint.build.context import FEATURES
 from trigpoint.cli import run
+from trigpoint.core.artifact import read_artifact
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
@@ -99,7 +101,7 @@ def test_other_settings_give_other_bytes(change, corner, reference, tmp_path):
     assert digest(tmp_path / "kitchen.trig") != reference
 
 
-@pytest.mark.parametrize("moment", [moment for moment in MOMENTS if moment not in (*ROUNDS, LANDMARKS)])
+@pytest.mark.parametrize("moment", [moment for moment in MOMENTS if moment not in (*ROUNDS, LANDMARKS, PCA)])
 def test_a_killed_build_ends_in_the_same_bytes(moment, corner, reference, tmp_path, capsys):
     output = tmp_path / "kitchen.trig"
     process = start(moment, map_command(corner, output))
@@ -133,6 +135,46 @@ def test_a_build_in_rounds_killed_ends_in_the_same_bytes(moment, corner, referen
     assert len(list(work_of(output).glob("round*/descriptors.bin"))) == 1
     assert run([*command, "--quiet"]) == 0
     assert digest(output) == in_rounds != reference
+
+
+# XFeat's descriptors, 64 numbers each, reduced to 16 by a PCA.
+REDUCED = ("--set", "features.pca_dim=16")
+
+
+@pytest.fixture(scope="module")
+def reduced(corner, one_thread, tmp_path_factory):
+    """SHA-256 of a map of the corner with a PCA of its descriptors, made without interruption."""
+    output = tmp_path_factory.mktemp("reduced") / "kitchen.trig"
+    assert run(map_command(corner, output, "--quiet", *REDUCED)) == 0
+    return digest(output)
+
+
+@pytest.mark.parametrize("moment", [PCA, "between two views of an image", "in the middle of the training"])
+def test_a_build_with_a_pca_killed_ends_in_the_same_bytes(moment, corner, reference, reduced, tmp_path, capsys):
+    output = tmp_path / "kitchen.trig"
+    process = start(moment, map_command(corner, output, *REDUCED))
+    process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGKILL
+    described = features_in(output)
+    assert len(described) == (3 if moment == PCA else 6)
+    assert run(map_command(corner, output, *REDUCED)) == 0
+    assert "continuing an interrupted build" in capsys.readouterr().err
+    assert digest(output) == reduced != reference
+
+
+def test_features_are_extracted_once_for_a_pca(corner, tmp_path, monkeypatch):
+    """Those of an interrupted build are read, not extracted again; they are of full length, before the PCA."""
+    output = tmp_path / "kitchen.trig"
+    start("in the middle of the training", map_command(corner, output, *REDUCED)).communicate(timeout=120)
+    before = {path.name: path.stat().st_mtime_ns for path in features_in(output)}
+    assert all(read_artifact(path).tensors["descriptors"].shape[1] == 64 for path in features_in(output))
+    start("before the map gets its name", map_command(corner, output, *REDUCED)).communicate(timeout=120)
+    assert before == {path.name: path.stat().st_mtime_ns for path in features_in(output)}
+
+
+def features_in(output):
+    """The files of the feature cache of an interrupted build."""
+    return sorted((work_of(output) / FEATURES).glob("*.features"))
 
 
 # Enough images for landmarks, and two of them held out.

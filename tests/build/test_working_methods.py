@@ -121,9 +121,9 @@ def test_known_depths_are_learned(tmp_path_factory, tmp_path):
         localizer = Localizer.load(tmp_path / f"{kind}.trig")
         distances = []
         for frame in scene.for_mapping()[::4]:
-            found = local_features(localizer, frame.image_path)
-            points = localizer.map.points(found.descriptors, localizer.map.hypotheses(found, (160, 120)))[0]
-            distances.append(np.linalg.norm(points - DepthImages().points(frame, found.image_px), axis=1))
+            features = local_features(localizer, frame.image_path)
+            points = localizer.map.points(features.descriptors, localizer.map.hypotheses(features, (160, 120)))[0]
+            distances.append(np.linalg.norm(points - DepthImages().points(frame, features.image_px), axis=1))
         off[kind] = np.nanmedian(np.concatenate(distances))
     assert off["depth"] < 0.7 * off["none"], off
 

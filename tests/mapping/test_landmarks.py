@@ -16,12 +16,11 @@ from trigpoint.core.scene import Frame
 from trigpoint.features.extract import ImageFeatures
 from trigpoint.localization.hypotheses import solve_known
 from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions, solve_pnp
-from trigpoint.mapping import observations as observations
 from trigpoint.mapping.image_matching import image_pairs
 from trigpoint.mapping.landmark_config import LandmarkConfig, TriangulationConfig
 from trigpoint.mapping.landmarks import Landmarks, directions
 from trigpoint.mapping.normalization import Normalization
-from trigpoint.mapping.observations import Observations, PosedKeypoints, join_tracks
+from trigpoint.mapping.observations import Observations, PosedKeypoints, join_tracks, match_support
 from trigpoint.mapping.triangulation import triangulate
 from trigpoint.retrieval.index import RetrievalIndex
 
@@ -100,14 +99,13 @@ def test_a_wrong_match_does_not_join_two_things():
 
 
 @pytest.mark.parametrize("block", [1, 7, 1000])
-def test_support_is_counted_alike_in_blocks(block, monkeypatch):
+def test_support_is_counted_alike_in_blocks(block):
     generator = np.random.default_rng(0)
     matches = np.unique(np.sort(generator.integers(0, 60, (300, 2)), axis=1), axis=0)
     matches = matches[matches[:, 0] != matches[:, 1]]
-    monkeypatch.setattr(observations, "_BLOCK", block)
     partners = [{*matches[matches[:, 0] == key, 1], *matches[matches[:, 1] == key, 0]} for key in range(60)]
     expected = [len(partners[one] & partners[other]) for one, other in matches]
-    assert observations._support(matches, 60).tolist() == expected
+    assert match_support(matches, 60, block=block).tolist() == expected
 
 
 def test_no_matches_are_no_tracks():

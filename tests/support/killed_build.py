@@ -19,8 +19,9 @@ from trigpoint.core import job
 from trigpoint.mapping import buffer, training
 
 LANDMARKS = "while the landmarks are written"
+PCA = "while features for the PCA are extracted"
 ROUNDS = ("in the second of three rounds", "between two rounds")
-# At which call of what the process dies; of Path.replace and Path.mkdir only calls for this name count.
+# At which call of what the process dies; of Path.replace and Path.mkdir only calls for names that end so count.
 MOMENTS = {
     "between two views of an image": (buffer._SampleFiles, "append", 8, ""),
     "in the middle of the training": (training, "_train_step", 41, ""),
@@ -28,6 +29,7 @@ MOMENTS = {
     "before the map gets its name": (Path, "replace", 1, "kitchen.trig"),
     "in the second of three rounds": (training, "_train_step", 29, ""),
     "between two rounds": (Path, "mkdir", 1, "round2"),
+    PCA: (Path, "replace", 4, ".features"),
     LANDMARKS: (Path, "replace", 1, "tracks.safetensors"),
     "while the work is removed": (job.shutil, "rmtree", 1, ""),
 }
@@ -38,7 +40,7 @@ def _die_at(owner: object, name: str, count: int, target: str) -> None:
 
     def replacement(*arguments, **named):
         nonlocal calls
-        calls += not target or Path(arguments[-1]).name == target
+        calls += not target or Path(arguments[-1]).name.endswith(target)
         if calls == count:
             _leave_parts(name, arguments)
             os.kill(os.getpid(), signal.SIGKILL)

@@ -61,7 +61,7 @@ def _write_embeddings(path: Path, images: MappingImages, config: NodeEncoding) -
     features = images.features()
     descriptor = fit_descriptor(config.descriptor, features, config.descriptor_dim, images.seed)
     vectors = describe_images(descriptor, features)
-    graph = _graph(images, config.overlap)
+    graph = covisibility_graph(images, config.overlap)
     # Rounded as the map keeps them, so that training sees what a query will get.
     embeddings = torch.from_numpy(_embeddings(graph, images, config)).half()
     table = graph.neighbour_table()
@@ -74,8 +74,8 @@ def _prefixed(encoding: SceneEncoding) -> dict[str, np.ndarray]:
     return {f"scene.{name}": value for name, value in encoding.tensors().items()}
 
 
-def _graph(images: MappingImages, overlap: Overlap) -> CovisibilityGraph:
-    """The covisibility graph; where too few images overlap, with a lower threshold, which is said."""
+def covisibility_graph(images: MappingImages, overlap: Overlap) -> CovisibilityGraph:
+    """Covisibility graph of the mapping images; where too few overlap, with a lower threshold, which is logged."""
     threshold, limits = overlap.threshold, _limits(images, overlap)
     while True:
         last = threshold < _LOWEST_OVERLAP

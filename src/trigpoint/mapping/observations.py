@@ -120,7 +120,7 @@ def join_tracks(matches: Indices, image: Indices) -> Observations:
         matches: (M, 2) pairs of keypoints, counted over all images.
         image: (K,) image of each keypoint.
     """
-    order = np.argsort(-_support(matches, len(image)), kind="stable")
+    order = np.argsort(-match_support(matches, len(image)), kind="stable")
     parent, image_of = list(range(len(image))), image.tolist()
     images: dict[int, set[int]] = {}
     for one, other in matches[order].tolist():
@@ -141,18 +141,24 @@ def join_tracks(matches: Indices, image: Indices) -> Observations:
     return Observations(np.unique(root[keypoint], return_inverse=True)[1], keypoint, image[keypoint])
 
 
-def _support(matches: Indices, count: int) -> Indices:
-    """(M,) number of third keypoints that match both sides of each match."""
+def match_support(matches: Indices, count: int, *, block: int = _BLOCK) -> Indices:
+    """(M,) int64 number of third keypoints that match both sides of each of the (M, 2) matches, pairs of keypoint indices.
+
+    Args:
+        matches: (M, 2) int64, the smaller index first.
+        count: number of keypoints.
+        block: keypoints whose common matches are counted at a time.
+    """
     support = np.zeros(len(matches), dtype=np.int64)
     joined = sparse.coo_array((np.ones(len(matches), dtype=np.int32), (matches[:, 0], matches[:, 1])), shape=(count, count))
     both = (joined + joined.T).tocsr()
     order = np.argsort(matches[:, 0], kind="stable")
-    for start in range(0, count, _BLOCK):
+    for start in range(0, count, block):
         # In blocks of rows: the whole product does not fit into memory for thousands of images.
-        mine = order[slice(*np.searchsorted(matches[order, 0], (start, start + _BLOCK)))]
-        if len(mine):
-            product = (both[start : start + _BLOCK] @ both).tocsr()
-            support[mine] = np.asarray(product[matches[mine, 0] - start, matches[mine, 1]]).ravel()
+        rows = order[slice(*np.searchsorted(matches[order, 0], (start, start + block)))]
+        if len(rows):
+            product = (both[start : start + block] @ both).tocsr()
+            support[rows] = np.asarray(product[matches[rows, 0] - start, matches[rows, 1]]).ravel()
     return support
 
 

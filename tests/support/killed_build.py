@@ -17,6 +17,7 @@ from pathlib import Path
 from trigpoint.cli import main
 from trigpoint.core import job
 from trigpoint.mapping import buffer, training
+from trigpoint.mapping.optimizer import Optimizer
 
 LANDMARKS = "while the landmarks are written"
 PCA = "while features for the PCA are extracted"
@@ -24,10 +25,10 @@ ROUNDS = ("in the second of three rounds", "between two rounds")
 # At which call of what the process dies; of Path.replace and Path.mkdir only calls for names that end so count.
 MOMENTS = {
     "between two views of an image": (buffer._SampleFiles, "append", 8, ""),
-    "in the middle of the training": (training, "_train_step", 41, ""),
+    "in the middle of the training": (Optimizer, "step", 41, ""),
     "while a checkpoint is written": (Path, "replace", 3, "training.safetensors"),
     "before the map gets its name": (Path, "replace", 1, "kitchen.trig"),
-    "in the second of three rounds": (training, "_train_step", 29, ""),
+    "in the second of three rounds": (Optimizer, "step", 29, ""),
     "between two rounds": (Path, "mkdir", 1, "round2"),
     PCA: (Path, "replace", 4, ".features"),
     LANDMARKS: (Path, "replace", 1, "tracks.safetensors"),
@@ -57,13 +58,13 @@ def _leave_parts(name: str, arguments: tuple) -> None:
 
 
 def _dawdle() -> None:
-    original = training._train_step
+    original = Optimizer.step
 
-    def replacement(*arguments):
+    def replacement(optimizer: Optimizer, step: int) -> None:
         time.sleep(0.06)
-        return original(*arguments)
+        original(optimizer, step)
 
-    training._train_step = replacement
+    Optimizer.step = replacement
 
 
 if __name__ == "__main__":

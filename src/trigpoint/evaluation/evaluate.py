@@ -103,6 +103,7 @@ def evaluate_frames(
             advance()
     map_id = next((result.localization.map_id for result in results if result.localization.map_id), "")
     units = localizer.units
+    # By the extent of the images evaluated: of a scene of unknown scale nothing else says what is large.
     gross_error = gross_error_threshold(units == "m", centres)
     return Evaluation(scene_name, units, map_id, tuple(thresholds), gross_error, tuple(results))
 

@@ -79,6 +79,7 @@ def recall_interval(fraction: float, count: int) -> tuple[float, float]:
     """
     if count == 0:
         return 0.0, 1.0
+    # The fractions p for which the one measured is z standard errors of p away: a quadratic equation in p.
     z = 1.959963984540054
     middle = (fraction + z**2 / (2 * count)) / (1 + z**2 / count)
     reach = z * math.sqrt(fraction * (1 - fraction) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
@@ -170,4 +171,5 @@ def finite_or_none(value: float) -> float | None:
 
 
 def _two_digits(value: float) -> float:
+    # Thresholds are named in tables: nobody reads 0.0473921.
     return float(f"{value:.2g}")

@@ -41,6 +41,7 @@ def reliability_bins(confidences: Sequence[float], correct: Sequence[bool], *, b
         correct: whether each answer is correct.
         bins: how many.
     """
+    # A confidence on a bound belongs to the bin above it; 1 has none, and stays in the last.
     values, right = np.asarray(confidences, dtype=np.float64), np.asarray(correct, dtype=np.bool_)
     index = np.clip(np.floor(values * bins), 0, bins - 1).astype(int)
     result: list[ReliabilityBin] = []

@@ -107,6 +107,11 @@ def steps(errors: Sequence[float], total: int, axis: Axis, kind: str, *, style: 
     return f'<path class="curve {kind}"{styled} d="{"".join(path)}H{WIDTH - RIGHT}"/>'
 
 
+def percent_of(fraction: float) -> str:
+    """A fraction as whole per cent, for the vertical axis."""
+    return f"{100 * fraction:.0f} %"
+
+
 def limits_at(axis: Axis, limits: Sequence[float]) -> str:
     """A line at each threshold."""
     path = "".join(f"M{axis.x(limit):.1f} {TOP}V{HEIGHT - BOTTOM}" for limit in sorted(set(limits)))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Literal
 
-from trigpoint.evaluation.metrics import PoseError
 from trigpoint.evaluation.reliability import Reliability
 from trigpoint.evaluation.results import Evaluation, FrameResult
 from trigpoint.report.chart_frame import (
@@ -16,26 +16,29 @@ from trigpoint.report.chart_frame import (
     LogAxis,
     chart,
     limits_at,
+    percent_of,
     steps,
     y,
 )
 from trigpoint.report.formatting import angle, length
 
 
-def translation_curve(evaluation: Evaluation) -> str:
-    """Fraction of all images below each translation error, every pose and only trusted ones."""
-    limits = [threshold.translation for threshold in evaluation.thresholds]
-    errors = [error.translation for error in evaluation.errors() if error is not None]
-    axis = translation_axis(errors, limits, evaluation.units)
-    return _curves(evaluation, axis, lambda error: error.translation, limits, "Cumulative translation error")
-
-
-def rotation_curve(evaluation: Evaluation) -> str:
-    """Fraction of all images below each rotation error, every pose and only trusted ones."""
-    limits = [threshold.rotation_deg for threshold in evaluation.thresholds]
-    errors = [error.rotation_deg for error in evaluation.errors() if error is not None]
-    axis = LogAxis(*_range(errors, limits), angle, "rotation error")
-    return _curves(evaluation, axis, lambda error: error.rotation_deg, limits, "Cumulative rotation error")
+def error_curve(evaluation: Evaluation, part: Literal["translation", "rotation_deg"]) -> str:
+    """Fraction of all images below each error, with every pose and with trusted ones only."""
+    limits = [getattr(limit, part) for limit in evaluation.thresholds]
+    every, trusted = (
+        [getattr(error, part) for error in evaluation.errors(only_ok=only_ok) if error is not None]
+        for only_ok in (False, True)
+    )
+    if part == "translation":
+        axis = translation_axis(every, limits, evaluation.units)
+    else:
+        axis = LogAxis(*_range(every, limits), angle, "rotation error")
+    curves = "".join(
+        steps(errors, len(evaluation.results), axis, kind) for errors, kind in ((every, "every"), (trusted, "trusted"))
+    )
+    label = f"Cumulative {'translation' if part == 'translation' else 'rotation'} error"
+    return chart(axis, label, limits_at(axis, limits) + curves, percent_of)
 
 
 def confidence_chart(evaluation: Evaluation) -> str:
@@ -67,7 +70,7 @@ def reliability_chart(reliability: Reliability) -> str:
                 f'<text x="{left + width / 2:.1f}" y="{HEIGHT - BOTTOM - 5}" text-anchor="middle">{part.count}</text></g>'
             )
     diagonal = f'<path class="limit" d="M{axis.x(0):.1f} {y(0):.1f}L{axis.x(1):.1f} {y(1):.1f}"/>'
-    return chart(axis, "Reliability of the confidence", "".join(bars) + diagonal, lambda fraction: f"{100 * fraction:.0f} %")
+    return chart(axis, "Reliability of the confidence", "".join(bars) + diagonal, percent_of)
 
 
 def translation_axis(errors: Sequence[float], limits: Sequence[float], units: str) -> LogAxis:
@@ -93,21 +96,7 @@ def _range(errors: Sequence[float], limits: Sequence[float]) -> tuple[float, flo
     """Bounds that hold the thresholds and nearly all errors, but not the wildest."""
     limits = limits or [1.0]
     finite = sorted(error for error in errors if 0 < error < math.inf)
+    # The best 5 % of the errors, which may be exactly 0 on synthetic scenes, must not take most of the axis.
     low = min(min(limits) / 5, finite[len(finite) // 20]) if finite else min(limits) / 5
     high = max(limits) * 4
     return max(low, high * 1e-4), high
-
-
-def _curves(
-    evaluation: Evaluation, axis: LogAxis, value: Callable[[PoseError], float], limits: Sequence[float], label: str
-) -> str:
-    lines = "".join(
-        steps(
-            [value(error) for error in evaluation.errors(only_ok=only_ok) if error is not None],
-            len(evaluation.results),
-            axis,
-            kind,
-        )
-        for only_ok, kind in ((False, "every"), (True, "trusted"))
-    )
-    return chart(axis, label, limits_at(axis, limits) + lines, lambda fraction: f"{100 * fraction:.0f} %")

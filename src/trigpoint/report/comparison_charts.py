@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from trigpoint.evaluation.results import Evaluation
 from trigpoint.evaluation.trials import Summary
-from trigpoint.report.chart_frame import BOTTOM, HEIGHT, WIDTH, LogAxis, chart, limits_at, steps, y
+from trigpoint.report.chart_frame import BOTTOM, HEIGHT, WIDTH, LogAxis, chart, limits_at, percent_of, steps, y
 from trigpoint.report.charts import translation_axis
 from trigpoint.report.formatting import percent, threshold
 
@@ -39,7 +39,7 @@ def size_chart(summaries: Sequence[Summary]) -> str:
     # At the bottom, where hardly any map is.
     at = f'x="{WIDTH - 22}" y="{HEIGHT - BOTTOM - 8}" text-anchor="end"'
     label = f"<text {at}>images within {html.escape(limit)}</text>" if limit else ""
-    return chart(axis, "Accuracy over map size", label + dots, _fraction)
+    return chart(axis, "Accuracy over map size", label + dots, percent_of)
 
 
 def recall_chart(summaries: Sequence[Summary]) -> str:
@@ -60,7 +60,7 @@ def recall_chart(summaries: Sequence[Summary]) -> str:
         for index, group in enumerate(groups)
         if group
     )
-    return chart(axis, "Cumulative translation error", limits_at(axis, limits) + curves, _fraction)
+    return chart(axis, "Cumulative translation error", limits_at(axis, limits) + curves, percent_of)
 
 
 def figure_svg(summaries: Sequence[Summary]) -> str:
@@ -97,7 +97,3 @@ def _first_threshold(summaries: Sequence[Summary]) -> str:
 
 def _translations(evaluation: Evaluation) -> list[float]:
     return [error.translation for error in evaluation.errors() if error is not None]
-
-
-def _fraction(fraction: float) -> str:
-    return f"{100 * fraction:.0f} %"

@@ -16,7 +16,7 @@ from trigpoint.localization.correspondences import Correspondences
 from trigpoint.localization.localizer import Localizer
 from trigpoint.localization.pointcloud import PointCloud, implicit_points
 from trigpoint.report.blocks import Block, Facts, Figure, Figures, Picture, Report, Section
-from trigpoint.report.charts import confidence_chart, reliability_chart, rotation_curve, translation_curve
+from trigpoint.report.charts import confidence_chart, error_curve, reliability_chart
 from trigpoint.report.evaluation_blocks import (
     images_table,
     reading,
@@ -190,8 +190,8 @@ def _charts(evaluation: Evaluation) -> Figures:
         " line."
     )
     figures = [
-        Figure([Picture(translation_curve(evaluation))], [below], curves),
-        Figure([Picture(rotation_curve(evaluation))], [below], curves),
+        Figure([Picture(error_curve(evaluation, "translation"))], [below], curves),
+        Figure([Picture(error_curve(evaluation, "rotation_deg"))], [below], curves),
         Figure([Picture(confidence_chart(evaluation))], [confidence], verdicts),
         Figure([Picture(reliability_chart(reliability))], [reliability_text(reliability, evaluation.units).text, bars]),
     ]

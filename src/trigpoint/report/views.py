@@ -122,6 +122,7 @@ def oblique_view(up: Array, shown: Array, width: int, height: int) -> View:
         width, height: of the picture, px.
     """
     right, ahead = ground_axes(up, shown)
+    # Turned off the axes, so that walls along them are not seen edge on.
     turn, tilt = np.deg2rad(_OBLIQUE_AZIMUTH_DEG), np.deg2rad(_OBLIQUE_ELEVATION_DEG)
     level = np.sin(turn) * right + np.cos(turn) * ahead
     forward = np.cos(tilt) * level - np.sin(tilt) * up
@@ -160,12 +161,14 @@ def draw_points(view: View, points: Array, rgb: Colours, *, radius_px: float) ->
     # NaN compares as false.
     inside = np.all((px > -4) & (px < (view.width + 4, view.height + 4)), axis=1)
     px, depth, rgb = px[inside], depth[inside], rgb[inside]
+    # Many points share a pixel: the smallest depth of each first, then the colour of the point that has it.
     nearest = np.full(view.width * view.height, np.inf)
     image = np.zeros((view.width * view.height, 4), np.uint8)
     if len(px) == 0:
         return image.reshape(view.height, view.width, 4)
     radius = np.full(len(px), radius_px)
     if view.perspective:
+        # Nearer surfaces have fewer points a pixel: larger discs close them.
         radius = np.clip(radius_px * np.median(depth) / depth, 0.5, 2.5 * radius_px)
     discs = list(_discs(np.floor(px).astype(np.int64), radius, view))
     for target, members in discs:
@@ -197,6 +200,7 @@ def _shade(depth: Array, perspective: bool) -> Array:
     if not known.any():
         return np.ones_like(depth)
     if perspective:
+        # Relative depth, so that edges show equally near and far.
         relief = np.log(np.where(known, depth, 1.0))
     else:
         relief = np.where(known, depth, 0.0) / max(float(np.ptp(depth[known])), 1e-9)

@@ -134,7 +134,7 @@ def test_a_full_disk_is_said(corner, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(buffer._SampleFiles, "append", full)
-    with pytest.raises(OutputError, match=r"TP-801.*No space left on device"):
+    monkeypatch.setattr("trigpoint.core.append_only.os.truncate", full)
+    with pytest.raises(OutputError, match=r"TP-801 the samples.*No space left on device.*buffer\.rounds"):
         build_map(open_scene(corner), tmp_path / "map.trig", config=resolve_config("ace-compact", CHEAP))
     assert not (tmp_path / "map.trig").exists()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from support.tiny_scene import CHEAP, write_part
@@ -17,7 +16,6 @@ from trigpoint.core.interrupt import Interrupted
 from trigpoint.core.job import Job, JobControl, StageTimes, open_job
 from trigpoint.features.encoders import load_encoder
 from trigpoint.formats.readers import open_scene
-from trigpoint.mapping.buffer import _SampleFiles
 from trigpoint.mapping.parallel import ALONE
 from trigpoint.mapping.presets import resolve_config
 
@@ -133,22 +131,3 @@ def test_the_time_of_a_stage_inside_another_counts_once(monkeypatch):
 
 def stop():
     raise KeyboardInterrupt
-
-
-def test_samples_whose_file_was_cut_are_made_again(tmp_path):
-    def files():
-        return _SampleFiles(tmp_path, 4, None, 0)
-
-    first = files()
-    assert first.resume() == 0
-    with first:
-        for name, stream in first.streams.items():
-            stream.write(np.ones(3, dtype=first.dtypes[name]).tobytes())
-            first.rows[name] += 3
-        first.record(2)
-    assert files().resume() == 2
-    with (tmp_path / "descriptors.bin").open("r+b") as stream:
-        stream.truncate(10)
-    again = files()
-    assert again.resume() == 0 and set(again.rows.values()) == {0}
-    assert (tmp_path / "view.bin").stat().st_size == 0

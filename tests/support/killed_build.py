@@ -16,7 +16,8 @@ from pathlib import Path
 
 from trigpoint.cli import main
 from trigpoint.core import job
-from trigpoint.mapping import buffer, training
+from trigpoint.core.append_only import AppendOnlyArrays
+from trigpoint.core.checkpoint import Checkpoint
 from trigpoint.mapping.optimizer import Optimizer
 
 LANDMARKS = "while the landmarks are written"
@@ -24,7 +25,7 @@ PCA = "while features for the PCA are extracted"
 ROUNDS = ("in the second of three rounds", "between two rounds")
 # At which call of what the process dies; of Path.replace and Path.mkdir only calls for names that end so count.
 MOMENTS = {
-    "between two views of an image": (buffer._SampleFiles, "append", 8, ""),
+    "between two views of an image": (AppendOnlyArrays, "append", 8, ""),
     "in the middle of the training": (Optimizer, "step", 41, ""),
     "while a checkpoint is written": (Path, "replace", 3, "training.safetensors"),
     "before the map gets its name": (Path, "replace", 1, "kitchen.trig"),
@@ -69,8 +70,8 @@ def _dawdle() -> None:
 
 if __name__ == "__main__":
     moment = sys.argv[1]
-    buffer._RECORD_INTERVAL_S = 0.0
-    training._CHECKPOINT_INTERVAL_S = 0.02
+    AppendOnlyArrays.INTERVAL_S = 0.0
+    Checkpoint.INTERVAL_S = 0.02
     if moment == "slow":
         _dawdle()
     else:

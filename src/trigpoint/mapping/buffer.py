@@ -1,28 +1,24 @@
 """The training samples: descriptors of augmented views with the rays along which they were seen.
 
-They are appended to plain files in the work folder and used from there through memory maps, so the buffer may be larger
-than memory, and an interrupted fill continues behind the last image that was recorded.
+They lie on disk (``AppendOnlyArrays``), so the buffer may be larger than memory, and an interrupted fill continues behind
+the last image that was recorded.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import os
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trigpoint.core.artifact import write_json
-from trigpoint.core.errors import OutputError
+from trigpoint.core.append_only import AppendOnlyArrays
 from trigpoint.core.image import read_image
 from trigpoint.core.interrupt import Interrupted, StopRequest
 from trigpoint.core.progress import progress
@@ -37,7 +33,6 @@ from trigpoint.mapping.network_config import BufferConfig
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.supervision import Supervision
 
-_RECORD_INTERVAL_S = 10.0
 # Keypoints of sparse encoders that samples are drawn from by their scores, for each sample.
 _POOL = 4
 
@@ -151,133 +146,80 @@ def fill_buffer(plan: SamplePlan, reader: ViewReader, folder: Path, stop: StopRe
     repeats = views_per_image(reader.config, len(plan.frames))
     shard = plan.shard
     fewest = math.ceil(plan.min_samples / (repeats * len(plan.frames)))
-    files = _SampleFiles(folder, reader.encoder.dim, plan.supervision, fewest)
-    done = files.resume()
-    recorded = time.monotonic()
-    with files, progress("reading images", len(shard), start=done) as advance:
-        for position in range(done, len(shard)):
+    arrays = _sample_arrays(folder, reader.encoder.dim, plan.supervision is not None)
+    with arrays, progress("reading images", len(shard), start=arrays.items) as advance:
+        for position in range(arrays.items, len(shard)):
             index = shard[position]
             views = range(plan.number * repeats, (plan.number + 1) * repeats)
             generators = [numpy_generator(plan.seed, "view", index, view) for view in views]
             samples = reader.samples_of(plan.frames[index], generators)
             for view, chosen in enumerate(samples, start=position * repeats):
-                with _writing(folder):
-                    files.append(plan.frames[index], chosen, view)
+                arrays.append(_rows(plan.frames[index], chosen, view, plan.supervision, fewest))
+            arrays.complete_item()
             advance()
-            if stop or time.monotonic() - recorded > _RECORD_INTERVAL_S or position + 1 == len(shard):
-                with _writing(folder):
-                    files.record(position + 1)
-                recorded = time.monotonic()
             if stop:
                 raise Interrupted
-    return _open_buffer(files, plan, repeats)
+    return _open_buffer(arrays, plan, repeats)
 
 
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            "TP-801",
-            f"the training samples cannot be written ({error.strerror})",
-            where=folder,
-            fix="Free some space; the same command continues. buffer.rounds makes fewer samples at a time.",
-        ) from error
+def _sample_arrays(folder: Path, dim: int, supervised: bool) -> AppendOnlyArrays:
+    """The arrays of a buffer on disk: an image is one item."""
+    columns: dict[str, np.dtype[Any]] = {
+        "descriptors": np.dtype((np.float16, (dim,))),
+        "rays": np.dtype((np.float32, (2,))),
+        "view": np.dtype(np.int32),
+        "scales": np.dtype(np.float64),
+    }
+    if supervised:
+        columns["known"] = np.dtype((np.float64, (3,)))
+    advice = "buffer.rounds makes fewer samples at a time."
+    return AppendOnlyArrays(folder, "samples", columns, advice)
 
 
-class _SampleFiles:
-    """Append-only files of the samples, and the record of how much of them is complete."""
-
-    def __init__(self, folder: Path, dim: int, supervision: Supervision | None, fewest: int) -> None:
-        self.supervision = supervision
-        self.fewest = fewest
-        self.record_path = folder / "samples.json"
-        self.dtypes = {"descriptors": np.dtype((np.float16, (dim,))), "rays": np.dtype((np.float32, (2,)))}
-        self.dtypes |= {"view": np.dtype(np.int32), "scales": np.dtype(np.float64)}
-        if supervision is not None:
-            self.dtypes["known"] = np.dtype((np.float64, (3,)))
-        self.paths = {name: folder / f"{name}.bin" for name in self.dtypes}
-        self.rows = dict.fromkeys(self.dtypes, 0)
-
-    def resume(self) -> int:
-        """Number of images that are complete; cuts off what was written after the last record."""
-        images = 0
-        if self.record_path.exists():
-            record = json.loads(self.record_path.read_text())
-            sizes = {name: record["rows"][name] * dtype.itemsize for name, dtype in self.dtypes.items()}
-            # Truncating would fill up with zeros what somebody has cut or deleted.
-            if all(path.exists() and path.stat().st_size >= sizes[name] for name, path in self.paths.items()):
-                images, self.rows = record["images"], record["rows"]
-        for name, path in self.paths.items():
-            path.touch()
-            os.truncate(path, self.rows[name] * self.dtypes[name].itemsize)
-        return images
-
-    def __enter__(self) -> _SampleFiles:
-        self.streams = {name: path.open("ab") for name, path in self.paths.items()}
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for stream in self.streams.values():
-            stream.close()
-
-    def append(self, frame: Frame, found: ImageFeatures, view: int) -> None:
-        rays = rays_of(frame.camera, found.image_px)
-        usable: NDArray[np.bool_] = np.asarray(np.isfinite(rays).all(axis=1))
-        known = None
-        if self.supervision is not None:
-            known = self.supervision.points(frame, found.image_px)
-            usable &= self._wanted(np.asarray(np.isfinite(known).all(axis=1)), usable)
-        columns: dict[str, NDArray] = {
-            "descriptors": found.descriptors.numpy()[usable].astype(np.float16),
-            "rays": rays[usable].astype(np.float32),
-            "view": np.full(int(usable.sum()), view, dtype=np.int32),
-            "scales": np.array([found.scale]),
-        }
-        if known is not None:
-            columns["known"] = known[usable]
-        for name, values in columns.items():
-            self.streams[name].write(np.ascontiguousarray(values).tobytes())
-            self.rows[name] += len(values)
-
-    def _wanted(self, known: NDArray[np.bool_], usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """(N,) keypoints whose points are known, and an even choice of the others where those are too few."""
-        if self.fewest == 0:
-            return np.ones(len(known), dtype=bool)
-        others = np.flatnonzero(usable & ~known)
-        missing = min(max(self.fewest - int((known & usable).sum()), 0), len(others))
-        wanted = known.copy()
-        wanted[others[np.linspace(0, len(others) - 1, missing).round().astype(int)]] = True
-        return wanted
-
-    def record(self, images: int) -> None:
-        for stream in self.streams.values():
-            stream.flush()
-            os.fsync(stream.fileno())
-        write_json(self.record_path, {"images": images, "rows": self.rows})
-
-    def load(self, name: str) -> NDArray:
-        dtype = self.dtypes[name]
-        # Copy-on-write: torch wants writable memory, the file must not change.
-        shape = (self.rows[name], *dtype.shape)
-        if 0 in shape:
-            return np.zeros(shape, dtype=dtype.base)
-        return np.memmap(self.paths[name], dtype=dtype.base, mode="c", shape=shape)
+def _rows(
+    frame: Frame, features: ImageFeatures, view: int, supervision: Supervision | None, fewest: int
+) -> dict[str, NDArray[Any]]:
+    """The samples of one view by column: keypoints that have a ray and, under supervision, are ``_wanted``."""
+    rays = rays_of(frame.camera, features.image_px)
+    usable: NDArray[np.bool_] = np.asarray(np.isfinite(rays).all(axis=1))
+    known = None
+    if supervision is not None:
+        known = supervision.points(frame, features.image_px)
+        usable &= _wanted(np.asarray(np.isfinite(known).all(axis=1)), usable, fewest)
+    columns: dict[str, NDArray[Any]] = {
+        "descriptors": features.descriptors.numpy()[usable],
+        "rays": rays[usable],
+        "view": np.full(int(usable.sum()), view),
+        "scales": np.array([features.scale]),
+    }
+    if known is not None:
+        columns["known"] = known[usable]
+    return columns
 
 
-def _open_buffer(files: _SampleFiles, plan: SamplePlan, repeats: int) -> SampleBuffer:
+def _wanted(known: NDArray[np.bool_], usable: NDArray[np.bool_], fewest: int) -> NDArray[np.bool_]:
+    """(N,) keypoints whose points are known, and an even choice of the others where those are fewer than ``fewest``."""
+    if fewest == 0:
+        return np.ones(len(known), dtype=bool)
+    others = np.flatnonzero(usable & ~known)
+    missing = min(max(fewest - int((known & usable).sum()), 0), len(others))
+    wanted = known.copy()
+    wanted[others[np.linspace(0, len(others) - 1, missing).round().astype(int)]] = True
+    return wanted
+
+
+def _open_buffer(arrays: AppendOnlyArrays, plan: SamplePlan, repeats: int) -> SampleBuffer:
     normalization, frames = plan.normalization, [plan.frames[index] for index in plan.shard]
     poses = np.stack([normalization.cam_from_normalized(frame.pose()) for frame in frames])
     focals = np.array([frame.camera.pinhole_params()[:2] for frame in frames])
-    scales = np.asarray(files.load("scales"))
+    scales = np.asarray(arrays.load("scales"))
     known = None
-    if files.supervision is not None:
-        known = torch.from_numpy(normalization.to_normalized(files.load("known"))).float()
+    if plan.supervision is not None:
+        known = torch.from_numpy(normalization.to_normalized(arrays.load("known"))).float()
     return SampleBuffer(
-        descriptors=torch.from_numpy(files.load("descriptors")),
-        rays=torch.from_numpy(files.load("rays")),
-        view=torch.from_numpy(files.load("view")),
+        descriptors=torch.from_numpy(arrays.load("descriptors")),
+        rays=torch.from_numpy(arrays.load("rays")),
+        view=torch.from_numpy(arrays.load("view")),
         cam_from_world=torch.from_numpy(np.repeat(poses, repeats, axis=0)).float(),
         focal_px=torch.from_numpy(np.repeat(focals, repeats, axis=0) * scales[:, None]).float(),
         image=torch.tensor(list(plan.shard), dtype=torch.int32).repeat_interleave(repeats),

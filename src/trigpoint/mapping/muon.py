@@ -7,6 +7,7 @@ one batched product, which is what makes it cheap for small networks on a CPU.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -68,7 +69,7 @@ class Muon:
         """The momentum, for a checkpoint."""
         return {f"muon.{index}": velocity for index, velocity in enumerate(self.velocity)}
 
-    def load(self, state: dict[str, Tensor]) -> None:
+    def load(self, state: Mapping[str, Tensor]) -> None:
         """Take over the momentum of a checkpoint."""
         for index, velocity in enumerate(self.velocity):
             velocity.copy_(state[f"muon.{index}"])

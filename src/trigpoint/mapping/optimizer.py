@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
+from trigpoint.core.checkpoint import AdamWState
 from trigpoint.mapping.head import Head
 from trigpoint.mapping.muon import Muon
 from trigpoint.mapping.training_config import MuonConfig, OptimizerConfig
@@ -33,8 +35,8 @@ class Optimizer:
         matrices = inner_matrices(head) if isinstance(config, MuonConfig) else []
         chosen = {id(matrix) for matrix in matrices}
         self.muon = Muon(matrices) if matrices else None
-        self.adamw_parameters = [parameter for parameter in head.parameters() if id(parameter) not in chosen]
-        self.adamw = torch.optim.AdamW(self.adamw_parameters, lr=config.learning_rate, foreach=True)
+        others = [parameter for parameter in head.parameters() if id(parameter) not in chosen]
+        self.adamw = torch.optim.AdamW(others, lr=config.learning_rate, foreach=True)
 
     def step(self, step: int) -> None:
         """Apply the gradients; ``step`` counts from 0."""
@@ -51,24 +53,13 @@ class Optimizer:
 
     def state(self) -> dict[str, Tensor]:
         """Everything that the next step depends on, as tensors by name."""
-        tensors = {} if self.muon is None else self.muon.state()
-        for index, parameter in enumerate(self.adamw_parameters):
-            for key, value in self.adamw.state.get(parameter, {}).items():
-                tensors[f"adamw.{index}.{key}"] = torch.as_tensor(value)
-        return tensors
+        return ({} if self.muon is None else self.muon.state()) | AdamWState(self.adamw).state()
 
-    def load(self, tensors: dict[str, Tensor]) -> None:
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take over the state of a checkpoint."""
         if self.muon is not None:
             self.muon.load(tensors)
-        for index, parameter in enumerate(self.adamw_parameters):
-            prefix = f"adamw.{index}."
-            self.adamw.state[parameter] = {
-                # The count of steps stays on the CPU, as AdamW keeps it.
-                name.removeprefix(prefix): value.clone() if name.endswith(".step") else value.to(parameter.device, copy=True)
-                for name, value in tensors.items()
-                if name.startswith(prefix)
-            }
+        AdamWState(self.adamw).load(tensors)
 
 
 def inner_matrices(head: Head) -> list[nn.Parameter]:

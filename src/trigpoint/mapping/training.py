@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from trigpoint.core.artifact import read_artifact, write_artifact
+from trigpoint.core.checkpoint import Checkpoint
 from trigpoint.core.errors import MappingError
 from trigpoint.core.interrupt import Interrupted, StopRequest
 from trigpoint.core.progress import progress
@@ -24,7 +24,6 @@ from trigpoint.mapping.optimizer import Optimizer
 from trigpoint.mapping.parallel import ALONE, Workers
 from trigpoint.mapping.reprojection import LossTerms, Targets
 
-_CHECKPOINT_INTERVAL_S = 10.0
 _HISTORY_POINTS = 40
 _NOTE_STEPS = 25
 _STANDARDIZED_ON = 50_000
@@ -130,9 +129,10 @@ def train_head(data: TrainingSet, config: NetworkConfig, run: TrainingRun, until
     head = make_head(data.dim, config.head, generator, data.centres, 0 if refinement is None else refinement.blocks)
     head.to(run.device)
     optimizer = Optimizer(head, config.optimizer)
-    checkpoint = _Checkpoint(run.folder / f"{data.name}.safetensors", head, optimizer)
-    history = checkpoint.load()
-    start, steps = checkpoint.step, config.optimizer.steps
+    checkpoint = Checkpoint(run.folder / f"{data.name}.safetensors", head, optimizer)
+    earlier = checkpoint.load()
+    history = [HistoryPoint(**point) for point in earlier.get("history", [])]
+    start, steps = earlier.get("step", 0), config.optimizer.steps
     end = steps if until is None else until
     # A checkpoint brings the mean and deviation that its training began with.
     if config.head.standardize and start == 0:
@@ -141,7 +141,6 @@ def train_head(data: TrainingSet, config: NetworkConfig, run: TrainingRun, until
         head.standardize(workers.from_first(inputs))
     trainer = _Trainer(head, optimizer, data, config, workers)
     every = max(1, steps // _HISTORY_POINTS)
-    saved = time.monotonic()
     with progress(data.name, steps, start=start) as advance:
         for step in range(start, end):
             terms = trainer.step(step, torch_generator(seed, f"{data.name} batch", step * workers.count + workers.rank))
@@ -152,13 +151,12 @@ def train_head(data: TrainingSet, config: NetworkConfig, run: TrainingRun, until
                 note = f"loss {float(terms.loss.detach()):.2f}, within 10 px {float(terms.inlier_ratio):.0%}"
             advance(1, note) if note else advance()
             stopping = workers.any(bool(run.stop))
-            if workers.first and (stopping or time.monotonic() - saved > _CHECKPOINT_INTERVAL_S):
-                checkpoint.save(step + 1, history)
-                saved = time.monotonic()
+            if workers.first and (stopping or checkpoint.due):
+                checkpoint.save(_progress(step + 1, history))
             if stopping:
                 raise Interrupted
     if workers.first and start < end < steps:
-        checkpoint.save(end, history)
+        checkpoint.save(_progress(end, history))
     return Training(head.eval(), tuple(history))
 
 
@@ -222,25 +220,5 @@ def _history_point(step: int, terms: LossTerms) -> HistoryPoint:
     return HistoryPoint(step, round(loss, 4), round(float(terms.inlier_ratio), 4))
 
 
-class _Checkpoint:
-    """Weights, optimizer state, history and step in one file."""
-
-    def __init__(self, path: Path, head: Head, optimizer: Optimizer) -> None:
-        self.path, self.head, self.optimizer = path, head, optimizer
-        self.step = 0
-
-    def load(self) -> list[HistoryPoint]:
-        if not self.path.exists():
-            return []
-        artifact = read_artifact(self.path)
-        tensors = {name: torch.from_numpy(array.copy()) for name, array in artifact.tensors.items()}
-        weights = {name.removeprefix("head."): value for name, value in tensors.items() if name.startswith("head.")}
-        self.head.load_state_dict(weights)
-        self.optimizer.load({name: value for name, value in tensors.items() if not name.startswith("head.")})
-        self.step = artifact.metadata["step"]
-        return [HistoryPoint(**point) for point in artifact.metadata["history"]]
-
-    def save(self, step: int, history: list[HistoryPoint]) -> None:
-        tensors = {f"head.{name}": value for name, value in self.head.state_dict().items()} | self.optimizer.state()
-        arrays = {name: value.detach().cpu().numpy() for name, value in tensors.items()}
-        write_artifact(self.path, arrays, {"step": step, "history": [vars(point) for point in history]})
+def _progress(step: int, history: list[HistoryPoint]) -> dict[str, Any]:
+    return {"step": step, "history": [vars(point) for point in history]}

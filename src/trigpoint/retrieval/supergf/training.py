@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trigpoint.core.artifact import read_artifact, write_artifact
+from trigpoint.core.checkpoint import AdamWState, Checkpoint
 from trigpoint.core.errors import MappingError
 from trigpoint.core.interrupt import Interrupted, StopRequest
 from trigpoint.core.progress import progress
@@ -25,7 +24,6 @@ from trigpoint.retrieval.supergf.sampling import ListSampler, RankedLists
 from trigpoint.retrieval.supergf.slots import make_aggregator
 from trigpoint.retrieval.supergf.start import start_from_images
 
-_CHECKPOINT_INTERVAL_S = 20.0
 _HISTORY_POINTS = 40
 _NOTE_STEPS = 5
 
@@ -83,19 +81,22 @@ def fit_aggregator(
         Interrupted: stopped on request, after a checkpoint.
     """
     run = _Run(images, ListSampler(labels, recipe.lists, seed), recipe, seed, device)
-    if not run.load(folder / "aggregator.checkpoint"):
+    checkpoint = Checkpoint(folder / "aggregator.checkpoint", run.model, AdamWState(run.optimizer))
+    earlier = checkpoint.load()
+    if earlier:
+        run.restore(earlier)
+    else:
         run.begin(start)
     steps = recipe.training.steps
-    saved = time.monotonic()
     with progress("training", steps, start=run.step) as advance:
         while run.step < steps:
             run.advance()
             note = f"loss {run.history[-1].ranking:.3f}" if run.history and run.step % _NOTE_STEPS == 0 else ""
             advance(1, note) if note else advance()
-            if stop or time.monotonic() - saved > _CHECKPOINT_INTERVAL_S:
-                run.save(folder / "aggregator.checkpoint")
-                saved = time.monotonic()
-            if stop:
+            stopping = bool(stop)
+            if stopping or checkpoint.due:
+                checkpoint.save(run.progress())
+            if stopping:
                 raise Interrupted
     return AggregatorTraining(run.model.cpu().eval(), tuple(run.history))
 
@@ -106,10 +107,9 @@ class _Run:
     def __init__(self, images: Images, sampler: ListSampler, recipe: SuperGFRecipe, seed: int, device: torch.device) -> None:
         self.images, self.sampler, self.recipe, self.seed = images, sampler, recipe, seed
         self.model = make_aggregator(recipe.aggregator, seed).to(device).train()
-        self.parameters = dict(self.model.named_parameters())
         config = recipe.training
         self.optimizer = torch.optim.AdamW(
-            self.parameters.values(), lr=config.learning_rate, weight_decay=config.weight_decay
+            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
         )
         self.loss = ListLoss(recipe.ap)
         self.history: list[LossPoint] = []
@@ -161,31 +161,13 @@ class _Run:
         what = f"the training diverged at step {self.step}: its descriptors are not finite"
         return MappingError("TP-604", what, fix="Try a smaller training.learning_rate.")
 
-    def save(self, path: Path) -> None:
-        tensors = {f"model.{name}": value for name, value in self.model.state_dict().items()}
-        for name, parameter in self.parameters.items():
-            for key, value in self.optimizer.state[parameter].items():
-                tensors[f"adamw.{key}.{name}"] = torch.as_tensor(value)
-        state: dict[str, Any] = {"step": self.step, "sums": self._sums, "loss": self.loss.state()}
-        state["history"] = [vars(point) for point in self.history]
-        write_artifact(path, {name: value.detach().cpu().numpy() for name, value in tensors.items()}, state)
+    def progress(self) -> dict[str, Any]:
+        """All that the next step depends on beside weights and optimizer."""
+        history = [vars(point) for point in self.history]
+        return {"step": self.step, "sums": self._sums, "loss": self.loss.state(), "history": history}
 
-    def load(self, path: Path) -> bool:
-        """Whether there was a checkpoint to continue from."""
-        if not path.exists():
-            return False
-        artifact = read_artifact(path)
-        tensors = {name: torch.from_numpy(array.copy()) for name, array in artifact.tensors.items()}
-        self.model.load_state_dict({name[6:]: value for name, value in tensors.items() if name.startswith("model.")})
-        for name, parameter in self.parameters.items():
-            # Files hold no scalars: the learned power comes back as a list of one.
-            moments = {
-                key: tensors[f"adamw.{key}.{name}"].reshape(parameter.shape).to(parameter.device)
-                for key in ("exp_avg", "exp_avg_sq")
-            }
-            self.optimizer.state[parameter] = {"step": tensors[f"adamw.step.{name}"].reshape(()), **moments}
-        state = artifact.metadata
-        self.step, self._sums = state["step"], state["sums"]
-        self.loss.load(state["loss"])
-        self.history = [LossPoint(**point) for point in state["history"]]
-        return True
+    def restore(self, progress: dict[str, Any]) -> None:
+        """Take over the progress of a checkpoint."""
+        self.step, self._sums = progress["step"], progress["sums"]
+        self.loss.load(progress["loss"])
+        self.history = [LossPoint(**point) for point in progress["history"]]

@@ -35,7 +35,7 @@ from trigpoint.retrieval.supergf.build import TrainedAggregator, train_aggregato
 from trigpoint.retrieval.supergf.config import RECIPES, VARIANTS, SuperGFRecipe
 from trigpoint.retrieval.supergf.descriptor import SuperGF
 from trigpoint.retrieval.supergf.labels import labels_from_overlaps
-from trigpoint.synthetic.scene import FOCAL_WIDTH_PX, SyntheticConfig, write_synthetic_scene
+from trigpoint.synthetic.scene import SyntheticConfig, synthetic_camera, write_synthetic_scene
 from trigpoint.synthetic.world import SCENES, build_world
 
 WIDTH, HEIGHT = 640, 480
@@ -145,7 +145,7 @@ def rendered(work: Path, count: int, offset: int) -> list[Scene]:
 def exact_overlap(config: SyntheticConfig, frames: Sequence[Frame]) -> NDArray[np.float32]:
     """(N, N) fraction of the surface points in image i that image j sees."""
     scene = build_world(config.kind, config.seed)
-    camera = Camera.pinhole(WIDTH // REDUCTION, HEIGHT // REDUCTION, config.focal_px / FOCAL_WIDTH_PX * WIDTH / REDUCTION)
+    camera = synthetic_camera(replace(config, width=WIDTH // REDUCTION, height=HEIGHT // REDUCTION))
     depths = [scene.depth_m(frame.pose(), camera) for frame in frames]
     points = [_points(frame, depth, camera) for frame, depth in zip(frames, depths, strict=True)]
     overlap = np.zeros((len(frames), len(frames)), dtype=np.float32)

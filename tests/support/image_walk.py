@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trigpoint.synthetic.scene import SyntheticConfig, encode_image, synthetic_camera
+from trigpoint.synthetic.scene import SyntheticConfig, jpeg_bytes, synthetic_camera
 from trigpoint.synthetic.views import mapping_views
 from trigpoint.synthetic.world import build_world
 
@@ -19,7 +19,7 @@ def write_walk(folder: Path, count: int = 12, of: int = 90, seed: int = 3) -> di
     for index, view in enumerate(mapping_views(scene, of)[:count]):
         name = f"walk {index:02d}.jpg"
         rendering = scene.render(view.pose, camera, "day", name)
-        (folder / name).write_bytes(encode_image(rendering.rgb, "jpg"))
+        (folder / name).write_bytes(jpeg_bytes(rendering.rgb))
         centres[name] = view.pose.centre()
     return centres
 

@@ -52,11 +52,11 @@ def test_scene_reads_back_as_returned(scene: Scene) -> None:
 
 
 def test_distorted_camera_reads_back(tmp_path: Path) -> None:
-    config = SyntheticConfig(width=96, height=64, n_train=1, n_test=0, camera_model="OPENCV", image_format="png")
+    config = SyntheticConfig(width=96, height=64, n_train=1, n_test=0, camera_model="OPENCV")
     written = write_synthetic_scene(tmp_path, config)
     (frame,) = open_scene(tmp_path).frames
     assert frame.camera == written.frames[0].camera == synthetic_camera(config)
-    assert frame.name == "images/walk/0000.png"
+    assert frame.name == "images/walk/0000.jpg"
 
 
 def test_sequences_splits_and_depth_files(scene: Scene) -> None:
@@ -102,7 +102,6 @@ def test_inside_a_box_there_is_no_clearance() -> None:
     [
         {"kind": "rom"},
         {"camera_model": "FISHEYE"},
-        {"image_format": "gif"},
         {"n_train": 0},
         {"n_test": -1},
         {"train_night_fraction": 1.5},

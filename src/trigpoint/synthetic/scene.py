@@ -24,9 +24,9 @@ from trigpoint.synthetic.world import SCENES, Rendering, SyntheticWorld, build_w
 
 __all__ = ["Rendering", "SyntheticConfig", "SyntheticWorld", "build_world", "synthetic_camera", "write_synthetic_scene"]
 
-FOCAL_WIDTH_PX = 640
+# Focal length by width: that of an image 640 px wide is 525 px, as of the camera of 7-Scenes.
+_FOCAL_BY_WIDTH = 525.0 / 640
 _CAMERA_MODELS = ("PINHOLE", "OPENCV")
-_IMAGE_FORMATS = ("jpg", "png")
 # A slightly decentred wide lens with barrel distortion, as in a phone.
 _DISTORTION = (-0.11, 0.035, 6e-4, -4e-4)
 _OFF_CENTRE = (0.006, -0.004)
@@ -44,13 +44,11 @@ class SyntheticConfig:
         seed: seed of everything.
         width: image width, px.
         height: image height, px.
-        focal_px: focal length of an image 640 px wide, px; other widths get one in proportion.
         n_train: number of mapping images.
         n_test: number of test images by day.
         n_test_night: number of test images by night.
         train_night_fraction: fraction of the mapping images taken by night, 0 to 1.
         camera_model: ``"PINHOLE"``, or ``"OPENCV"`` for a distorted lens that is a little off centre.
-        image_format: ``"jpg"`` or ``"png"``.
         write_depth: whether to write depth images, 16-bit PNG in mm, 0 where there is nothing within 65 m.
     """
 
@@ -58,17 +56,15 @@ class SyntheticConfig:
     seed: int = 0
     width: int = 640
     height: int = 480
-    focal_px: float = 525.0
     n_train: int = 60
     n_test: int = 15
     n_test_night: int = 0
     train_night_fraction: float = 0.0
     camera_model: str = "PINHOLE"
-    image_format: str = "jpg"
     write_depth: bool = False
 
     def __post_init__(self) -> None:
-        choices = (("kind", tuple(SCENES)), ("camera_model", _CAMERA_MODELS), ("image_format", _IMAGE_FORMATS))
+        choices = (("kind", tuple(SCENES)), ("camera_model", _CAMERA_MODELS))
         for name, known in choices:
             if getattr(self, name) not in known:
                 self._refuse(name, f"one of {', '.join(known)}")
@@ -103,7 +99,7 @@ def synthetic_camera(config: SyntheticConfig) -> Camera:
     Raises:
         GeometryError: impossible focal length (TP-313).
     """
-    focal = config.focal_px * config.width / FOCAL_WIDTH_PX
+    focal = _FOCAL_BY_WIDTH * config.width
     if config.camera_model == "PINHOLE":
         return Camera.pinhole(config.width, config.height, focal)
     centre = ((0.5 + _OFF_CENTRE[0]) * config.width, (0.5 + _OFF_CENTRE[1]) * config.height)
@@ -153,8 +149,8 @@ def _shots(scene: SyntheticWorld, config: SyntheticConfig, camera: Camera) -> li
 
 def _take(folder: Path, scene: SyntheticWorld, camera: Camera, shot: _Shot, config: SyntheticConfig) -> Frame:
     rendering = scene.render(shot.view.pose, camera, shot.lighting, shot.name)
-    name = f"images/{shot.name}.{config.image_format}"
-    write_bytes(folder / name, encode_image(rendering.rgb, config.image_format))
+    name = f"images/{shot.name}.jpg"
+    write_bytes(folder / name, jpeg_bytes(rendering.rgb))
     depth_path = None
     if config.write_depth:
         depth_path = folder / f"depth/{shot.name}.png"
@@ -162,10 +158,10 @@ def _take(folder: Path, scene: SyntheticWorld, camera: Camera, shot: _Shot, conf
     return Frame(name, folder / name, camera, shot.view.pose, shot.split, shot.sequence, depth_path)
 
 
-def encode_image(rgb: NDArray[np.uint8], image_format: str) -> bytes:
-    """A (H, W, 3) uint8 image as the bytes of a JPEG or PNG file."""
-    options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY] if image_format == "jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 3]
-    return cv2.imencode(f".{image_format}", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)[1].tobytes()
+def jpeg_bytes(rgb: NDArray[np.uint8]) -> bytes:
+    """An image of (H, W, 3) uint8 pixels as the bytes of a JPEG file."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
+    return cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)[1].tobytes()
 
 
 def encode_depth(depth_m: NDArray[np.float32]) -> bytes:

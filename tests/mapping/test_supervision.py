@@ -172,7 +172,7 @@ def test_views_keep_known_samples_and_fill_up_with_others(scene, encoder, tmp_pa
     plain = tmp_path / "plain"
     plain.mkdir()
     everything = fill_buffer(plan, reader, plain, StopRequest())
-    known = torch.isfinite(buffer.known).all(dim=1)
+    known = torch.isfinite(buffer.truth).all(dim=1)
     for view in range(6):
         mine, found = known[buffer.view == view], int((everything.view == view).sum())
         of_known = int(mine.sum())

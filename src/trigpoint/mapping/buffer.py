@@ -48,7 +48,7 @@ class SampleBuffer:
         cam_from_world: (V, 3, 4) float32 for each view, in the normalised world frame.
         focal_px: (V, 2) float32 focal lengths of each view, px of the view.
         image: (V,) int32 index among all mapping images of the image of each view.
-        known: (N, 3) float32 true points in the normalised world frame, NaN where unknown; None without supervision.
+        truth: (N, 3) float32 ground-truth points in the normalised world frame, NaN where unknown; None without supervision.
     """
 
     descriptors: Tensor
@@ -57,7 +57,7 @@ class SampleBuffer:
     cam_from_world: Tensor
     focal_px: Tensor
     image: Tensor
-    known: Tensor | None = None
+    truth: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.view)
@@ -171,7 +171,7 @@ def _sample_arrays(folder: Path, dim: int, supervised: bool) -> AppendOnlyArrays
         "scales": np.dtype(np.float64),
     }
     if supervised:
-        columns["known"] = np.dtype((np.float64, (3,)))
+        columns["truth"] = np.dtype((np.float64, (3,)))
     advice = "buffer.rounds makes fewer samples at a time."
     return AppendOnlyArrays(folder, "samples", columns, advice)
 
@@ -182,18 +182,18 @@ def _rows(
     """The samples of one view by column: keypoints that have a ray and, under supervision, are ``_wanted``."""
     rays = rays_of(frame.camera, features.image_px)
     usable: NDArray[np.bool_] = np.asarray(np.isfinite(rays).all(axis=1))
-    known = None
+    truth = None
     if supervision is not None:
-        known = supervision.points(frame, features.image_px)
-        usable &= _wanted(np.asarray(np.isfinite(known).all(axis=1)), usable, fewest)
+        truth = supervision.points(frame, features.image_px)
+        usable &= _wanted(np.asarray(np.isfinite(truth).all(axis=1)), usable, fewest)
     columns: dict[str, NDArray[Any]] = {
         "descriptors": features.descriptors.numpy()[usable],
         "rays": rays[usable],
         "view": np.full(int(usable.sum()), view),
         "scales": np.array([features.scale]),
     }
-    if known is not None:
-        columns["known"] = known[usable]
+    if truth is not None:
+        columns["truth"] = truth[usable]
     return columns
 
 
@@ -213,9 +213,9 @@ def _open_buffer(arrays: AppendOnlyArrays, plan: SamplePlan, repeats: int) -> Sa
     poses = np.stack([normalization.cam_from_normalized(frame.pose()) for frame in frames])
     focals = np.array([frame.camera.pinhole_params()[:2] for frame in frames])
     scales = np.asarray(arrays.load("scales"))
-    known = None
+    truth = None
     if plan.supervision is not None:
-        known = torch.from_numpy(normalization.to_normalized(arrays.load("known"))).float()
+        truth = torch.from_numpy(normalization.to_normalized(arrays.load("truth"))).float()
     return SampleBuffer(
         descriptors=torch.from_numpy(arrays.load("descriptors")),
         rays=torch.from_numpy(arrays.load("rays")),
@@ -223,5 +223,5 @@ def _open_buffer(arrays: AppendOnlyArrays, plan: SamplePlan, repeats: int) -> Sa
         cam_from_world=torch.from_numpy(np.repeat(poses, repeats, axis=0)).float(),
         focal_px=torch.from_numpy(np.repeat(focals, repeats, axis=0) * scales[:, None]).float(),
         image=torch.tensor(list(plan.shard), dtype=torch.int32).repeat_interleave(repeats),
-        known=known,
+        truth=truth,
     )

@@ -55,7 +55,7 @@ class CoordinateSource(Protocol):
         ...
 
     def tensors(self) -> dict[str, NDArray[Any]]:
-        """Arrays of any shape by name, for the section of the source in a map file."""
+        """Arrays by name for the section of the source in a map file: (N, C) rows each, points in the normalised frame."""
         ...
 
     def facts(self) -> dict[str, Any]:

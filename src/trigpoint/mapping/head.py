@@ -51,7 +51,7 @@ class Head(nn.Module):
         return self.stages(encodings)[-1]
 
     def stages(self, encodings: Tensor) -> tuple[Tensor, ...]:
-        """The outputs in turn, (N, 3) each: the point, or the coarse and the refined point."""
+        """The outputs in turn, (N, 3) points in the normalised world frame each: one, or the coarse and the refined one."""
         features = self.blocks((encodings - self.mean) / self.deviation)
         coarse = self.decoder(features)
         if self.fourier is None or self.refiner_blocks is None or self.refiner is None:
@@ -68,7 +68,7 @@ class Head(nn.Module):
 
     @torch.no_grad()
     def standardize(self, encodings: Tensor) -> None:
-        """Take the mean and deviation of the inputs from (N, C) encodings."""
+        """Take the (C,) mean and deviation of the inputs from (N, C) encodings, in their units."""
         self.mean.copy_(encodings.mean(dim=0))
         self.deviation.copy_(encodings.std(dim=0).clamp_min(1e-6))
 

@@ -1,4 +1,4 @@
-"""Global encodings of the mapping images, as training draws them."""
+"""Global encodings of the mapping images, as batches of the training draw them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class NeighbourTable(Protocol):
     """Who sees the same things: ``covisibility.graph.NeighbourTable``."""
 
     def draw(self, image: Tensor, generator: torch.Generator) -> Tensor:
-        """For (B,) images one uniformly drawn neighbour each, itself included."""
+        """For (B,) indices of images one uniformly drawn neighbour each, itself included: (B,) indices."""
         ...
 
 

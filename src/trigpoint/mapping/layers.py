@@ -18,7 +18,10 @@ FOURIER_CHANNELS = 6 * _FOURIER_BANDS
 
 
 def homogeneous_offset(raw: Tensor) -> Tensor:
-    """(N, 4) network outputs d, w to (N, 3) offsets d / h(w), h(w) = min(softplus(w) + 1/4, 100)."""
+    """(N, 4) network outputs d, w to (N, 3) offsets d / h(w) in normalised units, h(w) = min(softplus(w) + 1/4, 100).
+
+    Homogeneous coordinates (ACE, section 3.4): far points need no large weights.
+    """
     scale = (functional.softplus(raw[:, 3:], beta=_BETA) + _LOWEST).clamp_max(_HIGHEST)
     return raw[:, :3] / scale
 
@@ -43,7 +46,7 @@ class ResidualBlock(nn.Module):
         self.padding = width - inputs if pad and inputs < width else 0
 
     def forward(self, features: Tensor) -> Tensor:
-        """(N, inputs) to (N, width)."""
+        """(N, inputs) to (N, width) features, without unit."""
         hidden = features
         for layer in self.layers:
             hidden = functional.relu(layer(hidden))
@@ -73,7 +76,7 @@ class PositionDecoder(nn.Module):
             self.choice = nn.Linear(hidden, clusters)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(N, width) to (N, 3)."""
+        """(N, width) features to (N, 3) points in the normalised world frame."""
         for layer in self.layers:
             features = functional.relu(layer(features))
         offset = homogeneous_offset(self.output(features))
@@ -115,7 +118,7 @@ class PositionRefiner(nn.Module):
         self.output = nn.Linear(hidden, 4)
 
     def forward(self, features: Tensor, coarse: Tensor) -> Tensor:
-        """(N, width) features and (N, 3) points to (N, 3)."""
+        """(N, width) features and (N, 3) coarse points to (N, 3) refined ones, all in the normalised world frame."""
         for layer in self.layers:
             features = functional.relu(layer(features))
         return coarse + homogeneous_offset(self.output(features))

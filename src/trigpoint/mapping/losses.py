@@ -1,4 +1,4 @@
-"""The loss of all outputs of a network: reprojection, known points, the tie of the refinement."""
+"""The loss of all outputs of a network: reprojection errors, ground-truth scene coordinates, tie of the refinement."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Losses:
 
 
 def total_loss(
-    stages: tuple[Tensor, ...], targets: Targets, config: Losses, progress: float, known: Tensor | None = None
+    stages: tuple[Tensor, ...], targets: Targets, config: Losses, progress: float, truth: Tensor | None = None
 ) -> LossTerms:
     """The loss of a network with one output (ACE, GLACE) or with a coarse and a refined one (R-SCoRe).
 
@@ -39,7 +39,7 @@ def total_loss(
         targets: where the points were seen.
         config: the losses of the outputs.
         progress: fraction of the training that is done, 0 to 1.
-        known: (B, 3) true points in the normalised world frame, NaN where unknown; None without supervision.
+        truth: (B, 3) true points in the normalised world frame, NaN where unknown; None without supervision.
 
     Returns:
         The loss of all outputs, with the fractions of the last.
@@ -48,31 +48,31 @@ def total_loss(
     loss = final.loss
     if config.coarse is not None:
         loss = loss + reprojection_loss(stages[0], targets, config.final, progress, config.coarse).loss
-    if known is not None:
-        loss = loss + known_loss(stages[-1], known, targets, progress, config.final.term)
+    if truth is not None:
+        loss = loss + coordinate_loss(stages[-1], truth, targets, progress, config.final.term)
         if config.coarse is not None:
-            loss = loss + known_loss(stages[0], known, targets, progress, config.coarse)
+            loss = loss + coordinate_loss(stages[0], truth, targets, progress, config.coarse)
     weight = tie_weight(progress)
     if config.coarse is not None and weight > 0:
         loss = loss + weight * _beyond(stages[-1], stages[0], TIE_TOLERANCE)
     return replace(final, loss=loss)
 
 
-def known_loss(points: Tensor, known: Tensor, targets: Targets, progress: float, term: RobustTerm) -> Tensor:
+def coordinate_loss(points: Tensor, truth: Tensor, targets: Targets, progress: float, term: RobustTerm) -> Tensor:
     """Robust distance to ground-truth points, px, summed, over the batch size; scalar. Unknown points (NaN) count nothing.
 
-    The distance is counted in px, as it would look from the side at the depth of the known point, so that it weighs as much
+    The distance is counted in px, as it would look from the side at the depth of the true point, so that it weighs as much
     as a reprojection error and fades into the same clamp.
 
     Args:
         points: (B, 3) predicted points in the normalised world frame.
-        known: (B, 3) true points in that frame, NaN where unknown.
+        truth: (B, 3) true points in that frame, NaN where unknown.
         targets: where they were seen.
         progress: fraction of the training that is done, 0 to 1.
         term: robust loss of this output.
     """
-    usable = torch.isfinite(known).all(dim=1)
-    aims = torch.where(usable[:, None], known, points.detach())
+    usable = torch.isfinite(truth).all(dim=1)
+    aims = torch.where(usable[:, None], truth, points.detach())
     depth = (targets.cam_from_world[:, 2, :3] * aims).sum(dim=1) + targets.cam_from_world[:, 2, 3]
     distance_px = (points - aims).norm(dim=1) * targets.focal_px[:, 0] / depth.clamp_min(DEPTH_MIN)
     error = robust(distance_px, soft_clamp_px(term, progress), term.robust)

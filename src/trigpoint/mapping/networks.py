@@ -128,7 +128,7 @@ class Networks:
         return replace(self, heads=tuple(deepcopy(head).to(device) for head in self.heads))
 
     def tensors(self) -> dict[str, NDArray[Any]]:
-        """As ``CoordinateSource.tensors``: weights of any shape, and those of ``SceneEncoding.tensors``."""
+        """As ``CoordinateSource.tensors``: weights (m, n) and (n,) without unit, and those of ``SceneEncoding.tensors``."""
         result: dict[str, NDArray[Any]] = {}
         for number, head in enumerate(self.heads):
             for name, value in head.state_dict().items():
@@ -152,7 +152,7 @@ class Networks:
 
     @staticmethod
     def restore(tensors: Mapping[str, NDArray[Any]], config: NetworkConfig, dim: int, facts: Mapping[str, Any]) -> Networks:
-        """The inverse of ``tensors`` and ``facts``: arrays of any shape by name.
+        """The inverse of ``tensors`` and ``facts``: weights (m, n) and (n,) by name, without unit.
 
         Args:
             tensors: the section of a map file.

@@ -1,4 +1,4 @@
-"""The frame in which the network works: near the origin, about the size of a room."""
+"""Normalization: the frame in which networks and landmarks lie, near the origin and about the size of a room."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trigpoint.core.pose import Pose
 
 # Depth limits and the default depth of the loss are meant for metres. Scenes of unknown scale are brought to the size at
 # which they fit: the root mean square distance of the cameras from their centre becomes this, ...
-_TYPICAL_SPREAD = 2.0
+_TYPICAL_STD = 2.0
 # ... or more, where the nearest things would come closer than this: a street is long, and its houses are near.
 _NEAREST = 0.5
 
@@ -38,10 +38,10 @@ class Normalization:
             near: depth from which the images see something, in the unit of the world, if that is known.
         """
         origin = centres.mean(axis=0)
-        spread = float(np.sqrt(((centres - origin) ** 2).sum(axis=1).mean()))
-        if metric or spread == 0:
+        std = float(np.sqrt(((centres - origin) ** 2).sum(axis=1).mean()))
+        if metric or std == 0:
             return Normalization(origin, 1.0)
-        scale = _TYPICAL_SPREAD / spread
+        scale = _TYPICAL_STD / std
         if near is not None:
             scale = max(scale, _NEAREST / near)
         return Normalization(origin, scale)

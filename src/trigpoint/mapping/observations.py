@@ -38,10 +38,10 @@ class PosedKeypoints:
     @staticmethod
     def of(frames: Sequence[Frame], features: Sequence[ImageFeatures], normalization: Normalization) -> PosedKeypoints:
         """From frames with poses and their local features, in the same order."""
-        first = np.cumsum([0, *(len(found) for found in features)])
+        first = np.cumsum([0, *(len(local) for local in features)])
         pairs = list(zip(frames, features, strict=True))
-        rays = np.concatenate([rays_of(frame.camera, found.image_px) for frame, found in pairs])
-        focal = np.array([np.array(frame.camera.pinhole_params()[:2]) * found.scale for frame, found in pairs])
+        rays = np.concatenate([rays_of(frame.camera, local.image_px) for frame, local in pairs])
+        focal = np.array([np.array(frame.camera.pinhole_params()[:2]) * local.scale for frame, local in pairs])
         cameras = np.array([normalization.cam_from_normalized(frame.pose()) for frame in frames])
         return PosedKeypoints(first, rays, focal, cameras)
 
@@ -105,9 +105,9 @@ class Observations:
         """(T,) where each track begins."""
         return np.flatnonzero(np.diff(self.track, prepend=-1))
 
-    def select(self, kept: NDArray[np.bool_]) -> Observations:
-        """The observations that are kept, with tracks numbered anew."""
-        return Observations(np.unique(self.track[kept], return_inverse=True)[1], self.keypoint[kept], self.image[kept])
+    def select(self, mask: NDArray[np.bool_]) -> Observations:
+        """The observations of an (O,) mask, with indices of tracks numbered anew."""
+        return Observations(np.unique(self.track[mask], return_inverse=True)[1], self.keypoint[mask], self.image[mask])
 
 
 def join_tracks(matches: Indices, image: Indices) -> Observations:

@@ -52,11 +52,11 @@ class Optimizer:
                     matrix.grad = None
 
     def state(self) -> dict[str, Tensor]:
-        """Everything that the next step depends on, as tensors by name."""
+        """All that the next step depends on, by name: moments (m, n) or (n,) in the units of their weights."""
         return ({} if self.muon is None else self.muon.state()) | AdamWState(self.adamw).state()
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take over the state of a checkpoint."""
+        """Take over the state of a checkpoint: moments (m, n) or (n,) in the units of their weights."""
         if self.muon is not None:
             self.muon.load(tensors)
         AdamWState(self.adamw).load(tensors)

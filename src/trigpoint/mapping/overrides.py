@@ -120,7 +120,7 @@ def _assign(document: dict[str, Any], setting: _Setting, value: Any) -> None:
     if isinstance(value, str) and variants_of(setting.hint):
         value = {"kind": value}
     if isinstance(value, dict):
-        variants = [each for each in variants_of(setting.hint) if not kinds_of(each) or value.get("kind") in kinds_of(each)]
+        variants = [kind for kind in variants_of(setting.hint) if not kinds_of(kind) or value.get("kind") in kinds_of(kind)]
         for variant in variants:
             before = (document[last] or {}) if kinds_of(variant) else {}
             shared = {name: setting for name, setting in before.items() if name in hints_of(variant)}

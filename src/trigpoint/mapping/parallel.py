@@ -50,14 +50,14 @@ class Workers:
             gradient.copy_(values.view_as(gradient))
 
     def mean(self, values: Tensor) -> Tensor:
-        """The mean of a tensor over all processes; in place."""
+        """The mean of an (N,) tensor, of any unit, over all processes; in place."""
         if self.count > 1:
             torch.distributed.all_reduce(values)
             values /= self.count
         return values
 
     def from_first(self, values: Tensor) -> Tensor:
-        """The tensor of the first process, which must have the same shape everywhere; in place."""
+        """The (N, C) tensor of the first process, of any unit and the same shape everywhere; in place."""
         if self.count > 1:
             torch.distributed.broadcast(values, src=0)
         return values

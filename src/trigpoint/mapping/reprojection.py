@@ -63,12 +63,13 @@ def soft_clamp_px(term: RobustTerm, progress: float) -> float:
 
 
 def circle(progress: float) -> float:
-    """1 - sqrt(1 - x^2): slow at first, steep at the end."""
+    """Weight 1 - sqrt(1 - x^2) at a fraction x of the training, 0 to 1: slow at first, steep at the end."""
     return 1 - math.sqrt(max(0.0, 1 - progress**2))
 
 
 def robust(distance_px: Tensor, tau: float, kind: str) -> Tensor:
-    """tau tanh(r / tau), or the Geman-McClure-like tau 9q / (9q + 4), q = (r / tau)^2 (R-SCoRe, released code)."""
+    """Robust error, px, of (B,) distances r, px: tau tanh(r / tau) (ACE, Eq. 4), or R-SCoRe's Geman-McClure-like
+    tau 9q / (9q + 4), q = (r / tau)^2 (released code)."""
     if kind == "tanh":
         return tau * torch.tanh(distance_px / tau)
     # Beyond a million clamps nothing changes any more, but squares of floats overflow.

@@ -191,14 +191,15 @@ class _Trainer:
         buffer, device = self.data.buffer, self.device
         view = buffer.view[index].long().to(device)
         targets = Targets(buffer.rays[index].to(device), self.cam_from_world[view], self.focal_px[view])
-        known = None if buffer.known is None else buffer.known[index].to(device)
-        return total_loss(self.head.stages(inputs.to(device)), targets, self.losses, done, known)
+        truth = None if buffer.truth is None else buffer.truth[index].to(device)
+        return total_loss(self.head.stages(inputs.to(device)), targets, self.losses, done, truth)
 
 
 def _joined(terms: list[tuple[float, LossTerms]]) -> LossTerms:
-    """The terms of a whole batch from those of its parts with their shares."""
+    """The terms of a whole batch from those of its parts, each with its fraction of the samples."""
 
     def mean(values: list[Tensor]) -> Tensor:
+        """The mean of the scalar values of the parts, weighted by their numbers of samples, dimensionless or px."""
         fractions = torch.tensor([fraction for fraction, _ in terms], device=values[0].device)
         return (torch.stack(values).detach() * fractions).sum()
 

@@ -14,7 +14,7 @@ from trigpoint.core.errors import ConfigError, TrigpointError
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import Frame, Scene
 from trigpoint.formats.readers import open_scene
-from trigpoint.formats.splits import apply_holdout, parse_holdout
+from trigpoint.formats.splits import Blocks, EveryNth, apply_holdout, parse_holdout
 
 CAMERA = Camera.pinhole(64, 48, 60.0)
 
@@ -58,8 +58,8 @@ def held_out(text: str, of: Scene) -> list[int]:
 )
 def test_rules(text, unposed, expected):
     assert held_out(text, scene(unposed=unposed, sequences=("a", "b", "c"))) == expected
-    assert parse_holdout(text).text == text.strip()
-    assert parse_holdout(parse_holdout(text).text) == parse_holdout(text)
+    assert str(parse_holdout(text)) == text.strip()
+    assert parse_holdout(str(parse_holdout(text))) == parse_holdout(text)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +107,12 @@ def test_open_scene_applies_a_rule_and_remembers_it(tmp_path):
         assert split.holdout == "every:4:0"
     with pytest.raises(ConfigError, match="TP-715"):
         open_scene(tmp_path / "absent", holdout="every")
+
+
+def test_rules_that_make_no_sense_cannot_be_made():
+    for make in (lambda: EveryNth(1, 0), lambda: EveryNth(3, 3), lambda: Blocks(((3, 2),))):
+        with pytest.raises(ConfigError, match="TP-716"):
+            make()
 
 
 @given(st.one_of(st.text(), st.from_regex(r"(every|blocks|sequence):[0-9:,\-a]{0,12}", fullmatch=True)))

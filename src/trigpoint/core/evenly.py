@@ -1,4 +1,4 @@
-"""An even choice: some of many, from the first to the last."""
+"""Evenly spaced indices, the first and the last included."""
 
 from __future__ import annotations
 

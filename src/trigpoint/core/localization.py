@@ -1,4 +1,4 @@
-"""The answer to "where was this image taken?"."""
+"""Result of localizing one image: pose, verdict and uncertainty."""
 
 from __future__ import annotations
 

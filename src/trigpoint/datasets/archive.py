@@ -1,4 +1,4 @@
-"""Unpacks archives of unknown origin: nothing outside the target folder, no links, and all or nothing."""
+"""Unpacking of archives of unknown origin: nothing outside the target folder, no links, and all or nothing."""
 
 from __future__ import annotations
 

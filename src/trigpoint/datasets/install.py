@@ -1,4 +1,4 @@
-"""Fetches data sets of the catalogue into a layout that the readers know."""
+"""Installation of data sets of the catalogue, in a layout that the readers know."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Collects the images of a scene while a reader goes through its files, so that every format treats bad images alike.
+"""Scene under construction: collects the images that a reader finds, so that every format treats bad images alike.
 
 An image that cannot be used never stops the reading: all are counted first, then reported together.
 """

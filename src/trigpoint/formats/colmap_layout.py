@@ -1,4 +1,4 @@
-"""Checks the byte layout of a binary COLMAP model before pycolmap sees it.
+"""Byte layout of a binary COLMAP model, checked before pycolmap sees it.
 
 pycolmap trusts the counts in these files: with a damaged one it asks for terabytes of memory or loops for hours. Walking
 over the records, without looking inside them, costs a fraction of a second and finds every cut or shifted file.

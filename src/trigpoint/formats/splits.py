@@ -1,4 +1,4 @@
-"""Which images are held out for testing, where the format does not say or the user decides."""
+"""Hold-out rules: the images for testing where the format has no split, or the user wants another."""
 
 from __future__ import annotations
 
@@ -8,27 +8,89 @@ from dataclasses import dataclass, replace
 from trigpoint.core.errors import ConfigError, did_you_mean
 from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
 
-EVERY, BLOCKS, SEQUENCE = "every", "blocks", "sequence"
 _FORMS = "every:N:K, blocks:A-B,C-D or sequence:NAME,NAME"
 
 
 @dataclass(frozen=True)
-class Holdout:
-    """A rule that says which images are for testing. Counts go over the posed images sorted by name.
+class EveryNth:
+    """Of each ``count`` images the one with index ``index`` is for testing.
 
-    Attributes:
-        text: the rule as it was given, such as ``"every:8:0"``; ``parse_holdout(text)`` gives an equal value.
-        kind: ``"every"``, ``"blocks"`` or ``"sequence"``.
-        every: (N, K): of each N images the one with index K is for testing.
-        blocks: (first, last) indices, both included, of the runs of images for testing.
-        sequences: names of the sequences for testing.
+    Raises:
+        ConfigError: fewer than two images, or an index beyond them (TP-716).
     """
 
-    text: str
-    kind: str
-    every: tuple[int, int] = (0, 0)
-    blocks: tuple[tuple[int, int], ...] = ()
-    sequences: tuple[str, ...] = ()
+    count: int
+    index: int
+
+    def __post_init__(self) -> None:
+        if self.count < 2 or not 0 <= self.index < self.count:
+            raise ConfigError(
+                "TP-716", f"--holdout {self}: N must be 2 or more and K less than N", fix="Give e.g. every:8:0."
+            )
+
+    def __str__(self) -> str:
+        return f"every:{self.count}:{self.index}"
+
+    def test_names(self, scene: Scene) -> set[str]:
+        """Names of the images for testing, of those with a pose."""
+        return {frame.name for frame in _by_name(scene)[self.index :: self.count]}
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Runs of images are for testing: (first, last) indices each, both included.
+
+    Raises:
+        ConfigError: a run that ends before it begins (TP-716).
+    """
+
+    runs: tuple[tuple[int, int], ...]
+
+    def __post_init__(self) -> None:
+        if any(not 0 <= first <= last for first, last in self.runs):
+            raise ConfigError(
+                "TP-716", f"--holdout {self}: a block ends before it begins", fix="Give the smaller index first."
+            )
+
+    def __str__(self) -> str:
+        return "blocks:" + ",".join(f"{first}-{last}" for first, last in self.runs)
+
+    def test_names(self, scene: Scene) -> set[str]:
+        """As ``EveryNth.test_names``. Raises ConfigError TP-717 for a run beyond the last image."""
+        posed = _by_name(scene)
+        last = max(run[1] for run in self.runs)
+        if last >= len(posed):
+            raise ConfigError(
+                "TP-717",
+                f"--holdout {self}: there is no image {last}",
+                where=scene.root,
+                fix=f"The {len(posed)} images with a pose have the indices 0 to {len(posed) - 1}.",
+            )
+        return {frame.name for first, last in self.runs for frame in posed[first : last + 1]}
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """The images of some sequences are for testing."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "sequence:" + ",".join(self.names)
+
+    def test_names(self, scene: Scene) -> set[str]:
+        """As ``EveryNth.test_names``. Raises ConfigError TP-718 for an unknown sequence."""
+        posed = scene.posed()
+        known = {frame.sequence for frame in posed} - {""}
+        unknown = next((name for name in self.names if name not in known), None)
+        if unknown is not None:
+            fix = did_you_mean(unknown, known) if known else "This scene has only one sequence: use every:N:K."
+            raise ConfigError("TP-718", f"--holdout: unknown sequence '{unknown}'", where=scene.root, fix=fix)
+        return {frame.name for frame in posed if frame.sequence in self.names}
+
+
+# A rule that says which images are for testing; ``parse_holdout(str(rule))`` gives an equal value.
+Holdout = EveryNth | Blocks | Sequences
 
 
 def parse_holdout(text: str) -> Holdout:
@@ -38,74 +100,47 @@ def parse_holdout(text: str) -> Holdout:
         ConfigError: not such a rule (TP-715); numbers that make no sense (TP-716).
     """
     kind, _, rest = text.strip().partition(":")
-    if kind == EVERY and (match := re.fullmatch(r"(\d{1,9}):(\d{1,9})", rest)):
-        count, index = int(match[1]), int(match[2])
-        if count < 2 or index >= count:
-            raise ConfigError(
-                "TP-716", f"--holdout {text}: N must be 2 or more and K less than N", fix="Give e.g. every:8:0."
-            )
-        return Holdout(text.strip(), EVERY, every=(count, index))
-    if kind == BLOCKS and re.fullmatch(r"\d{1,9}-\d{1,9}(,\d{1,9}-\d{1,9})*", rest):
+    if kind == "every" and (match := re.fullmatch(r"(\d{1,9}):(\d{1,9})", rest)):
+        return EveryNth(int(match[1]), int(match[2]))
+    if kind == "blocks" and re.fullmatch(r"\d{1,9}-\d{1,9}(,\d{1,9}-\d{1,9})*", rest):
         pairs = [part.split("-") for part in rest.split(",")]
-        blocks = tuple((int(first), int(last)) for first, last in pairs)
-        if any(first > last for first, last in blocks):
-            raise ConfigError(
-                "TP-716", f"--holdout {text}: a block ends before it begins", fix="Give the smaller index first."
-            )
-        return Holdout(text.strip(), BLOCKS, blocks=blocks)
+        return Blocks(tuple((int(first), int(last)) for first, last in pairs))
     names = tuple(name.strip() for name in rest.split(","))
-    if kind == SEQUENCE and all(names):
-        return Holdout(text.strip(), SEQUENCE, sequences=names)
-    hint = did_you_mean(kind, (EVERY, BLOCKS, SEQUENCE)).split("Known")[0] if kind not in (EVERY, BLOCKS, SEQUENCE) else ""
+    if kind == "sequence" and all(names):
+        return Sequences(names)
+    kinds = ("every", "blocks", "sequence")
+    hint = "" if kind in kinds else did_you_mean(kind, kinds).split("Known")[0]
     raise ConfigError("TP-715", f"--holdout {text!r} is not a rule", fix=f"{hint}Give {_FORMS}.")
 
 
 def apply_holdout(scene: Scene, holdout: Holdout) -> Scene:
-    """The scene with ``split`` set by the rule: ``"test"`` where it holds, ``"train"`` elsewhere, as it was without a pose.
+    """The scene with ``split`` set by the rule: ``"test"`` where it holds, ``"train"`` elsewhere, None without a pose.
 
-    ``Scene.holdout`` remembers the rule.
+    Rules count over the posed images sorted by name. ``Scene.holdout`` remembers the rule.
+
     Raises:
         ConfigError: blocks beyond the last image (TP-717), unknown sequence (TP-718), no image left for training or for
             testing (TP-719).
     """
-    posed = sorted(scene.posed(), key=lambda frame: frame.name)
-    tested = _tested(posed, holdout, scene)
-    if not tested or len(tested) == len(posed):
-        side = "testing" if not tested else "training"
+    test_names = holdout.test_names(scene)
+    count = len(scene.posed())
+    if not test_names or len(test_names) == count:
+        side = "testing" if not test_names else "training"
         raise ConfigError(
             "TP-719",
-            f"--holdout {holdout.text} leaves none of the {len(posed)} images for {side}",
+            f"--holdout {holdout} leaves none of the {count} images for {side}",
             where=scene.root,
             fix="Hold out some images, not all.",
         )
-    split = scene.with_frames(replace(frame, split=_split(frame, tested)) for frame in scene.frames)
-    return replace(split, holdout=holdout.text)
+    split = scene.with_frames(replace(frame, split=_split(frame, test_names)) for frame in scene.frames)
+    return replace(split, holdout=str(holdout))
 
 
-def _split(frame: Frame, tested: set[str]) -> str | None:
-    # Queries whose poses the organisers of a benchmark keep stay queries.
+def _by_name(scene: Scene) -> list[Frame]:
+    return sorted(scene.posed(), key=lambda frame: frame.name)
+
+
+def _split(frame: Frame, test_names: set[str]) -> str | None:
     if frame.cam_from_world is None:
-        return frame.split
-    return TEST if frame.name in tested else TRAIN
-
-
-def _tested(posed: list[Frame], holdout: Holdout, scene: Scene) -> set[str]:
-    if holdout.kind == EVERY:
-        count, index = holdout.every
-        return {frame.name for frame in posed[index::count]}
-    if holdout.kind == BLOCKS:
-        last = max(block[1] for block in holdout.blocks)
-        if last >= len(posed):
-            raise ConfigError(
-                "TP-717",
-                f"--holdout {holdout.text}: there is no image {last}",
-                where=scene.root,
-                fix=f"The {len(posed)} images with a pose have the indices 0 to {len(posed) - 1}.",
-            )
-        return {frame.name for first, last in holdout.blocks for frame in posed[first : last + 1]}
-    known = {frame.sequence for frame in posed} - {""}
-    unknown = [name for name in holdout.sequences if name not in known]
-    if unknown:
-        fix = did_you_mean(unknown[0], known) if known else "This scene has only one sequence: use every:N:K."
-        raise ConfigError("TP-718", f"--holdout: unknown sequence '{unknown[0]}'", where=scene.root, fix=fix)
-    return {frame.name for frame in posed if frame.sequence in holdout.sequences}
+        return None
+    return TEST if frame.name in test_names else TRAIN

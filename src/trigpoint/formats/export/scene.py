@@ -1,4 +1,4 @@
-"""A scene in another format."""
+"""Export of a scene to another format."""
 
 from __future__ import annotations
 

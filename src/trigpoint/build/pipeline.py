@@ -13,6 +13,7 @@ from trigpoint.build.context import BuildContext, BuildControl
 from trigpoint.build.stages import STAGES, MapDraft
 from trigpoint.core.device import pick_device
 from trigpoint.core.errors import MappingError, OutputError
+from trigpoint.core.fork import require_torch_threads
 from trigpoint.core.job import Job, open_job, work_path
 from trigpoint.core.scene import Frame, Scene
 from trigpoint.diagnosis.inspect import MIN_POSED
@@ -70,6 +71,7 @@ def build_map(
         Interrupted: asked to stop; the work is saved.
     """
     output, control = Path(output), control or BuildControl()
+    require_torch_threads(output)
     if output.is_dir():
         raise OutputError("TP-804", "the output is a folder", where=output, fix="Name a file, such as kitchen.trig.")
     frames = mapping_frames(scene)

@@ -1,8 +1,8 @@
-"""Refuses to compute in a forked process whose parent had used several threads of torch: it would wait for them forever.
+"""Check for forked processes, which would wait forever for threads of torch that only their parent has.
 
 ``fork`` copies one thread. The pool of torch's other threads is gone in the child, while the library that owns it (OpenMP)
-still hands work to them. Processes that are started anew (``spawn``, Python's default from 3.14 on for good reasons) have no
-such trouble, and a child that sets one thread before it computes has none either.
+still hands work to them. Processes that are started anew (``spawn``) have no such trouble, and a child that sets one thread
+before it computes has none either.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import numpy as np
 from trigpoint.core.camera import Camera
 from trigpoint.core.device import pick_device
 from trigpoint.core.errors import MappingError, TrigpointError, WeightsError
+from trigpoint.core.fork import require_torch_threads
 from trigpoint.core.localization import Localization
 from trigpoint.core.pose import Pose
 from trigpoint.core.randomness import numpy_generator
@@ -64,7 +65,9 @@ class Localizer:
             MapFileError: the map cannot be used.
             WeightsError: the encoder's weights are missing (TP-501) or not those of the map (TP-505).
             ConfigError: the device does not exist (TP-703).
+            MappingError: this is a forked process that has lost its threads (TP-609).
         """
+        require_torch_threads(path)
         scene_map = load_map(Path(path))
         torch_device = pick_device(device)
         encoder = load_encoder(scene_map.config.features.encoder, torch_device)

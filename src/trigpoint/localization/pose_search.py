@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trigpoint.core.camera import Camera
+from trigpoint.core.fork import require_torch_threads
 from trigpoint.core.image import DecodedImage
 from trigpoint.core.pose import Pose
 from trigpoint.features.extract import ImageFeatures, extract_features
@@ -100,7 +101,11 @@ class PoseSearch:
             camera: its intrinsics; None estimates the focal length.
             times: gets the times of the steps but the last.
             cam_from_world: the pose, where it is known; then its inliers are all that is sought.
+
+        Raises:
+            MappingError: this is a forked process that has lost its threads (TP-609).
         """
+        require_torch_threads()
         features = self._features(image)
         times.end("features")
         hypotheses = self.map.hypotheses(features, (image.width, image.height))

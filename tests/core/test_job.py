@@ -13,7 +13,8 @@ from trigpoint.build.context import BuildContext
 from trigpoint.core import job as job_module
 from trigpoint.core.errors import ImageError, MappingError
 from trigpoint.core.interrupt import Interrupted
-from trigpoint.core.job import Job, JobControl, StageTimes, open_job
+from trigpoint.core.job import Job, JobControl, open_job
+from trigpoint.core.stage_times import StageTimes
 from trigpoint.features.encoders import load_encoder
 from trigpoint.formats.readers import open_scene
 from trigpoint.mapping.parallel import ALONE
@@ -122,7 +123,7 @@ def test_a_second_run_of_a_job_is_refused(tmp_path):
 
 def test_the_time_of_a_stage_inside_another_counts_once(monkeypatch):
     clock = iter([0.0, 0.0, 1.0, 3.0, 7.0])
-    monkeypatch.setattr(job_module.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr("trigpoint.core.stage_times.time.monotonic", lambda: next(clock))
     times = StageTimes()
     with times.measure("training"), times.measure("samples"):
         pass

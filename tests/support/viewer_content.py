@@ -13,7 +13,7 @@ from trigpoint.core.errors import ImageError
 from trigpoint.core.pose import Pose
 from trigpoint.evaluation.metrics import pose_errors
 from trigpoint.localization.pointcloud import PointCloud
-from trigpoint.viewer.content import make_content
+from trigpoint.viewer.content import MapDescription, make_content
 from trigpoint.viewer.finder import QueryKeypoints
 from trigpoint.viewer.query import Query
 from trigpoint.viewer.stage import Stage
@@ -43,7 +43,8 @@ def scene_content(units="m", known=True, scale=1.0, offset=(0.0, 0.0, 0.0), miss
     frames = [moved_frame(frame, scale, offset) for frame in make_frames(12, split="train")]
     queries = list(make_queries(units, known)) if scale == 1 and not np.any(offset) else []
     points = PointCloud(xyz * scale + offset, rgb)
-    return make_content("room.trig", units, {"map": "<id>"}, points, frames, queries, missing, Stage.around(np.zeros(3), 1))
+    about = MapDescription("room.trig", units, {"map": "<id>"}, Stage.around(np.zeros(3), 1))
+    return make_content(about, points, frames, queries, missing)
 
 
 def moved_frame(frame, scale, offset):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from filelock import FileLock, Timeout
 from trigpoint.core.artifact import write_json
 from trigpoint.core.errors import OutputError, TrigpointError
 from trigpoint.core.interrupt import StopRequest
+from trigpoint.core.stage_times import StageTimes
 
 _LOGGER = logging.getLogger(__name__)
 _LOCK, _RECORD = "lock", "job.json"
@@ -38,37 +38,6 @@ class JobControl:
 
     fresh: bool = False
     stop: StopRequest = field(default_factory=StopRequest)
-
-
-class StageTimes:
-    """Wall time of the stages of a run. The time of a stage inside another one counts for the inner one alone.
-
-    Attributes:
-        seconds: time by stage, s.
-    """
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._running: list[str] = []
-        self._since = time.monotonic()
-
-    @contextmanager
-    def measure(self, stage: str) -> Iterator[None]:
-        """Add the time spent inside to a stage."""
-        self._charge()
-        self._running.append(stage)
-        try:
-            yield
-        finally:
-            self._charge()
-            self._running.pop()
-
-    def _charge(self) -> None:
-        """Add the time since the last call to the innermost stage."""
-        now = time.monotonic()
-        if self._running:
-            self.seconds[self._running[-1]] = self.seconds.get(self._running[-1], 0.0) + now - self._since
-        self._since = now
 
 
 @dataclass(eq=False)

@@ -105,6 +105,7 @@ def in_pose(cam_from_world: Pose, threshold_px: float) -> CountInliers:
     """Inliers of a pose that is known."""
 
     def count(keypoints: UndistortedKeypoints, points_world: Array) -> int:
+        """Number of (N, 3) points in world that are seen where the keypoints are."""
         errors_px = reprojection_errors_px(cam_from_world, keypoints.view_px, points_world, keypoints.intrinsics)
         return int((errors_px < threshold_px).sum())
 

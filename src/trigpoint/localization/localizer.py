@@ -18,6 +18,7 @@ from trigpoint.core.fork import require_torch_threads
 from trigpoint.core.localization import Localization
 from trigpoint.core.pose import Pose
 from trigpoint.core.randomness import numpy_generator
+from trigpoint.core.stage_times import StageTimes
 from trigpoint.features.encoders import load_encoder
 from trigpoint.features.local import LocalEncoder
 from trigpoint.features.reduced import ReducedEncoder
@@ -25,7 +26,7 @@ from trigpoint.localization.correspondences import Correspondences
 from trigpoint.localization.image_input import CameraInput, ImageInput, camera_of, decoded
 from trigpoint.localization.intrinsics import guess_focal_px
 from trigpoint.localization.pnp import reprojection_errors_px
-from trigpoint.localization.pose_search import LocalizerOptions, PoseSearch, StageTimes
+from trigpoint.localization.pose_search import LocalizerOptions, PoseSearch
 from trigpoint.mapping.scene_map import SceneMap, load_map
 
 
@@ -107,12 +108,12 @@ class Localizer:
             GeometryError: the camera is for an image of another size (TP-315).
         """
         times = StageTimes()
-        pixels = decoded(image, self.map.config.features.short_side_px)
-        known, source = camera_of(pixels, camera)
-        times.end("decode")
+        with times.measure("decode"):
+            pixels = decoded(image, self.map.config.features.short_side_px)
+            known, source = camera_of(pixels, camera)
         solution = self._search.solve(pixels, known, times)
-        covariance, verdict = self._search.judge(solution)
-        times.end("pose")
+        with times.measure("pose"):
+            covariance, verdict = self._search.judge(solution)
         return Localization(
             name=_name_of(image) if name is None else name,
             status=verdict.status,
@@ -126,7 +127,7 @@ class Localizer:
             covariance=covariance,
             units=self.units,
             map_id=self.map_id,
-            timings_ms=times.ms,
+            timings_ms={step: 1e3 * seconds for step, seconds in times.seconds.items()},
         )
 
     def localize_batch(

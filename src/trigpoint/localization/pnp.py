@@ -121,14 +121,14 @@ def solve_pnp(
 
 
 def degeneracy(points_px: Float64[np.ndarray, "N 2"], points_world: Float64[np.ndarray, "N 3"]) -> str:
-    """Why these correspondences cannot fix a pose, or ``""``."""
+    """Why (N, 2) image points, px, and their (N, 3) points in world cannot fix a pose, or ``""``."""
     if len(points_px) < MIN_POINTS:
         return f"only {len(points_px)} keypoints, at least {MIN_POINTS} are needed"
     for points, name in ((points_px, "keypoints"), (points_world, "predicted points")):
-        spread = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
-        if spread[0] <= 1e-9 * (1 + np.abs(points).max()):
+        extents = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
+        if extents[0] <= 1e-9 * (1 + np.abs(points).max()):
             return f"all {name} are the same point"
-        if spread[1] < 1e-6 * spread[0]:
+        if extents[1] < 1e-6 * extents[0]:
             return f"all {name} lie on one line"
     return ""
 

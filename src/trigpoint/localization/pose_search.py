@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +12,7 @@ from trigpoint.core.camera import Camera
 from trigpoint.core.fork import require_torch_threads
 from trigpoint.core.image import DecodedImage
 from trigpoint.core.pose import Pose
+from trigpoint.core.stage_times import StageTimes
 from trigpoint.features.extract import ImageFeatures, extract_features
 from trigpoint.features.local import LocalEncoder
 from trigpoint.features.views import plain_view
@@ -59,24 +59,6 @@ class Solution:
     pnp: PnpResult
 
 
-class StageTimes:
-    """Milliseconds of each step.
-
-    Attributes:
-        ms: by name.
-    """
-
-    def __init__(self) -> None:
-        self.ms: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def end(self, name: str) -> None:
-        """A step is done that began with the end of the last one."""
-        now = time.perf_counter()
-        self.ms[name] = 1e3 * (now - self._last)
-        self._last = now
-
-
 class PoseSearch:
     """Finds the pose of one image in a map. It holds no state.
 
@@ -99,30 +81,28 @@ class PoseSearch:
         Args:
             image: reduced to the size that the map wants.
             camera: its intrinsics; None estimates the focal length.
-            times: gets the times of the steps but the last.
+            times: gets the times of the steps.
             cam_from_world: the pose, where it is known; then its inliers are all that is sought.
 
         Raises:
             MappingError: this is a forked process that has lost its threads (TP-609).
         """
         require_torch_threads()
-        features = self._features(image)
-        times.end("features")
-        hypotheses = self.map.hypotheses(features, (image.width, image.height))
-        times.end("retrieval")
-        first = camera or Camera.pinhole(image.width, image.height, guess_focal_px(image.width, image.height))
-        keypoints = UndistortedKeypoints.of(features, first)
-        chosen = choose_hypothesis(self.map, hypotheses, keypoints, self._inlier_count(cam_from_world), self.options.trial)
-        times.end("coordinates")
-        if camera is None:
-            # The guessed camera has no distortion either, so the points are those of all keypoints.
-            camera = self._estimated_camera(image, features, chosen.points_world)
-            keypoints = UndistortedKeypoints.of(features, camera)
-        if cam_from_world is None:
-            result = solve_known(keypoints.view_px, chosen.points_world, keypoints.intrinsics, self.options.pnp)
-        else:
-            result = self._in_known_pose(cam_from_world, keypoints, chosen.points_world)
-        return Solution(camera, keypoints, chosen, result)
+        with times.measure("features"):
+            features = self._features(image)
+        with times.measure("retrieval"):
+            hypotheses = self.map.hypotheses(features, (image.width, image.height))
+        with times.measure("coordinates"):
+            first = camera or Camera.pinhole(image.width, image.height, guess_focal_px(image.width, image.height))
+            keypoints = UndistortedKeypoints.of(features, first)
+            count = self._inlier_count(cam_from_world)
+            chosen = choose_hypothesis(self.map, hypotheses, keypoints, count, self.options.trial)
+        with times.measure("pose"):
+            if camera is None:
+                # The guessed camera has no distortion either, so the points are those of all keypoints.
+                camera = self._estimated_camera(image, features, chosen.points_world)
+                keypoints = UndistortedKeypoints.of(features, camera)
+            return Solution(camera, keypoints, chosen, self._pose(keypoints, chosen.points_world, cam_from_world))
 
     def _features(self, image: DecodedImage) -> ImageFeatures:
         config = self.map.config.features
@@ -134,12 +114,15 @@ class PoseSearch:
             return in_best_pose(self.options.pnp, self.options.trial)
         return in_pose(cam_from_world, self.options.pnp.threshold_px)
 
-    def _in_known_pose(self, pose: Pose, keypoints: UndistortedKeypoints, points: NDArray[np.float64]) -> PnpResult:
-        errors_px = reprojection_errors_px(pose, keypoints.view_px, points, keypoints.intrinsics)
-        return PnpResult(pose, errors_px < self.options.pnp.threshold_px, "")
+    def _pose(self, keypoints: UndistortedKeypoints, points: NDArray[np.float64], known: Pose | None) -> PnpResult:
+        """The pose of (N, 3) points in world, or the inliers of the one that is known."""
+        if known is None:
+            return solve_known(keypoints.view_px, points, keypoints.intrinsics, self.options.pnp)
+        errors_px = reprojection_errors_px(known, keypoints.view_px, points, keypoints.intrinsics)
+        return PnpResult(known, errors_px < self.options.pnp.threshold_px, "")
 
     def judge(self, solution: Solution) -> tuple[NDArray[np.float64] | None, Verdict]:
-        """The (6, 6) covariance of the pose, and whether it can be trusted."""
+        """The (6, 6) covariance of the pose, rad and the unit of the world in the camera frame, and the verdict on it."""
         keypoints, points, result = solution.keypoints, solution.chosen.points_world, solution.pnp
         covariance, distance = None, math.inf
         if result.cam_from_world is not None:

@@ -170,7 +170,7 @@ class Viewer:
 
 
 def no_higher_than_wide(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """An upright (h, w, 3) uint8 image with white margins: as wide as the panel it would push all numbers out of sight."""
+    """An upright (h, w, 3) uint8 image with white margins: as many px wide as the panel it would hide all numbers."""
     height, width = image.shape[:2]
     left = max(0, height - width) // 2
     right = max(0, height - width) - left

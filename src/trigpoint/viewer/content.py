@@ -60,6 +60,23 @@ class ContentOptions:
 
 
 @dataclass(frozen=True, eq=False)
+class MapDescription:
+    """What the viewer says about a map.
+
+    Attributes:
+        title: name of its file.
+        units: ``"m"`` or ``"units"``.
+        facts: label to value.
+        stage: the frame to draw in where nothing has a pose.
+    """
+
+    title: str
+    units: str
+    facts: Mapping[str, str]
+    stage: Stage
+
+
+@dataclass(frozen=True, eq=False)
 class Content:
     """What the viewer shows.
 
@@ -102,38 +119,39 @@ def load_content(finder: Finder, map_path: Path, options: ContentOptions) -> Con
     if options.scene is not None:
         mapping = _open(options.scene, scene_map, options, split=True).for_mapping()
     points = _points(finder, mapping or _localized_frames(queried), options.points)
-    return make_content(
+    about = MapDescription(
         map_path.name,
         scene_map.units,
         _facts(scene_map, map_path),
-        points,
-        mapping,
-        queried,
-        [*_missing(scene_map, options.scene, mapping, points, options.queries), *queries_missing],
         Stage.around(scene_map.normalization.origin, scene_map.normalization.scale),
     )
+    missing = [*_missing(scene_map, options.scene, mapping, points, options.queries), *queries_missing]
+    return make_content(about, points, mapping, queried, missing)
 
 
 def make_content(
-    title: str,
-    units: str,
-    facts: Mapping[str, str],
+    about: MapDescription,
     points: PointCloud,
     mapping: Sequence[Frame],
     queries: Sequence[Query],
-    missing: Sequence[str],
-    empty_stage: Stage,
+    missing: Sequence[str] = (),
 ) -> Content:
     """Choose the frame to draw in, the points that help, and the scale of the errors.
 
-    ``empty_stage`` is for the case that nothing has a pose; the other arguments are as in ``Content``.
+    Args:
+        about: the map.
+        points: coloured points in world, some of which may be stray.
+        mapping: mapping images, with poses.
+        queries: localized images.
+        missing: what cannot be shown, in sentences.
     """
+    units = about.units
     true = [query.true_pose for query in queries if query.true_pose is not None]
     poses = [frame.pose() for frame in mapping] + true
     if not poses:
         # Wild poses of rejected images would shrink all else.
         poses = [query.shown_pose for query in queries if query.answer.status == OK and query.shown_pose is not None]
-    drawn, stage = np.ones(len(points.xyz), dtype=np.bool_), empty_stage
+    drawn, stage = np.ones(len(points.xyz), dtype=np.bool_), about.stage
     if poses:
         nothing = Evaluation("", units, "", (), Threshold(math.inf, 180.0), ())
         scene = SceneDrawing.of(nothing, poses, points)
@@ -141,7 +159,9 @@ def make_content(
         stage = Stage.of(poses, scene.points)
     centres = np.array([pose.centre() for pose in poses]).reshape(-1, 3)
     scale = ErrorScale.of(units == "m", centres) if true else None
-    return Content(title, units, facts, points, drawn, tuple(mapping), tuple(queries), tuple(missing), stage, scale)
+    return Content(
+        about.title, units, about.facts, points, drawn, tuple(mapping), tuple(queries), tuple(missing), stage, scale
+    )
 
 
 def _queries(finder: Finder, folder: Path, options: ContentOptions) -> tuple[tuple[Query, ...], list[str]]:

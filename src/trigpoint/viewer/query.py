@@ -67,7 +67,7 @@ class ErrorScale:
 
     @staticmethod
     def of(metric: bool, centres: NDArray[np.float64]) -> ErrorScale | None:
-        """The scale for a scene with cameras at (N, 3); None where its size says nothing (all at one point)."""
+        """The scale for a scene with cameras at (N, 3) in world; None where its size says nothing (all at one point)."""
         try:
             thresholds = default_thresholds(metric, centres)
         except ConfigError:

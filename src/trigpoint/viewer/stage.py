@@ -86,7 +86,7 @@ class Stage:
 
 
 def camera_lines(stage: Stage, poses: Sequence[tuple[Pose, Camera]], size: float) -> Array:
-    """Cameras as pyramids: (8 N, 2, 3) ends of their edges in the stage; ``size`` is their length there."""
+    """Cameras as pyramids: (8 N, 2, 3) ends of their edges in the stage, in its units; ``size`` is their length there."""
     lines = [np.zeros((0, 2, 3))]
     for pose, camera in poses:
         fx, fy, cx, cy = camera.pinhole_params()

@@ -109,7 +109,7 @@ def test_info_about_a_map_counts_every_byte(room_map, tmp_path):
     document = json.loads(output.read_text())
     assert sum(document["bytes"].values()) == document["total_bytes"] == room_map.stat().st_size
     assert document["built_from"]["images"] == 24
-    assert document["config"]["head"]["width"] == 128
+    assert document["config"]["network"]["head"]["width"] == 128
     assert document["map_id"] == hashlib.sha256(room_map.read_bytes()).hexdigest()[:12]
 
 
@@ -154,7 +154,7 @@ def test_damaged_map_files(damage, code, room_map, tmp_path, capsys):
 def test_a_map_whose_parts_do_not_belong_together_is_refused(room_map, tmp_path, capsys):
     """In a file with a correct checksum."""
     artifact = read_artifact(room_map)
-    artifact.metadata["config"]["head"]["width"] = 32
+    artifact.metadata["config"]["network"]["head"]["width"] = 32
     output = tmp_path / "other.trig"
     write_artifact(output, artifact.tensors, artifact.metadata)
     assert run(["info", str(output)]) == 2

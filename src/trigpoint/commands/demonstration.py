@@ -134,7 +134,7 @@ def _clear(folder: Path) -> None:
 def _table(build: BuildResult, parts: dict[str, Evaluation], negatives: dict[str, Any]) -> Table:
     rows = [
         (
-            f"of the room by {name}",
+            f"by {name}",
             str(len(part.results)),
             str(part.counts[OK]),
             error_text(part.medians(), part.units),
@@ -144,7 +144,7 @@ def _table(build: BuildResult, parts: dict[str, Evaluation], negatives: dict[str
         for name, part in parts.items()
     ]
     accepted, median_ms = negatives["false_accepts"], negatives["median_ms"]
-    rows.append(("of a street, not in the map", str(negatives["images"]), str(accepted), "", "", duration(median_ms)))
+    rows.append(("not in the map", str(negatives["images"]), str(accepted), "", "", duration(median_ms)))
     header = ("images", "number", "accepted", "median error", f"within {threshold(_SHOWN, 'm')}", "time of one")
     images = build.map.built_from["images"]
     title = f"{images} images mapped in {sum(build.seconds.values()):.0f} s, {build.bytes / 1e6:.2f} MB"

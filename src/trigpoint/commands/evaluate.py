@@ -128,7 +128,7 @@ def _evaluate(
 
     known = not judging.estimate_cameras
     evaluation = evaluate(localizer, scene, thresholds=thresholds, split=judging.split, known_cameras=known)
-    print_blocks([summary(evaluation), recall_table(evaluation), worst_table(evaluation, 8)])
+    print_blocks([summary(evaluation), recall_table(evaluation), worst_table(evaluation, 8, with_reasons=False)])
     return evaluation
 
 

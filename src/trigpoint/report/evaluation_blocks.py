@@ -72,20 +72,21 @@ def recall_table(evaluation: Evaluation) -> Table:
     return Table(("error below", "every pose", "95 % interval", "ok answers only"), rows, "Fraction of all images localized")
 
 
-def worst_table(evaluation: Evaluation, count: int) -> Table:
-    """The worst images, and what the localizer said about them."""
-    rows = [
-        (
+def worst_table(evaluation: Evaluation, count: int, *, with_reasons: bool = True) -> Table:
+    """The worst images, and what the localizer said about them; ``with_reasons`` where there is room for sentences."""
+    rows = []
+    for result in ranked(evaluation)[::-1][:count]:
+        answer = result.localization
+        row = (
             result.name,
             verdict(result, evaluation),
             "-" if result.error is None else error_text(result.error, evaluation.units),
-            f"{result.localization.inliers} of {result.localization.points}",
-            f"{result.localization.confidence:.2f}",
-            result.localization.reason,
+            f"{answer.inliers} of {answer.points}",
+            f"{answer.confidence:.2f}",
         )
-        for result in ranked(evaluation)[::-1][:count]
-    ]
-    return Table(("image", "answer", "error", "inliers", "confidence", "reason"), rows, "Worst images", (0, 1, 5))
+        rows.append((*row, answer.reason) if with_reasons else row)
+    header = ("image", "answer", "error", "inliers", "confidence", *(("reason",) if with_reasons else ()))
+    return Table(header, rows, "Worst images", (0, 1, 5))
 
 
 def images_table(evaluation: Evaluation) -> Table:

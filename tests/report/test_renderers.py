@@ -28,6 +28,12 @@ def printed(blocks, width=200):
     return console.file.getvalue()
 
 
+def test_control_characters_and_markup_reach_no_terminal():
+    name = "\x1b[31m[red]kitchen\r"
+    text = printed((Table((name,), [(name,)], name, caption=name), Facts.of({name: name}), Text(name)))
+    assert "\x1b" not in text and "\r" not in text and text.count("\\x1b[31m[red]kitchen\\r") == 7
+
+
 def test_everything_that_can_be_said_is_said_everywhere():
     texts = {"terminal": printed(BLOCKS), "markdown": markdown(REPORT), "html": html(REPORT)}
     wanted = ("image", "error", "3 cm", "all of them", "median", "2 cm", "of all", "1 of 2", "preset", "One paragraph.")

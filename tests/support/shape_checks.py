@@ -8,7 +8,7 @@ import jaxtyping
 from beartype import BeartypeConf, FrozenDict, beartype
 from numpy.typing import ArrayLike
 
-CHECKED = ("trigpoint.core.camera", "trigpoint.localization.pnp")
+CHECKED = ("trigpoint.core.camera", "trigpoint.core.pose", "trigpoint.localization.pnp", "trigpoint.mapping.reprojection")
 NAMES = ("Bool", "Float", "Float32", "Float64", "Int", "Shaped", "UInt8")
 
 # An int is good enough for a float, as type checkers have it. What numpy can make an array of is left to numpy.

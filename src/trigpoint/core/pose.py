@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from trigpoint.core.errors import GeometryError
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from jaxtyping import Float64
 
 # Text formats print rotations with 4 to 7 digits; a matrix further from a rotation than this is a wrong matrix.
 ROTATION_TOLERANCE = 2e-3
@@ -28,8 +30,8 @@ class Pose:
         translation: (3,) float64, in the unit of the scene.
     """
 
-    rotation: Array
-    translation: Array
+    rotation: Float64[np.ndarray, "3 3"]
+    translation: Float64[np.ndarray, " 3"]
 
     @staticmethod
     def identity() -> Pose:
@@ -91,14 +93,14 @@ class Pose:
 
         return Pose(Rotation.from_quat(quaternion, scalar_first=True).as_matrix(), offset.copy())
 
-    def matrix(self) -> Array:
+    def matrix(self) -> Float64[np.ndarray, "4 4"]:
         """The transform as a homogeneous (4, 4) float64 matrix, translation in the unit of the scene."""
         result = np.eye(4)
         result[:3, :3] = self.rotation
         result[:3, 3] = self.translation
         return result
 
-    def quaternion_wxyz(self) -> Array:
+    def quaternion_wxyz(self) -> Float64[np.ndarray, " 4"]:
         """The rotation as a (4,) unit quaternion, scalar first and not negative."""
         # scipy.spatial has the same, bit for bit, and takes longer to import than an image takes to localize.
         matrix, trace = self.rotation.tolist(), sum(np.diag(self.rotation).tolist())
@@ -127,11 +129,11 @@ class Pose:
         """``a_from_b @ b_from_c`` is ``a_from_c``."""
         return Pose(self.rotation @ other.rotation, self.rotation @ other.translation + self.translation)
 
-    def apply(self, points: ArrayLike) -> Array:
+    def apply(self, points: ArrayLike) -> Float64[np.ndarray, "*N 3"]:
         """Transform (N, 3) points, in the unit of the scene, from the source to the target frame: (N, 3) float64."""
         return np.asarray(points, dtype=np.float64) @ self.rotation.T + self.translation
 
-    def centre(self) -> Array:
+    def centre(self) -> Float64[np.ndarray, " 3"]:
         """The (3,) origin of the target frame in the source frame: for ``cam_from_world``, the camera centre in world."""
         return -self.rotation.T @ self.translation
 
@@ -148,7 +150,7 @@ def centre_distance(a: Pose, b: Pose) -> float:
     return float(np.linalg.norm(a.centre() - b.centre()))
 
 
-def _check_finite(values: Array, where: str | None) -> None:
+def _check_finite(values: np.ndarray, where: str | None) -> None:
     if not np.isfinite(values).all():
         raise GeometryError(
             "TP-301",
@@ -158,7 +160,7 @@ def _check_finite(values: Array, where: str | None) -> None:
         )
 
 
-def _check_position(translation: Array, where: str | None) -> None:
+def _check_position(translation: np.ndarray, where: str | None) -> None:
     farthest = np.abs(translation).max()
     if farthest > MAX_COORDINATE:
         raise GeometryError(
@@ -169,7 +171,7 @@ def _check_position(translation: Array, where: str | None) -> None:
         )
 
 
-def _nearest_rotation(matrix: Array, where: str | None) -> Array:
+def _nearest_rotation(matrix: np.ndarray, where: str | None) -> np.ndarray:
     left, scales, right = np.linalg.svd(matrix)
     # The sign of the determinant, without the overflow that wild numbers would give.
     mirrored = np.linalg.det(left) * np.linalg.det(right) < 0

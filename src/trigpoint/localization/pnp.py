@@ -160,6 +160,9 @@ def pose_covariance(
     """
     in_cam = cam_from_world.apply(points_world)
     x, y, z = in_cam.T
+    if not (z > 0).all():
+        # Far from the origin of the world the depth of an inlier is lost to rounding.
+        return None
     zero = np.zeros_like(z)
     # d(u, v) / d(point in camera), then d(point) / d(rotation, translation) = [-[p]_x, I].
     du = np.stack([intrinsics.fx / z, zero, -intrinsics.fx * x / z**2], axis=1)
@@ -169,12 +172,16 @@ def pose_covariance(
     variance = float((residual**2).sum()) / max(2 * len(z) - 6, 1)
     information = jacobian.T @ jacobian
     scale = np.sqrt(np.diag(information))
-    if not (np.isfinite(information).all() and (scale > 0).all()):
+    unit = np.outer(scale, scale)
+    # Rotations and translations have different units; a product of them may underflow although neither is zero.
+    if not (np.isfinite(information).all() and (unit > 0).all()):
         return None
-    normalized = information / np.outer(scale, scale)
+    normalized = information / unit
     if np.linalg.cond(normalized) > 1e12:
         return None
-    return variance * np.linalg.inv(normalized) / np.outer(scale, scale)
+    with np.errstate(over="ignore"):
+        covariance = variance * np.linalg.inv(normalized) / unit
+    return covariance if np.isfinite(covariance).all() else None
 
 
 def _check_input(points_px: np.ndarray, points_world: np.ndarray, intrinsics: PinholeIntrinsics) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from trigpoint.mapping.training_config import LossConfig, RobustTerm
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 # ACE's limits of a valid reprojection, and the depth towards which other points are pulled, in normalised units: metres for
 # metric scenes; scenes of unknown scale are brought to the size at which these fit.
@@ -27,9 +31,9 @@ class Targets:
         focal_px: (B, 2) focal lengths fx, fy in px of the view in which the keypoint was seen.
     """
 
-    rays: Tensor
-    cam_from_world: Tensor
-    focal_px: Tensor
+    rays: Float[Tensor, "B 2"]
+    cam_from_world: Float[Tensor, "B 3 4"]
+    focal_px: Float[Tensor, "B 2"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,9 +46,9 @@ class LossTerms:
         valid_fraction: fraction of the samples with a valid reprojection.
     """
 
-    loss: Tensor
-    inlier_ratio: Tensor
-    valid_fraction: Tensor
+    loss: Float[Tensor, ""]
+    inlier_ratio: Float[Tensor, ""]
+    valid_fraction: Float[Tensor, ""]
 
 
 def soft_clamp_px(term: RobustTerm, progress: float) -> float:
@@ -67,7 +71,7 @@ def circle(progress: float) -> float:
     return 1 - math.sqrt(max(0.0, 1 - progress**2))
 
 
-def robust(distance_px: Tensor, tau: float, kind: str) -> Tensor:
+def robust(distance_px: Float[Tensor, "*B"], tau: float, kind: str) -> Float[Tensor, "*B"]:
     """Robust error, px, of (B,) distances r, px: tau tanh(r / tau) (ACE, Eq. 4), or R-SCoRe's Geman-McClure-like
     tau 9q / (9q + 4), q = (r / tau)^2 (released code)."""
     if kind == "tanh":
@@ -78,7 +82,11 @@ def robust(distance_px: Tensor, tau: float, kind: str) -> Tensor:
 
 
 def reprojection_loss(
-    points: Tensor, targets: Targets, config: LossConfig, progress: float, term: RobustTerm | None = None
+    points: Float[Tensor, "B 3"],
+    targets: Targets,
+    config: LossConfig,
+    progress: float,
+    term: RobustTerm | None = None,
 ) -> LossTerms:
     """Robust reprojection error of valid points plus a pull to a default depth for the others (ACE, Eq. 3 and 4).
 

@@ -31,7 +31,7 @@ from trigpoint.features.encoders import load_encoder
 from trigpoint.formats.readers import open_scene
 from trigpoint.retrieval.descriptor import GlobalDescriptor, fit_descriptor
 from trigpoint.retrieval.evaluation import RetrievalScore, evaluate_descriptor
-from trigpoint.retrieval.supergf.build import TrainedAggregator, train_aggregator
+from trigpoint.retrieval.supergf.build import TrainedAggregator, TrainingControl, TrainingData, train_aggregator
 from trigpoint.retrieval.supergf.config import RECIPES, VARIANTS, SuperGFRecipe
 from trigpoint.retrieval.supergf.descriptor import SuperGF
 from trigpoint.retrieval.supergf.labels import labels_from_overlaps
@@ -95,14 +95,16 @@ def train(options: argparse.Namespace) -> TrainedAggregator:
     """Train, or continue."""
     seen = [*photographed(options.work, options.views), *rendered(options.work, options.scenes, 0)]
     return train_aggregator(
-        [path for scene in seen for path in scene.paths],
-        labels_from_overlaps([scene.overlap for scene in seen]),
+        TrainingData(
+            [path for scene in seen for path in scene.paths],
+            labels_from_overlaps([scene.overlap for scene in seen]),
+            DATA.format(scenes=options.scenes, views=options.views),
+            licence="Apache-2.0",
+        ),
         options.output,
         recipe=recipe(options),
-        data=DATA.format(scenes=options.scenes, views=options.views),
-        licence="Apache-2.0",
         seed=options.seed,
-        device=options.device,
+        control=TrainingControl(device=options.device),
     )
 
 

@@ -118,7 +118,7 @@ def _evaluate(
 
 def _train(folders: Sequence[Path], training: TrainingOptions, reading: SceneOptions, device: str) -> dict[str, Any]:
     from trigpoint.evaluation.retrieval import TRAIN_FLOOR, scene_overlaps
-    from trigpoint.retrieval.supergf.build import train_aggregator
+    from trigpoint.retrieval.supergf.build import TrainingControl, TrainingData, train_aggregator
     from trigpoint.retrieval.supergf.config import COMPACT, FINE_TUNE
     from trigpoint.retrieval.supergf.descriptor import SHIPPED, load_aggregator
     from trigpoint.retrieval.supergf.labels import labels_from_overlaps
@@ -141,14 +141,12 @@ def _train(folders: Sequence[Path], training: TrainingOptions, reading: SceneOpt
             overlaps.append(scene_overlaps(scene, frames, TRAIN_FLOOR))
     names = ", ".join(folder.resolve().name for folder in folders)
     trained = train_aggregator(
-        paths,
-        labels_from_overlaps(overlaps),
+        TrainingData(paths, labels_from_overlaps(overlaps), names),
         training.output,
         recipe=recipe,
         start=start,
-        data=names,
         seed=training.seed,
-        device=device,
+        control=TrainingControl(device=device),
     )
     print(f"{trained.path}: {trained.bytes / 1e6:.1f} MB, learned from {len(paths)} images of {names}")
     return {"output": str(trained.path), "bytes": trained.bytes, "images": len(paths), "seconds": trained.seconds}

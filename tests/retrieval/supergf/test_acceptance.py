@@ -16,7 +16,7 @@ from trigpoint.retrieval.supergf.config import COMPACT
 from trigpoint.retrieval.supergf.descriptor import SuperGF
 from trigpoint.retrieval.supergf.inputs import image_tokens
 from trigpoint.retrieval.supergf.labels import labels_from_overlaps
-from trigpoint.retrieval.supergf.training import fit_aggregator
+from trigpoint.retrieval.supergf.training import TrainingStart, fit_aggregator
 from trigpoint.synthetic.scene import SyntheticConfig, write_synthetic_scene
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
@@ -78,9 +78,8 @@ def test_trained_aggregator_beats_mean_on_unseen_scenes(images, tmp_path):
         prepared,
         labels_from_overlaps(images.overlaps[:TRAINED]),
         recipe,
-        seed=0,
+        TrainingStart(),
         folder=tmp_path,
-        device=torch.device("cpu"),
         stop=StopRequest(),
     ).model
     assert images.precision(SuperGF(model)) > images.precision(fit_descriptor("mean", images.unseen)) + 0.1

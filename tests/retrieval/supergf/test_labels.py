@@ -202,8 +202,8 @@ def test_city_without_images(tmp_path):
 def test_the_verb_learns_from_a_city(tmp_path, monkeypatch):
     asked = {}
 
-    def train_aggregator(paths, labels, output, **options):
-        asked.update(paths=paths, labels=labels)
+    def train_aggregator(data, output, **options):
+        asked.update(paths=data.paths, labels=data.labels)
         return SimpleNamespace(path=output, bytes=1, seconds={})
 
     monkeypatch.setattr("trigpoint.retrieval.supergf.build.train_aggregator", train_aggregator)

@@ -17,7 +17,7 @@ from trigpoint.retrieval.supergf.config import AggregatorTrainingConfig, APConfi
 from trigpoint.retrieval.supergf.descriptor import SuperGF, restore
 from trigpoint.retrieval.supergf.slots import make_aggregator
 from trigpoint.retrieval.supergf.start import start_from_images
-from trigpoint.retrieval.supergf.training import fit_aggregator
+from trigpoint.retrieval.supergf.training import TrainingStart, fit_aggregator
 from trigpoint.retrieval.supergf.whitening import Whitening
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -99,7 +99,7 @@ def test_every_part_learns(tmp_path, settings):
     grid = (4, 5) if settings.variant == "dense" else (0, 0)
     images = MemoryCache([replace(image, grid=grid) for image in walk_images((8, 8))])
     recipe = replace(RECIPE, aggregator=settings)
-    trained = fit_aggregator(images, walks(8, 8), recipe, seed=3, folder=tmp_path, device=CPU, stop=StopRequest()).model
+    trained = fit_aggregator(images, walks(8, 8), recipe, TrainingStart(3), folder=tmp_path, stop=StopRequest()).model
     before = make_aggregator(settings, 3)
     start_from_images(before, images, 3)
     after = trained.state_dict()
@@ -111,7 +111,7 @@ def test_training_goes_on_from_another_aggregator(tmp_path, model):
     one_tiny_step = replace(RECIPE, training=AggregatorTrainingConfig(steps=1, learning_rate=1e-9))
     images = MemoryCache(walk_images((8, 8), seed=7))
     result = fit_aggregator(
-        images, walks(8, 8), one_tiny_step, seed=5, folder=tmp_path, device=CPU, stop=StopRequest(), start=model
+        images, walks(8, 8), one_tiny_step, TrainingStart(5, model=model), folder=tmp_path, stop=StopRequest()
     )
     for name, value in model.state_dict().items():
         torch.testing.assert_close(result.model.state_dict()[name], value, atol=1e-6, rtol=0)

@@ -15,14 +15,15 @@ from trigpoint.core.errors import ConfigError, MappingError
 from trigpoint.core.interrupt import Interrupted, StopRequest
 from trigpoint.core.job import JobControl, open_job
 from trigpoint.features.encoders import load_encoder
-from trigpoint.retrieval.supergf.build import train_aggregator
+from trigpoint.retrieval.supergf.build import TrainingControl, TrainingData, train_aggregator
 from trigpoint.retrieval.supergf.config import AggregatorTrainingConfig, APConfig, SuperGFConfig, SuperGFRecipe
 from trigpoint.retrieval.supergf.images import CachedImages
 from trigpoint.retrieval.supergf.labels import labels_from_overlaps
-from trigpoint.retrieval.supergf.training import fit_aggregator, learning_rate
+from trigpoint.retrieval.supergf.training import TrainingStart, fit_aggregator, learning_rate
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
+ON_CPU = TrainingControl(device="cpu")
 LENGTHS = (12, 10)
 RECIPE = SuperGFRecipe(
     aggregator=SMALL,
@@ -50,7 +51,7 @@ def fit(recipe, folder, stop=None, lengths=LENGTHS):
     folder.mkdir(exist_ok=True)
     images = MemoryCache(walk_images(lengths))
     return fit_aggregator(
-        images, walks(*lengths), recipe, seed=3, folder=folder, device=CPU, stop=StopRequest() if stop is None else stop
+        images, walks(*lengths), recipe, TrainingStart(3), folder=folder, stop=StopRequest() if stop is None else stop
     )
 
 
@@ -89,7 +90,7 @@ def test_training_learns_scenes_it_has_not_seen(tmp_path):
 def test_dense_variant_trains(tmp_path):
     recipe = SuperGFRecipe(SMALL_DENSE, LISTS, APConfig(), AggregatorTrainingConfig(steps=2))
     images = MemoryCache([tokens(12, seed=index, grid=(3, 4)) for index in range(8)])
-    training = fit_aggregator(images, walks(8), recipe, seed=0, folder=tmp_path, device=CPU, stop=StopRequest())
+    training = fit_aggregator(images, walks(8), recipe, TrainingStart(), folder=tmp_path, stop=StopRequest())
     assert training.history[-1].decorrelation == 0 and math.isfinite(training.history[-1].ranking)
 
 
@@ -131,7 +132,9 @@ SIFT = SuperGFRecipe(
 def test_file_from_images(tmp_path, pictures, variant):
     recipe = replace(SIFT, aggregator=replace(SIFT.aggregator, variant=variant))
     labels = labels_from_overlaps([walk_overlap(8)])
-    result = train_aggregator(pictures, labels, tmp_path / "a", recipe=recipe, data="noise", licence="CC0-1.0", device="cpu")
+    result = train_aggregator(
+        TrainingData(pictures, labels, "noise", "CC0-1.0"), tmp_path / "a", recipe=recipe, control=ON_CPU
+    )
     found = result.descriptor.provenance
     assert (found.data, found.licence, found.training["images"], found.training["scenes"]) == ("noise", "CC0-1.0", 8, 1)
     assert result.bytes == (tmp_path / "a").stat().st_size and not result.resumed
@@ -139,33 +142,35 @@ def test_file_from_images(tmp_path, pictures, variant):
 
 
 def test_interrupted_training_ends_in_the_same_bytes(tmp_path, pictures):
-    labels = labels_from_overlaps([walk_overlap(8)])
-    train_aggregator(pictures, labels, tmp_path / "whole", recipe=SIFT, device="cpu")
+    data = TrainingData(pictures, labels_from_overlaps([walk_overlap(8)]))
+    train_aggregator(data, tmp_path / "whole", recipe=SIFT, control=ON_CPU)
     for looks in (3, 6):
-        control = JobControl(stop=StopAfter(looks))
+        control = TrainingControl(stop=StopAfter(looks), device="cpu")
         with pytest.raises(Interrupted):
-            train_aggregator(pictures, labels, tmp_path / "parts", recipe=SIFT, device="cpu", control=control)
+            train_aggregator(data, tmp_path / "parts", recipe=SIFT, control=control)
         assert not (tmp_path / "parts").exists()
-    result = train_aggregator(pictures, labels, tmp_path / "parts", recipe=SIFT, device="cpu")
+    result = train_aggregator(data, tmp_path / "parts", recipe=SIFT, control=ON_CPU)
     assert result.resumed and (tmp_path / "parts").read_bytes() == (tmp_path / "whole").read_bytes()
 
 
 def test_what_is_refused_before_any_work(tmp_path, pictures):
     labels = labels_from_overlaps([walk_overlap(8)])
     with pytest.raises(MappingError, match="TP-643"):
-        train_aggregator(pictures[:5], labels, tmp_path / "a", recipe=SIFT)
+        train_aggregator(TrainingData(pictures[:5], labels), tmp_path / "a", recipe=SIFT)
     with pytest.raises(MappingError, match="TP-644"):
-        train_aggregator(pictures, labels_from_overlaps([np.zeros((8, 8))]), tmp_path / "a", recipe=SIFT)
+        train_aggregator(TrainingData(pictures, labels_from_overlaps([np.zeros((8, 8))])), tmp_path / "a", recipe=SIFT)
     with pytest.raises(ConfigError, match="TP-702"):
         train_aggregator(
-            pictures, labels, tmp_path / "a", recipe=replace(SIFT, aggregator=replace(SIFT.aggregator, input_dim=5))
+            TrainingData(pictures, labels),
+            tmp_path / "a",
+            recipe=replace(SIFT, aggregator=replace(SIFT.aggregator, input_dim=5)),
         )
     assert not list(tmp_path.iterdir())
 
 
 def test_second_training_of_a_file_is_refused(tmp_path, pictures):
     with open_job(tmp_path / "a", JobControl(), MappingError("TP-649", "")), pytest.raises(MappingError) as caught:
-        train_aggregator(pictures, labels_from_overlaps([walk_overlap(8)]), tmp_path / "a", recipe=SIFT)
+        train_aggregator(TrainingData(pictures, labels_from_overlaps([walk_overlap(8)])), tmp_path / "a", recipe=SIFT)
     assert caught.value.code == "TP-649"
 
 

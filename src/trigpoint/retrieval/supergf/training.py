@@ -53,40 +53,48 @@ def learning_rate(step: int, config: AggregatorTrainingConfig) -> float:
     return warm * (config.final_rate + (config.learning_rate - config.final_rate) * cosine)
 
 
+_CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingStart:
+    """Where a training starts from.
+
+    Attributes:
+        seed: seed of every random number.
+        device: where the network is trained.
+        model: trained aggregator to go on from; None: a new one, with slots at the centres of the images' descriptors.
+    """
+
+    seed: int = 0
+    device: torch.device = _CPU
+    model: Aggregator | None = None
+
+
 def fit_aggregator(
-    images: Images,
-    labels: GradedLabels,
-    recipe: SuperGFRecipe,
-    *,
-    seed: int,
-    folder: Path,
-    device: torch.device,
-    stop: StopRequest,
-    start: Aggregator | None = None,
+    images: Images, labels: GradedLabels, recipe: SuperGFRecipe, start: TrainingStart, *, folder: Path, stop: StopRequest
 ) -> AggregatorTraining:
     """Train on cached features, or continue from the checkpoint in ``folder``.
 
     Args:
         images: features of all images.
         labels: labels of the same images.
-        recipe: how.
-        seed: seed of every random number.
+        recipe: network, lists, loss and training.
+        start: seed, device, and the aggregator to go on from.
         folder: for the checkpoint.
-        device: where.
         stop: asks to stop.
-        start: trained aggregator to go on from; None: from the start, with slots at the centres of the images' descriptors.
 
     Raises:
         MappingError: nothing to learn from (TP-644), too few keypoints (TP-647), or the loss is not finite (TP-604).
         Interrupted: stopped on request, after a checkpoint.
     """
-    run = _Run(images, ListSampler(labels, recipe.lists, seed), recipe, seed, device)
+    run = _Run(images, ListSampler(labels, recipe.lists, start.seed), recipe, start)
     checkpoint = Checkpoint(folder / "aggregator.checkpoint", run.model, AdamWState(run.optimizer))
     earlier = checkpoint.load()
     if earlier:
         run.restore(earlier)
     else:
-        run.begin(start)
+        run.begin(start.model)
     steps = recipe.training.steps
     with progress("training", steps, start=run.step) as advance:
         while run.step < steps:
@@ -104,9 +112,9 @@ def fit_aggregator(
 class _Run:
     """A training in progress: network, optimizer, loss, history and step."""
 
-    def __init__(self, images: Images, sampler: ListSampler, recipe: SuperGFRecipe, seed: int, device: torch.device) -> None:
-        self.images, self.sampler, self.recipe, self.seed = images, sampler, recipe, seed
-        self.model = make_aggregator(recipe.aggregator, seed).to(device).train()
+    def __init__(self, images: Images, sampler: ListSampler, recipe: SuperGFRecipe, start: TrainingStart) -> None:
+        self.images, self.sampler, self.recipe, self.seed = images, sampler, recipe, start.seed
+        self.model = make_aggregator(recipe.aggregator, start.seed).to(start.device).train()
         config = recipe.training
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay

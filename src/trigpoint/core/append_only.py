@@ -72,7 +72,7 @@ class AppendOnlyArrays:
                     stream.close()
 
     def append(self, rows: Mapping[str, NDArray[Any]]) -> None:
-        """Add rows of the current item, an array for each column.
+        """Add (N, ...) rows of the current item, an array for each column, without unit: each is cast to the column's dtype.
 
         Raises:
             OutputError: they cannot be written (TP-801).
@@ -107,7 +107,7 @@ class AppendOnlyArrays:
         self._recorded = time.monotonic()
 
     def load(self, column: str) -> NDArray[Any]:
-        """The rows of a column, (N, ...) in its dtype: a copy-on-write memory map, as torch wants writable memory."""
+        """The (N, ...) rows of a column, as appended: a copy-on-write memory map, as torch wants writable memory."""
         dtype = self.columns[column]
         shape = (self._complete_rows[column], *dtype.shape)
         if 0 in shape:

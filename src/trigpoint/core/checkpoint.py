@@ -19,11 +19,11 @@ class OptimizerState(Protocol):
     """An optimizer as a checkpoint sees it."""
 
     def state(self) -> dict[str, torch.Tensor]:
-        """Everything that the next step depends on, as tensors by name."""
+        """Everything that the next step depends on, as (...) tensors by name, without unit."""
         ...
 
     def load(self, tensors: Mapping[str, torch.Tensor]) -> None:
-        """Take over the state of a checkpoint."""
+        """Take over the (...) tensors of a checkpoint, without unit."""
         ...
 
 
@@ -38,7 +38,7 @@ class AdamWState:
         return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
 
     def state(self) -> dict[str, torch.Tensor]:
-        """As ``OptimizerState.state``; empty before the first step."""
+        """As ``OptimizerState.state``, shapes (...) as the parameters', without unit; empty before the first step."""
         return {
             f"adamw.{index}.{key}": value
             for index, parameter in enumerate(self._parameters)
@@ -46,7 +46,7 @@ class AdamWState:
         }
 
     def load(self, tensors: Mapping[str, torch.Tensor]) -> None:
-        """As ``OptimizerState.load``."""
+        """As ``OptimizerState.load``: (...) tensors, without unit."""
         for index, parameter in enumerate(self._parameters):
             prefix = f"adamw.{index}."
             values = {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trigpoint.core.randomness import derived_seed, numpy_generator
 from trigpoint.reconstruction.images import SourceImage
 from trigpoint.reconstruction.scale import metres_from_gps
+
+if TYPE_CHECKING:
+    from trigpoint.features.cache import SizedFeatures
 
 Pairs = set[tuple[int, int]]
 Array = NDArray[np.float32]
@@ -21,7 +23,8 @@ EXHAUSTIVE_UP_TO = 150
 SEQUENCE_OVERLAP = 10
 LOOK_ALIKES = 20
 GPS_NEIGHBOURS = 20
-_WORDS, _SAMPLE, _PER_IMAGE = 64, 60_000, 1024
+# Keypoints of an image that are looked at, and of all images that a vocabulary of 64 words takes.
+_PER_IMAGE, _MIN_KEYPOINTS = 1024, 2048
 
 
 def choose_pairs(database_path: Path, images: Sequence[SourceImage], rule: str, seed: int) -> list[tuple[int, int]]:
@@ -68,39 +71,32 @@ def nearest_in_space(positions_m: NDArray[np.float64], neighbours: int) -> Pairs
 
 
 def image_vectors(database_path: Path, count: int, seed: int) -> Array:
-    """(N, 8192) float32 unit vectors that tell how alike images look.
+    """(N, 1024) float32 VLAD descriptors of unit length of N images: the larger their products, the more alike they look.
 
-    VLAD (Jegou et al., CVPR 2010): residuals of the descriptors to their nearest of 64 visual words, summed for each word,
-    each word normalised on its own (Arandjelovic and Zisserman, CVPR 2013).
+    Where all images together have too few different keypoints for a vocabulary, all are zero.
     """
     import pycolmap
-    from sklearn.cluster import MiniBatchKMeans
+
+    from trigpoint.retrieval import vlad
 
     with pycolmap.Database.open(database_path) as database:
-        descriptors = [_descriptors(database, number) for number in range(1, count + 1)]
-    pool = np.concatenate(descriptors)
-    rng = numpy_generator(seed, "reconstruction", "visual words")
-    sample = pool[rng.permutation(len(pool))[:_SAMPLE]]
-    if len(sample) < _WORDS:
-        return np.zeros((count, _WORDS * 128), dtype=np.float32)
-    state = derived_seed(seed, "reconstruction", "visual words") % (1 << 32)
-    means = MiniBatchKMeans(_WORDS, random_state=state).fit(sample)
-    words = np.asarray(means.cluster_centers_, dtype=np.float32)
-    return np.stack([_vlad(values, words) for values in descriptors])
+        images = [_features(database, number) for number in range(1, count + 1)]
+    if sum(len(features) for features, _ in images) < _MIN_KEYPOINTS:
+        return np.zeros((count, vlad.NATURAL_DIM), dtype=np.float32)
+    descriptor = vlad.fit(images, vlad.NATURAL_DIM, seed, intra=True, power=1.0)
+    return np.stack([descriptor.describe(features, size).numpy() for features, size in images])
 
 
-def _descriptors(database: Any, number: int) -> Array:
-    if not database.exists_descriptors(number):
-        return np.zeros((0, 128), dtype=np.float32)
-    data = np.asarray(database.read_descriptors(number).data)
-    return np.asarray(data[:: max(1, len(data) // _PER_IMAGE)] / 512, dtype=np.float32)
+def _features(database: Any, number: int) -> SizedFeatures:
+    """The SIFT features of an image, an even choice of those; VLAD looks at the descriptors alone."""
+    import torch
 
+    from trigpoint.features.extract import ImageFeatures
 
-def _vlad(descriptors: Array, words: Array) -> Array:
-    sums = np.zeros_like(words)
-    if len(descriptors):
-        nearest = np.argmax(descriptors @ words.T - 0.5 * (words**2).sum(axis=1), axis=1)
-        np.add.at(sums, nearest, descriptors - words[nearest])
-    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-    flat = (sums / np.maximum(lengths, 1e-12)).ravel()
-    return np.asarray(flat / max(float(np.linalg.norm(flat)), 1e-12), dtype=np.float32)
+    data = np.zeros((0, 128), dtype=np.float32)
+    if database.exists_descriptors(number):
+        # COLMAP keeps SIFT descriptors of unit length as bytes, times 512.
+        data = np.asarray(database.read_descriptors(number).data, dtype=np.float32) / 512
+    chosen = np.ascontiguousarray(data[:: max(1, len(data) // _PER_IMAGE)])
+    nothing = np.zeros((len(chosen), 2))
+    return ImageFeatures(nothing, torch.from_numpy(chosen), torch.ones(len(chosen)), 1.0), (1, 1)

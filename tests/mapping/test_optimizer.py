@@ -92,7 +92,7 @@ def test_muon_moves_the_inner_matrices_only():
     assert names == {name for name, _ in head.named_parameters() if name.endswith("weight")} - {"decoder.output.weight"}
     optimizer = Optimizer(head, MUON)
     moved = [id(matrix) for group in (optimizer.muon.groups if optimizer.muon else []) for matrix in group]
-    rest = [id(parameter) for parameter in optimizer.adamw_parameters]
+    rest = [id(parameter) for group in optimizer.adamw.param_groups for parameter in group["params"]]
     assert sorted(moved + rest) == sorted(id(parameter) for parameter in head.parameters())
     assert set(moved) == inner
 
@@ -124,5 +124,5 @@ def test_a_checkpoint_is_loaded_onto_the_device_of_the_network(config):
     other = Optimizer(elsewhere, config)
     other.load(state)
     moments = [value for values in other.adamw.state.values() for name, value in values.items() if name != "step"]
-    assert len(moments) == 2 * len(other.adamw_parameters)
+    assert len(moments) == 2 * sum(len(group["params"]) for group in other.adamw.param_groups)
     assert all(value.device.type == "meta" for value in moments)

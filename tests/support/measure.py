@@ -35,7 +35,9 @@ LAYERS = (
 BOTTOM, DOOR = {"_version"}, {"__init__", "__main__", "cli"}
 
 _ARRAYS = re.compile(r"\b(NDArray|Tensor|ndarray|csr_array|Array|Colours)\b")
-_SHAPE = re.compile(r"\((?:\.\.\., ?)?[A-Za-z0-9*+ ]+,(?: ?[A-Za-z0-9*+]+,?)*\)|\b\d+ numbers?\b|\bscalar\b")
+_SHAPE = re.compile(
+    r"\((?:\.\.\., ?)?[A-Za-z0-9*+ ]+,(?: ?[A-Za-z0-9*+.]+,?)*\)|\b\d+ numbers?\b|\bscalar\b|\bany shape\b|\(\.\.\.\)"
+)
 _UNIT_OR_FRAME = re.compile(
     r"\b(px|m|ms|s|deg|rad|metres?|units?|bytes?|pixels?|world|camera|cam|view|normalised|network's frame|cosines?|"
     r"unit length|dimensionless|0 to 1|indices|index|probabilit\w+)\b"

@@ -107,7 +107,7 @@ class AppendOnlyArrays:
         self._recorded = time.monotonic()
 
     def load(self, column: str) -> NDArray[Any]:
-        """The (N, ...) rows of a column, as appended: a copy-on-write memory map, as torch wants writable memory."""
+        """The (N, ...) rows of a column, as appended, in any unit: a copy-on-write memory map, as torch wants it."""
         dtype = self.columns[column]
         shape = (self._complete_rows[column], *dtype.shape)
         if 0 in shape:

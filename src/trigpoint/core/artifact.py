@@ -74,14 +74,14 @@ def write_json(path: Path, document: Any) -> None:
 
 
 def encode_artifact(tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> bytes:
-    """The bytes of a tensor file. Equal content gives equal bytes."""
+    """The bytes of a file with tensors of any shape. Equal content gives equal bytes."""
     arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     checksum = hashlib.sha256(_encode(arrays, metadata, _NO_CHECKSUM)).hexdigest()
     return _encode(arrays, metadata, checksum)
 
 
 def write_artifact(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> None:
-    """Write a tensor file. Raises as ``write_bytes``."""
+    """Write a file with tensors of any shape and any unit. Raises as ``write_bytes``."""
     write_bytes(path, encode_artifact(tensors, metadata))
 
 
@@ -114,7 +114,7 @@ def read_artifact(path: Path) -> Artifact:
 
 
 def part_of(tensors: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
-    """The tensors, of any shape, whose names begin with a prefix, by their names without it."""
+    """The tensors, of any shape and any unit, whose names begin with a prefix, by their names without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 

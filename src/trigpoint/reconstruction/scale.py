@@ -32,7 +32,7 @@ class Similarity:
     translation: Array
 
     def apply(self, points: Array) -> Array:
-        """Transform (N, 3) points."""
+        """Transform (N, 3) points from the source to the target frame, in the unit of each."""
         return self.scale * points @ self.rotation.T + self.translation
 
 
@@ -52,7 +52,7 @@ class MetricScale:
 
 
 def similarity_between(source: Array, target: Array) -> Similarity:
-    """The similarity that takes (N, 3) points nearest to their (N, 3) targets (Umeyama, PAMI 1991)."""
+    """The similarity that takes (N, 3) points nearest to their (N, 3) targets, in any units (Umeyama, PAMI 1991)."""
     source_mean, target_mean = source.mean(axis=0), target.mean(axis=0)
     a, b = source - source_mean, target - target_mean
     u, singular, vt = np.linalg.svd(b.T @ a / len(a))

@@ -50,9 +50,9 @@ def account_for(
         keypoints: number of keypoints by image id.
         pairs: number of matches that agree with one geometry, by pair of image ids.
     """
-    groups = connected_groups(len(names), pairs)
+    overlaps = _Overlaps(names, frozenset(placed), pairs, connected_groups(len(names), pairs))
     return [
-        _explain(number, names, frozenset(placed), weak, keypoints, pairs, groups)
+        _explain(number, overlaps, keypoints.get(number, 0), weak.get(number))
         for number in range(1, len(names) + 1)
         if number not in placed
     ]
@@ -86,31 +86,38 @@ def summary(unplaced: Sequence[Unplaced]) -> list[str]:
     return [f"{counts[reason]} x {reason} ({advice})" for reason, advice in _ADVICE.items() if counts[reason]]
 
 
-def _explain(
-    number: int,
-    names: Sequence[str],
-    placed: frozenset[int],
-    weak: Mapping[int, int],
-    keypoints: Mapping[int, int],
-    pairs: Mapping[tuple[int, int], int],
-    groups: Mapping[int, int],
-) -> Unplaced:
-    name, found = names[number - 1], keypoints.get(number, 0)
-    matches = {sum(pair) - number: count for pair, count in pairs.items() if number in pair and count >= MIN_MATCHES}
-    if found < MIN_KEYPOINTS and not matches:
-        return Unplaced(name, BLANK, f"only {found} keypoints were found, {MIN_KEYPOINTS} or more are usual")
+@dataclass(frozen=True)
+class _Overlaps:
+    """Names, poses, verified pairs and connected groups of all images; see ``account_for``."""
+
+    names: Sequence[str]
+    placed: frozenset[int]
+    pairs: Mapping[tuple[int, int], int]
+    groups: Mapping[int, int]
+
+    def matches_of(self, number: int) -> dict[int, int]:
+        """Number of verified matches of an image by the other image."""
+        return {sum(pair) - number: count for pair, count in self.pairs.items() if number in pair}
+
+
+def _explain(number: int, overlaps: _Overlaps, keypoints: int, shared_points: int | None) -> Unplaced:
+    """The reason for one image; ``shared_points``: of one that was placed and taken out again."""
+    names, placed, all_matches = overlaps.names, overlaps.placed, overlaps.matches_of(number)
+    name, matches = names[number - 1], {other: count for other, count in all_matches.items() if count >= MIN_MATCHES}
+    if keypoints < MIN_KEYPOINTS and not matches:
+        return Unplaced(name, BLANK, f"only {keypoints} keypoints were found, {MIN_KEYPOINTS} or more are usual")
     if not matches:
-        best = max((count for pair, count in pairs.items() if number in pair), default=0)
-        text = f"no other image shows the same things for certain (at best {best} of {found} keypoints agree, "
+        best = max(all_matches.values(), default=0)
+        text = f"no other image shows the same things for certain (at best {best} of {keypoints} keypoints agree, "
         return Unplaced(name, ALONE, f"{text}{MIN_MATCHES} are needed)")
     others = sorted(matches, key=lambda other: -matches[other])
-    if placed and groups[number] not in {groups[other] for other in placed}:
+    if placed and overlaps.groups[number] not in {overlaps.groups[other] for other in placed}:
         text = f"it overlaps only with {len(others)} images that are not connected to the scene either "
         return Unplaced(name, APART, f"{text}(best: {names[others[0] - 1]}, {matches[others[0]]} keypoints agree)")
     near = [other for other in others if other in placed]
     text = f"it overlaps with {len(near)} placed images"
     if near:
         text += f" (best: {names[near[0] - 1]}, {matches[near[0]]} keypoints agree)"
-    if number in weak:
-        return Unplaced(name, UNSURE, f"{text}, but shares only {weak[number]} points with the finished scene")
+    if shared_points is not None:
+        return Unplaced(name, UNSURE, f"{text}, but shares only {shared_points} points with the finished scene")
     return Unplaced(name, UNSURE, f"{text}, but no position explains them")

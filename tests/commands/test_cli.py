@@ -114,7 +114,7 @@ def test_info_about_a_sound_scene(room, tmp_path, capsys):
     assert "30, 30 with a pose" in said.out
     assert "24 train, 6 test" in said.out
     document = json.loads(output.read_text())
-    assert (document["format"], document["metric"], document["frames"]) == ("nerfstudio", True, 30)
+    assert (document["format"], document["metric"], document["images"]["total"]) == ("nerfstudio", True, 30)
     assert document["epipolar"]["median_px"] < 1
 
 
@@ -122,7 +122,7 @@ def test_info_with_a_holdout(scene, tmp_path, capsys):
     output = tmp_path / "info.json"
     run(["info", str(scene), "--holdout", "every:4:0", "--json", str(output)])
     document = json.loads(output.read_text())
-    assert (document["train"], document["test"]) == (6, 2)
+    assert (document["images"]["train"], document["images"]["test"]) == (6, 2)
 
 
 def test_info_about_a_scene_that_cannot_be_mapped(scene, capsys):

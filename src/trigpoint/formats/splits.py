@@ -114,7 +114,7 @@ def parse_holdout(text: str) -> Holdout:
 
 
 def apply_holdout(scene: Scene, holdout: Holdout) -> Scene:
-    """The scene with ``split`` set by the rule: ``"test"`` where it holds, ``"train"`` elsewhere, None without a pose.
+    """The scene with ``split`` set by the rule: ``"test"`` where it holds, ``"train"`` elsewhere, as it was without a pose.
 
     Rules count over the posed images sorted by name. ``Scene.holdout`` remembers the rule.
 
@@ -141,6 +141,7 @@ def _by_name(scene: Scene) -> list[Frame]:
 
 
 def _split(frame: Frame, test_names: set[str]) -> str | None:
+    # Queries whose poses the organisers of a benchmark keep stay queries.
     if frame.cam_from_world is None:
-        return None
+        return frame.split
     return TEST if frame.name in test_names else TRAIN

@@ -15,7 +15,7 @@ from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions, PnpResult,
 _RANKING_ITERATIONS = 500
 _FOCAL_RANGE = (0.3, 4.0)
 _LOSS_SCALE_PX = 3.0
-_MAX_STEPS, _SMALLEST_GAIN = 30, 1e-8
+_MAX_STEPS, _SMALLEST_GAIN = 30, 1e-9
 
 Array = NDArray[np.float64]
 

@@ -27,7 +27,7 @@ from trigpoint.reconstruction.images import SourceImage, image_paths, read_heade
 from trigpoint.reconstruction.mapper import run_mapper
 from trigpoint.reconstruction.options import ReconstructionOptions
 from trigpoint.reconstruction.pairs import nearest_in_space, nearest_pairs, sequential_pairs
-from trigpoint.reconstruction.placement import MIN_POINTS, _take_out_weak, outside_the_largest_group
+from trigpoint.reconstruction.placement import MIN_POINTS, outside_the_largest_group, take_out_weak_images
 from trigpoint.reconstruction.scale import metres_from_gps, scale_from_distance, scale_from_gps, similarity_between
 
 NEGATIVE, BLANK_IMAGE = "other.jpg", "wall.jpg"
@@ -122,7 +122,7 @@ def test_groups_that_share_too_few_points_are_not_one_scene(bridging, apart):
     model, others = divided_model(9, 6, bridging)
     found = outside_the_largest_group(model)
     assert found == (dict.fromkeys(others, bridging) if apart else {})
-    weak = _take_out_weak(model)
+    weak = take_out_weak_images(model)
     assert set(weak) == set(found)
     assert model.num_reg_images() == (6 if apart else 9)
     assert outside_the_largest_group(model) == {}

@@ -15,7 +15,7 @@ from trigpoint.core.image import image_size
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.reconstruction.build import reconstruct
 from trigpoint.reconstruction.options import ReconstructionOptions
-from trigpoint.reconstruction.video import _turned, choose_frames, is_video, sharpness
+from trigpoint.reconstruction.video import choose_frames, is_video, sharpness, turned_upright
 
 av = pytest.importorskip("av")
 WIDTH, HEIGHT, RATE = 160, 128, 10
@@ -112,8 +112,8 @@ def test_phones_held_upright():
         rotation = -90
 
     image = np.arange(6, dtype=np.uint8).reshape(2, 3)
-    assert _turned(image, Frame()).tolist() == [[3, 0], [4, 1], [5, 2]]
-    assert _turned(image, object()).tolist() == image.tolist()
+    assert turned_upright(image, Frame()).tolist() == [[3, 0], [4, 1], [5, 2]]
+    assert turned_upright(image, object()).tolist() == image.tolist()
 
 
 def test_sharpness_and_suffixes(tmp_path):

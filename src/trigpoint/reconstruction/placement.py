@@ -61,7 +61,7 @@ def load_placement(mapper: str, folders: Sequence[Path], images: Sequence[Source
     if not models:
         return None
     model = models[0]
-    weak = _take_out_weak(model)
+    weak = take_out_weak_images(model)
     placed = frozenset(int(number) for number in model.reg_image_ids())
     if len(placed) < 3:
         return None
@@ -71,7 +71,7 @@ def load_placement(mapper: str, folders: Sequence[Path], images: Sequence[Source
     return Placement(mapper, model, placed, weak, others)
 
 
-def _take_out_weak(model: Any) -> dict[int, int]:
+def take_out_weak_images(model: Any) -> dict[int, int]:
     """Take out images that share too few points with the rest; image ids with the number of points shared."""
     weak: dict[int, int] = {}
     # Taking one image out takes points from others.

@@ -116,13 +116,15 @@ def _sharpest(video: Path, frames: int | None, every: float | None, stop: StopRe
             for time_s, frame in _decoded(container, video):
                 start_s = time_s if start_s is None else start_s
                 time_s -= start_s
-                gray = _turned(frame.to_ndarray(format="gray"), frame)
+                gray = turned_upright(frame.to_ndarray(format="gray"), frame)
                 value = sharpness(gray)
                 if best is not None and int(time_s / window_s) != int(best.time_s / window_s):
                     yield best
                     best = None
                 if best is None or value > best.sharpness:
-                    best = _Candidate(time_s, value, _thumbnail(gray), _turned(frame.to_ndarray(format="rgb24"), frame))
+                    best = _Candidate(
+                        time_s, value, _thumbnail(gray), turned_upright(frame.to_ndarray(format="rgb24"), frame)
+                    )
                 advance(int(time_s) - second)
                 second = int(time_s)
                 if stop:
@@ -174,8 +176,11 @@ def _duration_s(container: Any, stream: Any) -> float:
     return _DEFAULT_EVERY_S * _DEFAULT_MOST
 
 
-def _turned(image: NDArray[np.uint8], frame: Any) -> NDArray[np.uint8]:
-    """The image as a player shows it: phones store how they were held as an angle, counterclockwise."""
+def turned_upright(image: NDArray[np.uint8], frame: Any) -> NDArray[np.uint8]:
+    """An (H, W) or (H, W, 3) uint8 image, pixels as a player shows them.
+
+    Phones store how they were held as an angle, counterclockwise.
+    """
     return np.ascontiguousarray(np.rot90(image, round(getattr(frame, "rotation", 0) / 90) % 4))
 
 

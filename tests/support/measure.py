@@ -136,6 +136,22 @@ def lines_by_folder() -> dict[str, int]:
     return dict(counts)
 
 
+def code_lines() -> int:
+    """Lines of Python that are neither blank nor comments nor docstrings."""
+    return sum(len(path.read_text(encoding="utf-8").splitlines()) - _lines_beside_code(path) for path in FILES)
+
+
+def _lines_beside_code(path: Path) -> int:
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    docstrings = {
+        number
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None
+        for number in range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1)
+    }
+    return sum(number in docstrings or not line or line.startswith("#") for number, line in enumerate(lines, start=1))
+
+
 def settings() -> list[str]:
     """Every setting of a recipe that ``--set`` can change; of alternatives in a union each name counts once."""
     from trigpoint.mapping.config import MappingConfig
@@ -163,6 +179,7 @@ def lines() -> list[str]:
         f"upward imports                       {upward}",
         f"import cycles                        {int(bool(import_cycle()))}",
         f"lines of Python in src               {sum(folders.values()):,}",
+        f"of them code                         {code_lines():,}",
         f"largest folder                       {largest}, {folders[largest] / sum(folders.values()):.1%}",
         f"functions of more than 6 parameters  {len(many_parameters())}",
         f"dataclasses of more than 10 fields   {len(large_dataclasses())}",

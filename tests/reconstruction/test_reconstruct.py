@@ -57,7 +57,7 @@ def finished(walk, tmp_path_factory):
 
 def test_poses_are_recovered(finished):
     report, scene, centres = finished
-    assert set(report.placed) == set(centres)
+    assert set(report.registered) == set(centres)
     found = np.array([frame.pose().centre() for frame in scene.frames])
     true = np.array([centres[frame.name] for frame in scene.frames])
     errors = np.linalg.norm(similarity_between(found, true).apply(found) - true, axis=1)
@@ -82,10 +82,10 @@ def test_images_share_a_camera_and_are_not_copied(finished, walk):
 
 def test_unplaced_images_are_named_with_reasons(finished):
     report, scene, _ = finished
-    reasons = {item.name: item.reason for item in report.unplaced}
+    reasons = {item.name: item.reason for item in report.unregistered}
     assert reasons == {NEGATIVE: ALONE, BLANK_IMAGE: BLANK} or reasons == {NEGATIVE: BLANK, BLANK_IMAGE: BLANK}
     text = "\n".join(report.lines())
-    assert NEGATIVE in text and "not placed: 2 images" in text
+    assert NEGATIVE in text and "not registered: 2 images" in text
     assert any("2" in problem.message and problem.severity == "note" for problem in scene.problems)
     json.dumps(report.to_json(), allow_nan=False)
 
@@ -143,12 +143,12 @@ def test_a_divided_model_of_the_global_mapper_calls_for_the_incremental_one(monk
     images = [SourceImage(f"{number}.jpg", tmp_path / f"{number}.jpg", 4, 3) for number in range(1, 10)]
     run = build._Run(tmp_path, Job(tmp_path / "scene", tmp_path, JobControl()), ReconstructionOptions())
     placement = run._scene(tmp_path / "database.db", images)
-    assert placement.mapper == "incremental" and len(placement.placed) == 9 and not placement.weak
+    assert placement.mapper == "incremental" and len(placement.registered) == 9 and not placement.weak
     run = replace(run, options=ReconstructionOptions(mapper="global"))
     placement = run._scene(tmp_path / "database.db", images)
-    assert len(placement.placed) == 6 and set(placement.weak) == {7, 8, 9}
+    assert len(placement.registered) == 6 and set(placement.weak) == {7, 8, 9}
     reasons = account_for(
-        [p.name for p in images], placement.placed, placement.weak, dict.fromkeys(range(1, 10), 500), pairs
+        [p.name for p in images], placement.registered, placement.weak, dict.fromkeys(range(1, 10), 500), pairs
     )
     assert [item.reason for item in reasons] == [UNSURE] * 3
     assert "shares only 0 points with the finished scene" in reasons[0].detail
@@ -161,7 +161,7 @@ def test_a_model_without_images_has_no_groups():
 
 
 def test_broken_images(walk, tmp_path):
-    """They are named; the others are placed, here from pairs by order and looks and by the incremental mapper."""
+    """They are named; the others are registered, here from pairs by order and looks and by the incremental mapper."""
     folder = tmp_path / "images"
     shutil.copytree(walk[0], folder)
     whole = (folder / "walk 11.jpg").read_bytes()
@@ -174,8 +174,8 @@ def test_broken_images(walk, tmp_path):
     messages = [problem.message for problem in report.left_out]
     assert [message.split(" is left out: ")[0] for message in messages] == ["page.jpg", "walk 11.jpg"]
     assert "TP-103" in messages[1]
-    assert len(report.placed) >= 9 and "walk 11.jpg" not in report.placed and report.mapper == "incremental"
-    assert report.images == 13 and "walk 11.jpg" not in {item.name for item in report.unplaced}
+    assert len(report.registered) >= 9 and "walk 11.jpg" not in report.registered and report.mapper == "incremental"
+    assert report.images == 13 and "walk 11.jpg" not in {item.name for item in report.unregistered}
     assert not (tmp_path / "scene" / "images" / "walk 11.jpg").exists()
     assert not report.metric and not open_scene(tmp_path / "scene", skip_invalid=True).metric
     assert "not metric" in report.lines()[2]
@@ -195,7 +195,7 @@ def test_an_interrupted_run_continues(walk, tmp_path, monkeypatch):
                 reconstruct(folder, output, options=options)
         assert not output.exists()
     report = reconstruct(folder, output, options=options)
-    assert report.resumed and len(report.placed) == 5
+    assert report.resumed and len(report.registered) == 5
     assert not (tmp_path / "scene.work").exists()
 
 
@@ -305,7 +305,7 @@ def test_scale_from_a_distance():
 
 @pytest.mark.parametrize(
     ("first", "second", "says"),
-    [("a", "x", "not among"), ("lost", "a", "could not be placed"), ("a", "d", "same spot")],
+    [("a", "x", "not among"), ("lost", "a", "could not be registered"), ("a", "d", "same spot")],
 )
 def test_a_distance_that_cannot_be_used(first, second, says):
     with pytest.raises(SceneError, match=f"TP-256.*{says}"):
@@ -340,7 +340,7 @@ def test_gps_that_cannot_be_used():
     with pytest.raises(SceneError, match="TP-257"):
         scale_from_gps(centres, gps[3:] + gps[:3], seed=0)
     shaken = [(47.37, 8.54 + 1e-6 * index, None) for index in range(len(gps))]
-    with pytest.raises(SceneError, match=r"TP-257.*spread"):
+    with pytest.raises(SceneError, match=r"TP-257.*extent"):
         scale_from_gps(centres, shaken, seed=0)
 
 

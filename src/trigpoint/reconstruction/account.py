@@ -1,4 +1,4 @@
-"""Why images could not be placed, in words that a photographer understands."""
+"""Why images could not be registered, in words that a photographer understands."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ADVICE = {
 
 
 @dataclass(frozen=True)
-class Unplaced:
+class Unregistered:
     """An image without a pose.
 
     Attributes:
@@ -36,25 +36,25 @@ class Unplaced:
 
 def account_for(
     names: Sequence[str],
-    placed: Collection[int],
+    registered: Collection[int],
     weak: Mapping[int, int],
     keypoints: Mapping[int, int],
     pairs: Mapping[tuple[int, int], int],
-) -> list[Unplaced]:
-    """The reason for every image that was not placed.
+) -> list[Unregistered]:
+    """The reason for every image that was not registered.
 
     Args:
         names: name of each image; image ids are positions from 1.
-        placed: image ids with a pose.
-        weak: image ids placed first and taken out again, with the number of points shared with the others.
+        registered: image ids with a pose.
+        weak: image ids registered first and taken out again, with the number of points shared with the others.
         keypoints: number of keypoints by image id.
         pairs: number of matches that agree with one geometry, by pair of image ids.
     """
-    overlaps = _Overlaps(names, frozenset(placed), pairs, connected_groups(len(names), pairs))
+    overlaps = _Overlaps(names, frozenset(registered), pairs, connected_groups(len(names), pairs))
     return [
         _explain(number, overlaps, keypoints.get(number, 0), weak.get(number))
         for number in range(1, len(names) + 1)
-        if number not in placed
+        if number not in registered
     ]
 
 
@@ -76,13 +76,13 @@ def connected_groups(count: int, pairs: Mapping[tuple[int, int], int]) -> dict[i
 
 
 def largest_group(count: int, pairs: Mapping[tuple[int, int], int]) -> int:
-    """Number of images in the largest connected group: the most that can be placed."""
+    """Number of images in the largest connected group: the most that can be registered."""
     return max(Counter(connected_groups(count, pairs).values()).values(), default=0)
 
 
-def summary(unplaced: Sequence[Unplaced]) -> list[str]:
+def summary(unregistered: Sequence[Unregistered]) -> list[str]:
     """One line for each reason: how many images, and what helps."""
-    counts = Counter(item.reason for item in unplaced)
+    counts = Counter(item.reason for item in unregistered)
     return [f"{counts[reason]} x {reason} ({advice})" for reason, advice in _ADVICE.items() if counts[reason]]
 
 
@@ -91,7 +91,7 @@ class _Overlaps:
     """Names, poses, verified pairs and connected groups of all images; see ``account_for``."""
 
     names: Sequence[str]
-    placed: frozenset[int]
+    registered: frozenset[int]
     pairs: Mapping[tuple[int, int], int]
     groups: Mapping[int, int]
 
@@ -100,24 +100,24 @@ class _Overlaps:
         return {sum(pair) - number: count for pair, count in self.pairs.items() if number in pair}
 
 
-def _explain(number: int, overlaps: _Overlaps, keypoints: int, shared_points: int | None) -> Unplaced:
-    """The reason for one image; ``shared_points``: of one that was placed and taken out again."""
-    names, placed, all_matches = overlaps.names, overlaps.placed, overlaps.matches_of(number)
+def _explain(number: int, overlaps: _Overlaps, keypoints: int, shared_points: int | None) -> Unregistered:
+    """The reason for one image; ``shared_points``: of one that was registered and taken out again."""
+    names, registered, all_matches = overlaps.names, overlaps.registered, overlaps.matches_of(number)
     name, matches = names[number - 1], {other: count for other, count in all_matches.items() if count >= MIN_MATCHES}
     if keypoints < MIN_KEYPOINTS and not matches:
-        return Unplaced(name, BLANK, f"only {keypoints} keypoints were found, {MIN_KEYPOINTS} or more are usual")
+        return Unregistered(name, BLANK, f"only {keypoints} keypoints were found, {MIN_KEYPOINTS} or more are usual")
     if not matches:
         best = max(all_matches.values(), default=0)
         text = f"no other image shows the same things for certain (at best {best} of {keypoints} keypoints agree, "
-        return Unplaced(name, ALONE, f"{text}{MIN_MATCHES} are needed)")
+        return Unregistered(name, ALONE, f"{text}{MIN_MATCHES} are needed)")
     others = sorted(matches, key=lambda other: -matches[other])
-    if placed and overlaps.groups[number] not in {overlaps.groups[other] for other in placed}:
+    if registered and overlaps.groups[number] not in {overlaps.groups[other] for other in registered}:
         text = f"it overlaps only with {len(others)} images that are not connected to the scene either "
-        return Unplaced(name, APART, f"{text}(best: {names[others[0] - 1]}, {matches[others[0]]} keypoints agree)")
-    near = [other for other in others if other in placed]
-    text = f"it overlaps with {len(near)} placed images"
+        return Unregistered(name, APART, f"{text}(best: {names[others[0] - 1]}, {matches[others[0]]} keypoints agree)")
+    near = [other for other in others if other in registered]
+    text = f"it overlaps with {len(near)} registered images"
     if near:
         text += f" (best: {names[near[0] - 1]}, {matches[near[0]]} keypoints agree)"
     if shared_points is not None:
-        return Unplaced(name, UNSURE, f"{text}, but shares only {shared_points} points with the finished scene")
-    return Unplaced(name, UNSURE, f"{text}, but no position explains them")
+        return Unregistered(name, UNSURE, f"{text}, but shares only {shared_points} points with the finished scene")
+    return Unregistered(name, UNSURE, f"{text}, but no position explains them")

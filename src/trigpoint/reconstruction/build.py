@@ -11,7 +11,7 @@ from typing import Any
 from trigpoint.core.errors import SceneError
 from trigpoint.core.job import Job, JobControl, open_job
 from trigpoint.core.scene import Problem
-from trigpoint.reconstruction.account import Unplaced, account_for, largest_group, summary
+from trigpoint.reconstruction.account import Unregistered, account_for, largest_group, summary
 from trigpoint.reconstruction.database import create_database, keypoint_counts, verified_pairs
 from trigpoint.reconstruction.features import extract_features
 from trigpoint.reconstruction.images import (
@@ -35,7 +35,7 @@ from trigpoint.reconstruction.video import choose_frames, is_video
 
 _LOGGER = logging.getLogger(__name__)
 
-# The incremental mapper is tried too when the global one places fewer of the connected images than this.
+# The incremental mapper is tried too when the global one registers fewer of the connected images than this.
 _ENOUGH = 0.9
 
 
@@ -103,12 +103,12 @@ class _Run:
         database = self.job.folder / "database.db"
         if not database.exists():
             create_database(database, images, self.options.camera)
-        with times.measure("detail"):
+        with times.measure("features"):
             self._features(database, images)
-        with times.measure("comparing"):
+        with times.measure("matching"):
             pairs = choose_pairs(database, images, self.options.pairs, self.options.seed)
             match_pairs(database, pairs, self.options, self.job.stop)
-        with times.measure("placing"):
+        with times.measure("mapping"):
             placement = self._scene(database, images)
         scale = self._scale(placement, images)
         if scale is not None:
@@ -153,14 +153,16 @@ class _Run:
         possible = largest_group(len(images), pairs)
         first = "incremental" if options.mapper == "incremental" else "global"
         best = self._attempt(first, images) if possible >= 3 else None
-        if options.mapper == "auto" and possible >= 3 and (best is None or len(best.placed) < _ENOUGH * possible):
-            placed = 0 if best is None else len(best.placed)
-            _LOGGER.info(f"The global mapper placed {placed} of {possible} connected images; trying the incremental one")
+        if options.mapper == "auto" and possible >= 3 and (best is None or len(best.registered) < _ENOUGH * possible):
+            registered = 0 if best is None else len(best.registered)
+            _LOGGER.info(
+                f"The global mapper registered {registered} of {possible} connected images; trying the incremental one"
+            )
             second = self._attempt("incremental", images)
-            if second is not None and len(second.placed) > placed:
+            if second is not None and len(second.registered) > registered:
                 best = second
         if best is None:
-            raise self._nothing_placed(account_for([p.name for p in images], (), {}, keypoint_counts(database), pairs))
+            raise self._nothing_registered(account_for([p.name for p in images], (), {}, keypoint_counts(database), pairs))
         if best.others:
             counts = ", ".join(map(str, best.others))
             self.notes.append(f"there are {len(best.others)} more groups of images, not connected with the scene ({counts})")
@@ -171,10 +173,10 @@ class _Run:
         folders = run_mapper(mapper, self.job.folder, len(images), self.options, self.job.stop)
         return load_placement(mapper, folders, images)
 
-    def _nothing_placed(self, unplaced: list[Unplaced]) -> SceneError:
-        reasons = "; ".join(summary(unplaced))
-        first = f"{unplaced[0].name}: {unplaced[0].detail}"
-        what = f"none of the {len(unplaced)} images could be placed: {reasons}. For example {first}"
+    def _nothing_registered(self, unregistered: list[Unregistered]) -> SceneError:
+        reasons = "; ".join(summary(unregistered))
+        first = f"{unregistered[0].name}: {unregistered[0].detail}"
+        what = f"none of the {len(unregistered)} images could be registered: {reasons}. For example {first}"
         fix = "Take 20 images or more, walking around, each sharing half of what it shows with the next."
         return SceneError("TP-255", what, where=self.source, fix=fix)
 
@@ -190,7 +192,7 @@ class _Run:
             points = np.array([centres[name] for name in gps]).reshape(-1, 3)
             return scale_from_gps(points, list(gps.values()), self.options.seed)
         if gps:
-            self.notes.append(f"{len(gps)} placed images know their GPS position: --gps makes the scene metric")
+            self.notes.append(f"{len(gps)} registered images know their GPS position: --gps makes the scene metric")
         return None
 
     def _finish(
@@ -198,18 +200,20 @@ class _Run:
     ) -> ReconstructionReport:
         names, model = [image.name for image in images], placement.model
         whole = [image for image in images if image.name not in self.damaged]
-        unplaced = account_for(names, placement.placed, placement.weak, keypoint_counts(database), verified_pairs(database))
+        unregistered = account_for(
+            names, placement.registered, placement.weak, keypoint_counts(database), verified_pairs(database)
+        )
         pictures = self._write(placement, whole, scale)
         return ReconstructionReport(
             output=self.job.output,
             images=len(whole),
-            placed=tuple(names[number - 1] for number in sorted(placement.placed)),
-            unplaced=tuple(item for item in unplaced if item.name not in self.damaged),
+            registered=tuple(names[number - 1] for number in sorted(placement.registered)),
+            unregistered=tuple(item for item in unregistered if item.name not in self.damaged),
             left_out=tuple(self.problems),
             mapper=placement.mapper,
             points=int(model.num_points3D()),
             reprojection_px=float(model.compute_mean_reprojection_error()),
-            cameras=len({model.image(number).camera_id for number in placement.placed}),
+            cameras=len({model.image(number).camera_id for number in placement.registered}),
             metric=scale is not None,
             scale=scale.record if scale else {},
             scale_text=scale.how if scale else "",
@@ -221,7 +225,7 @@ class _Run:
 
     def _write(self, placement: Placement, images: list[SourceImage], scale: MetricScale | None) -> str:
         record: dict[str, Any] = {"metric": scale is not None, "scale": scale.record if scale else {}}
-        record |= {"images": len(images), "placed": len(placement.placed), "mapper": placement.mapper}
+        record |= {"images": len(images), "registered": len(placement.registered), "mapper": placement.mapper}
         pictures = write_scene(self.job.output, self.job.folder, placement.model, images, record)
         if pictures == REFERRED:
             self.notes.append(f"the scene refers to the images in {self.source}: keep them there")

@@ -44,7 +44,7 @@ def extract_features(
     with pycolmap.Database.open(database_path) as database:
         # Descriptors are written last, so they tell which images are finished.
         todo = [(number, image) for number, image in enumerate(images, 1) if not database.exists_descriptors(number)]
-        with progress("Finding detail", len(images), start=len(images) - len(todo)) as advance:
+        with progress("Extracting features", len(images), start=len(images) - len(todo)) as advance:
             for number, image in todo:
                 try:
                     decoded = read_image(image.path, short_side_px=_short_side_px(image))

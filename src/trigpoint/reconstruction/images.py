@@ -15,7 +15,7 @@ MIN_IMAGES = 3
 
 @dataclass(frozen=True)
 class SourceImage:
-    """One image to place.
+    """One image to register.
 
     Attributes:
         name: path below the folder of images, with ``/``.

@@ -22,7 +22,7 @@ _POLL_S = 0.1
 _STEPS = (
     ("re-estimating relative poses", "finding focal lengths"),
     ("running rotation averaging", "turning the cameras"),
-    ("running global positioning", "placing the cameras"),
+    ("running global positioning", "positioning the cameras"),
     ("running iterative bundle adjustment", "refining"),
     ("running iterative retriangulation", "adding points"),
 )
@@ -74,13 +74,13 @@ def run_mapper(mapper: str, work: Path, images: int, options: ReconstructionOpti
 def _follow(process: subprocess.Popen[bytes], log: Path, mapper: str, images: int, stop: StopRequest) -> None:
     """Show how far the process is, from its log: images of the incremental mapper, steps of the global one."""
     began, done = time.monotonic(), 0
-    title, total = f"Placing images, {mapper} mapper", len(_STEPS) if mapper == "global" else images
+    title, total = f"Registering images, {mapper} mapper", len(_STEPS) if mapper == "global" else images
     with progress(title, total) as advance:
         while process.poll() is None:
             if stop:
                 raise Interrupted
             time.sleep(_POLL_S)
-            now, step = _finished_steps(log) if mapper == "global" else (_placed(log), "")
+            now, step = _finished_steps(log) if mapper == "global" else (_registered(log), "")
             if done < now <= total:
                 advance(now - done, step)
                 done = now
@@ -88,9 +88,9 @@ def _follow(process: subprocess.Popen[bytes], log: Path, mapper: str, images: in
         _LOGGER.info(f"{title}: {time.monotonic() - began:.0f} s")
 
 
-def _placed(log: Path) -> int:
-    """The number of placed images that the last line of its kind tells."""
-    return max((int(line.split()[1]) for line in _tail(log) if line.startswith("placed ")), default=0)
+def _registered(log: Path) -> int:
+    """The number of registered images that the last line of its kind tells."""
+    return max((int(line.split()[1]) for line in _tail(log) if line.startswith("registered ")), default=0)
 
 
 def _finished_steps(log: Path) -> tuple[int, str]:

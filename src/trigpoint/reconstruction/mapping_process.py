@@ -1,7 +1,8 @@
 """The process that runs one of COLMAP's mappers; ``mapper.run_mapper`` starts it.
 
 ``python -m trigpoint.reconstruction.mapping_process MAPPER DATABASE OUTPUT SEED THREADS`` writes numbered models into
-OUTPUT, COLMAP's log to standard error, and a line ``placed N`` to standard output with each image of the incremental mapper.
+OUTPUT, COLMAP's log to standard error, and a line ``registered N`` to standard output with each image that the incremental
+mapper registers.
 """
 
 from __future__ import annotations
@@ -49,17 +50,17 @@ def _map_incrementally(pycolmap: Any, database: Path, output: Path, seed: int, t
     options.random_seed = options.mapper.random_seed = options.triangulation.random_seed = seed
     options.min_model_size = 3
     options.extract_colors = False
-    placed = 0
+    registered = 0
 
     def first_two() -> None:
-        nonlocal placed
-        placed = 2
-        print(f"placed {placed}", flush=True)
+        nonlocal registered
+        registered = 2
+        print(f"registered {registered}", flush=True)
 
     def one_more() -> None:
-        nonlocal placed
-        placed += 1
-        print(f"placed {placed}", flush=True)
+        nonlocal registered
+        registered += 1
+        print(f"registered {registered}", flush=True)
 
     pycolmap.incremental_mapping(
         database, output, output, options, initial_image_pair_callback=first_two, next_image_callback=one_more

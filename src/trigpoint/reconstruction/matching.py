@@ -33,7 +33,7 @@ def match_pairs(
     pairing = pycolmap.ImportedPairingOptions()
     pairing.match_list_path = database_path.with_name("pairs.txt")
     todo = _not_done(database_path, pairs)
-    with progress("Comparing images", len(pairs), start=len(pairs) - len(todo)) as advance:
+    with progress("Matching images", len(pairs), start=len(pairs) - len(todo)) as advance:
         size = _FIRST_STEP
         while todo:
             step, todo = todo[:size], todo[size:]

@@ -21,7 +21,7 @@ class ReconstructionOptions:
     Attributes:
         camera: auto: images of one size, camera and focal length (by EXIF) share their intrinsics; shared: all images of
             one size do; per-image: none do.
-        mapper: global, incremental, or auto: incremental as well if global places clearly fewer images than it could.
+        mapper: global, incremental, or auto: incremental as well if global registers clearly fewer images than it could.
         pairs: which images are compared. exhaustive: all with all (up to 150 images the default); neighbours: those near in
             the order of names, by looks and by GPS.
         frames: number of frames to choose from a video.

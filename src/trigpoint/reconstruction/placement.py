@@ -15,7 +15,7 @@ from trigpoint.formats.colmap_model import load_model
 from trigpoint.reconstruction.images import SourceImage
 from trigpoint.reconstruction.scale import Similarity
 
-# COLMAP's own minimum for a verified pair. The global mapper places every image that is connected at all; one that shares
+# COLMAP's own minimum for a verified pair. The global mapper registers every image that is connected at all; one that shares
 # fewer points than this with the result has a pose by chance, and so has a group.
 MIN_POINTS = 15
 
@@ -27,20 +27,20 @@ class Placement:
     Attributes:
         mapper: ``"global"`` or ``"incremental"``.
         model: the ``pycolmap.Reconstruction``, with the names of the images.
-        placed: image ids of placed images.
+        registered: image ids of registered images.
         weak: image ids of images taken out again, with the number of points they shared with the rest.
         others: numbers of images of further models that are not connected with this one.
     """
 
     mapper: str
     model: Any
-    placed: frozenset[int]
+    registered: frozenset[int]
     weak: dict[int, int]
     others: tuple[int, ...]
 
     def centres(self) -> dict[str, NDArray[np.float64]]:
-        """(3,) camera centre of each placed image, by name, sorted."""
-        images = sorted((self.model.image(number) for number in self.placed), key=lambda image: str(image.name))
+        """(3,) camera centre of each registered image, by name, sorted."""
+        images = sorted((self.model.image(number) for number in self.registered), key=lambda image: str(image.name))
         return {str(image.name): np.asarray(image.projection_center(), dtype=np.float64) for image in images}
 
     def transform(self, similarity: Similarity) -> None:
@@ -52,7 +52,7 @@ class Placement:
 
 
 def load_placement(mapper: str, folders: Sequence[Path], images: Sequence[SourceImage]) -> Placement | None:
-    """The model with the most placed images; None if there is none with three.
+    """The model with the most registered images; None if there is none with three.
 
     Raises:
         SceneError: a model that cannot be read, as ``load_model``.
@@ -62,13 +62,13 @@ def load_placement(mapper: str, folders: Sequence[Path], images: Sequence[Source
         return None
     model = models[0]
     weak = take_out_weak_images(model)
-    placed = frozenset(int(number) for number in model.reg_image_ids())
-    if len(placed) < 3:
+    registered = frozenset(int(number) for number in model.reg_image_ids())
+    if len(registered) < 3:
         return None
     for number in list(model.images):
         model.images[number].name = images[number - 1].name
     others = tuple(int(other.num_reg_images()) for other in models[1:])
-    return Placement(mapper, model, placed, weak, others)
+    return Placement(mapper, model, registered, weak, others)
 
 
 def take_out_weak_images(model: Any) -> dict[int, int]:
@@ -87,7 +87,7 @@ def take_out_weak_images(model: Any) -> dict[int, int]:
 
 
 def outside_the_largest_group(model: Any) -> dict[int, int]:
-    """Image ids of placed images that no chain of images with ``MIN_POINTS`` common points connects with most others.
+    """Image ids of registered images that no chain of images with ``MIN_POINTS`` common points connects with most others.
 
     The global mapper may put two groups into one model that hardly share points: where one stands in the other's frame, and
     how large it is, is then arbitrary.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from trigpoint.core.scene import Problem
-from trigpoint.reconstruction.account import Unplaced, summary
+from trigpoint.reconstruction.account import Unregistered, summary
 
 _NAMES_SHOWN = 20
 
@@ -19,8 +19,8 @@ class ReconstructionReport:
     Attributes:
         output: the scene.
         images: number of images that were looked at.
-        placed: names of images with a pose.
-        unplaced: the others, with reasons.
+        registered: names of images with a pose.
+        unregistered: the others, with reasons.
         left_out: images and video frames that were not looked at, with reasons.
         mapper: ``"global"`` or ``"incremental"``.
         points: number of 3D points.
@@ -37,8 +37,8 @@ class ReconstructionReport:
 
     output: Path
     images: int
-    placed: tuple[str, ...]
-    unplaced: tuple[Unplaced, ...]
+    registered: tuple[str, ...]
+    unregistered: tuple[Unregistered, ...]
     left_out: tuple[Problem, ...]
     mapper: str
     points: int
@@ -57,7 +57,7 @@ class ReconstructionReport:
         total = sum(self.seconds.values())
         took = ", ".join(f"{name} {value:.0f} s" for name, value in self.seconds.items())
         lines = [
-            f"{self.output}: {len(self.placed)} of {self.images} images placed in {total:.0f} s ({took})",
+            f"{self.output}: {len(self.registered)} of {self.images} images registered in {total:.0f} s ({took})",
             f"{self.mapper} mapper, {self.points:,} points, reprojection error {self.reprojection_px:.2f} px, "
             f"{self.cameras} camera{'s' if self.cameras != 1 else ''}",
             f"metric: {self.scale_text}"
@@ -67,11 +67,14 @@ class ReconstructionReport:
         ]
         lines += [f"{problem.severity}: {problem.message}" for problem in self.left_out]
         lines += [f"note: {text}" for text in self.notes]
-        if self.unplaced:
-            lines += [f"not placed: {len(self.unplaced)} images", *(f"  {line}" for line in summary(self.unplaced))]
-            lines += [f"  {item.name}: {item.detail}" for item in self.unplaced[:_NAMES_SHOWN]]
-            if len(self.unplaced) > _NAMES_SHOWN:
-                lines.append(f"  and {len(self.unplaced) - _NAMES_SHOWN} more, all in the file of --json")
+        if self.unregistered:
+            lines += [
+                f"not registered: {len(self.unregistered)} images",
+                *(f"  {line}" for line in summary(self.unregistered)),
+            ]
+            lines += [f"  {item.name}: {item.detail}" for item in self.unregistered[:_NAMES_SHOWN]]
+            if len(self.unregistered) > _NAMES_SHOWN:
+                lines.append(f"  and {len(self.unregistered) - _NAMES_SHOWN} more, all in the file of --json")
         return [*lines, f"next: trigpoint map {self.output} -o {self.output.name}.trig"]
 
     def to_json(self) -> dict[str, Any]:
@@ -79,8 +82,8 @@ class ReconstructionReport:
         return {
             "output": str(self.output),
             "images": self.images,
-            "placed": list(self.placed),
-            "unplaced": [vars(item) for item in self.unplaced],
+            "registered": list(self.registered),
+            "unregistered": [vars(item) for item in self.unregistered],
             "left_out": [vars(problem) for problem in self.left_out],
             "mapper": self.mapper,
             "points": self.points,

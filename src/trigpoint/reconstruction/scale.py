@@ -68,20 +68,22 @@ def scale_from_distance(
     """Scale from the known distance between two cameras.
 
     Args:
-        centres: (3,) camera centre of each placed image, by name.
+        centres: (3,) camera centre of each registered image, by name.
         names: all images.
         first: name of one image.
         second: name of the other image.
         metres: distance between their cameras.
 
     Raises:
-        SceneError: an image that is not there or was not placed, or cameras at one point (TP-256).
+        SceneError: an image that is not there or was not registered, or cameras at one point (TP-256).
     """
     for name in (first, second):
         if name not in centres:
             what = f"the image {name} of --scale-distance "
-            what += "could not be placed" if name in names else "is not among the images"
-            raise SceneError("TP-256", what, where=name, fix=f"Name two placed images. {did_you_mean_few(name, centres)}")
+            what += "could not be registered" if name in names else "is not among the images"
+            raise SceneError(
+                "TP-256", what, where=name, fix=f"Name two registered images. {did_you_mean_few(name, centres)}"
+            )
     units = float(np.linalg.norm(centres[first] - centres[second]))
     points = np.array(list(centres.values()))
     extent = float(np.linalg.norm(points.max(axis=0) - points.min(axis=0)))
@@ -111,7 +113,7 @@ def scale_from_gps(centres: Array, gps: Sequence[tuple[float, float, float | Non
         SceneError: too few images with GPS, or positions that do not agree with the images (TP-257).
     """
     if len(centres) < MIN_GPS_IMAGES:
-        raise _gps_error(f"only {len(centres)} placed images have a GPS position, {MIN_GPS_IMAGES} or more are needed")
+        raise _gps_error(f"only {len(centres)} registered images have a GPS position, {MIN_GPS_IMAGES} or more are needed")
     targets = metres_from_gps(gps)
     inliers = _consensus(centres, targets, seed)
     if inliers.sum() < max(MIN_GPS_IMAGES, 0.5 * len(centres)):
@@ -119,14 +121,14 @@ def scale_from_gps(centres: Array, gps: Sequence[tuple[float, float, float | Non
     similarity = similarity_between(centres[inliers], targets[inliers])
     residuals = np.linalg.norm(similarity.apply(centres) - targets, axis=1)
     rms = float(np.sqrt((residuals[inliers] ** 2).mean()))
-    spread = float(np.sqrt(((targets[inliers] - targets[inliers].mean(axis=0)) ** 2).sum(axis=1).mean()))
-    if not rms < _MAX_RELATIVE_ERROR * spread:
-        raise _gps_error(f"GPS is off by {rms:.1f} m here, too much for cameras spread over {spread:.1f} m")
+    extent = float(np.sqrt(((targets[inliers] - targets[inliers].mean(axis=0)) ** 2).sum(axis=1).mean()))
+    if not rms < _MAX_RELATIVE_ERROR * extent:
+        raise _gps_error(f"GPS is off by {rms:.1f} m here, too much for an extent of the cameras of {extent:.1f} m")
     used = int(inliers.sum())
     how = f"scale and orientation from GPS of {used} of {len(centres)} images; they differ by {rms:.1f} m (RMS)"
-    how += f" over a spread of {spread:.0f} m, so distances may be wrong by about {rms / spread / math.sqrt(used):.1%}"
+    how += f" over an extent of {extent:.0f} m, so distances may be wrong by about {rms / extent / math.sqrt(used):.1%}"
     origin = gps[0] if gps[0][2] is not None else (*gps[0][:2], 0.0)
-    record = {"from": "gps", "images": used, "of": len(centres), "rms_m": rms, "spread_m": spread}
+    record = {"from": "gps", "images": used, "of": len(centres), "rms_m": rms, "extent_m": extent}
     record |= {"axes": "east, north, up", "origin_wgs84": list(origin)}
     return MetricScale(similarity, how, record)
 

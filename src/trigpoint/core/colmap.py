@@ -38,7 +38,10 @@ def images_from_colmap(reconstruction: Any, where: str) -> list[tuple[str, Any]]
         return sorted(((str(image.name), image) for image in reconstruction.images.values()), key=lambda item: item[0])
     except UnicodeDecodeError:
         raise SceneError(
-            "TP-232", "an image name in the model is not valid UTF-8", where=where, fix="Rename the image and map again."
+            "TP-232",
+            "an image name in the model is not valid UTF-8",
+            where=where,
+            fix="Rename the image and reconstruct again.",
         ) from None
 
 

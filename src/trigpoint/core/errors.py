@@ -30,9 +30,9 @@ class TrigpointError(Exception):
         super().__init__(self.__str__())
 
     def __str__(self) -> str:
-        scene = f" [{self.where}]" if self.where else ""
+        where = f" [{self.where}]" if self.where else ""
         advice = f" {self.fix}" if self.fix else ""
-        return f"{self.code} {self.what}{scene}.{advice}"
+        return f"{self.code} {self.what}{where}.{advice}"
 
 
 class ImageError(TrigpointError):

@@ -165,7 +165,12 @@ class Scene:
             frame.check_size(image_size(frame.image_path))
             frames.append(frame)
         if not frames:
-            raise SceneError("TP-206", "the model has no registered image", where=folder, fix="Map the images first.")
+            raise SceneError(
+                "TP-206",
+                "the model has no registered image",
+                where=folder,
+                fix="Register the images first, with COLMAP's mapper.",
+            )
         problems = (Problem("note", f"Images that are not registered: {unregistered}."),) if unregistered else ()
         names = [frame.name for frame in frames]
         tracks = TrackSource(lambda: tracks_from_colmap(reconstruction, names, where))

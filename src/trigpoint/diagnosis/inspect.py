@@ -173,7 +173,7 @@ def _cameras(scene: Scene) -> tuple[tuple[str, int], ...]:
 def _pose_problems(scene: Scene, posed: tuple[Frame, ...], near: Neighbours | None) -> list[Problem]:
     result: list[Problem] = []
     if not posed:
-        result.append(Problem("error", "No image has a pose: use structure from motion first."))
+        result.append(Problem("error", "No image has a pose: 'trigpoint reconstruct' finds them."))
     elif len(posed) < MIN_POSED:
         few = f"Images with a pose: only {len(posed)}; {MIN_POSED} is the least that a map can be made from."
         result.append(Problem("error", few))

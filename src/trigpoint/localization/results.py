@@ -182,7 +182,7 @@ def _colmap_texts(results: Sequence[Localization], include_rejected: bool) -> tu
     header = [f"# {comment}" for comment in comments]
     return (
         "\n".join(["# CAMERA_ID MODEL WIDTH HEIGHT PARAMS[]", *camera_lines]) + "\n",
-        "# POINT3D_ID X Y Z R G B ERROR TRACK[] (none: the map is a network)\n",
+        "# POINT3D_ID X Y Z R G B ERROR TRACK[] (none)\n",
         "\n".join([*header, *images]) + "\n",
     )
 

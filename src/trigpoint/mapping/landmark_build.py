@@ -84,7 +84,7 @@ def build_landmarks(
             "TP-651",
             f"only {len(points.points)} keypoints could be triangulated",
             where=scene,
-            fix="Each thing must be seen from three places. Do poses and cameras fit the images? See 'trigpoint info'.",
+            fix="Each thing must be seen from three positions. Do poses and cameras fit the images? See 'trigpoint info'.",
         )
     observations = points.observations
     by_image = np.argsort(observations.keypoint)

@@ -163,7 +163,7 @@ def load_map(path: Path) -> SceneMap:
     """Read and verify a map file.
 
     Raises:
-        MapFileError: missing (TP-401), not a map or cut short (TP-402), damaged (TP-403), made by a newer version
+        MapFileError: missing (TP-401), not a map or cut short (TP-402), damaged (TP-403), of another format version
             (TP-404), contents that do not fit together or are out of range (TP-405).
     """
     artifact = read_artifact(path)

@@ -143,7 +143,7 @@ def _opened(video: Path) -> Any:
             "TP-254",
             "the package to read videos is not installed",
             where=video,
-            fix='Install it with: pip install "trigpoint[video]". Or give a folder of images.',
+            fix="Run pip install '.[video]' in the checkout, or give a folder of images.",
         ) from None
     try:
         container = av.open(str(video))

@@ -30,5 +30,5 @@ def protocol_blocks(protocol: Protocol, scene: str, ours: Published | None) -> l
     title = f"{protocol.title}{f', {scene}' if scene else ''}: median error, and fraction of the images within"
     table = Table(("method", "scene", "median", *limits, "source"), rows, title, (0, 1))
     notes = [f"[{number}] {source}" for number, source in enumerate(sources, start=1)]
-    notes += [f"Truth: {protocol.task.truth}. Split: {protocol.task.split}.", protocol.note]
+    notes += [f"Ground truth: {protocol.task.truth}. Split: {protocol.task.split}.", protocol.note]
     return [table, *(Text(note) for note in notes if note)]

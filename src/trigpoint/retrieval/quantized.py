@@ -101,6 +101,6 @@ def _faiss() -> ModuleType:
         import faiss
     except ImportError as error:
         raise MappingError(
-            "TP-634", "product quantisation needs the package faiss", fix="Run 'pip install trigpoint[large]'."
+            "TP-634", "product quantisation needs the package faiss", fix="Run pip install '.[large]' in the checkout."
         ) from error
     return faiss

@@ -119,7 +119,7 @@ def train_aggregator(
         )
     inputs = _Inputs(data, recipe, start, encoder, seed, chosen)
     if output.is_dir():
-        raise OutputError("TP-804", "the output is a folder", where=output, fix="Name a file, such as mine.safetensors.")
+        raise OutputError("TP-804", "the output is a folder", where=output, fix="Name a file, such as rooms.aggregator.")
     busy = MappingError(
         "TP-649", "another training is writing this file", where=output, fix="Wait for it, or name another output."
     )

@@ -65,8 +65,8 @@ def main() -> None:
                     scene_map = load_map(built.path)
                     for count in HYPOTHESES if variant in ("rscore", "trig") else (None,):
                         if count is not None:
-                            changes = [f"global_encoding.hypotheses={count}"]
-                            save_map(replace(scene_map, config=resolve_config(scene_map.config, changes)), built.path)
+                            config = resolve_config(scene_map.config, [f"global_encoding.hypotheses={count}"])
+                            save_map(replace(scene_map, config=config), built.path)
                         label = variant if count is None else f"{variant}, k = {count}"
                         row = {"variant": label, **measured(built, arguments.data, negatives=0)}
                         rows.append(row)

@@ -42,10 +42,10 @@ def photographs() -> list[Path]:
 
 def package(name: str) -> Path:
     """The folder of an installed package."""
-    found = find_spec(name)
-    if found is None or found.origin is None:
+    spec = find_spec(name)
+    if spec is None or spec.origin is None:
         raise SystemExit(f"the package {name} is missing: pip install scikit-image scikit-learn")
-    return Path(found.origin).parent
+    return Path(spec.origin).parent
 
 
 def write_views(folder: Path, photograph: Path, count: int, seed: int) -> tuple[list[Path], NDArray[np.float32]]:

@@ -110,12 +110,12 @@ def measured(built: Built, data: Path, negatives: int) -> dict[str, Any]:
     name = built.numbers["set"]
     others = negatives_of(Localizer.load(built.path), data, name, negatives)
     document = evaluation.to_json()
-    kept = ("median_translation", "median_rotation_deg", "units", "counts", "images", "median_ms")
+    keys = ("median_translation", "median_rotation_deg", "units", "counts", "images", "median_ms")
     return {
         **built.numbers,
         "map_bytes": built.path.stat().st_size,
         "recalls": recalls(data, name, evaluation),
-        **{key: document[key] for key in kept},
+        **{key: document[key] for key in keys},
         **trust(evaluation, others),
     }
 

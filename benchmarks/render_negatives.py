@@ -1,4 +1,4 @@
-"""Renders the images of other scenes that every map is calibrated with.
+"""Renders the synthetic negatives that the acceptance of every map is measured with.
 
     python benchmarks/render_negatives.py
 
@@ -27,9 +27,9 @@ def main() -> None:
     """Render and write."""
     camera = synthetic_camera(SyntheticConfig())
     for kind in ("room", "street"):
-        scene = build_world(kind, _SEED)
-        for number, view in enumerate(mapping_views(scene, _IMAGES)):
-            image = Image.fromarray(scene.render(view.pose, camera, "day", f"elsewhere/{number}").rgb).convert("L")
+        world = build_world(kind, _SEED)
+        for number, view in enumerate(mapping_views(world, _IMAGES)):
+            image = Image.fromarray(world.render(view.pose, camera, "day", f"elsewhere/{number}").rgb).convert("L")
             stream = BytesIO()
             image.save(stream, "WEBP", quality=75, method=6)
             write_bytes(FOLDER / f"{kind}-{number}.webp", stream.getvalue())

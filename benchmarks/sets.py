@@ -44,8 +44,8 @@ SINGLE = (
 INTEGRATED = "integrated"
 NAMES = (*(posed.name for posed in SINGLE), INTEGRATED)
 OTHER_SCENES = (*(posed.name for posed in SINGLE), "ie_tower_retrieval", "sacre_coeur_unposed")
-# Cameras of a scene of unknown scale are spread by this much (root mean square) in the integrated scene, metres.
-_SPREAD_M = 1.0
+# Cameras of a scene of unknown scale have this extent (root mean square) in the integrated scene, metres.
+_EXTENT_M = 1.0
 
 
 def scene_of_set(data: Path, name: str, folder: Path) -> tuple[Path, str | None]:
@@ -67,32 +67,32 @@ def scale_of(data: Path, posed: PosedSet) -> float | None:
     if scene.metric:
         return None
     centres = scene.centres()
-    return _SPREAD_M / float(np.sqrt(((centres - centres.mean(axis=0)) ** 2).sum(axis=1).mean()))
+    return _EXTENT_M / float(np.sqrt(((centres - centres.mean(axis=0)) ** 2).sum(axis=1).mean()))
 
 
 def recalls(data: Path, name: str, evaluation: Evaluation) -> dict[str, float]:
     """Recall of each set at its own thresholds; on the integrated scene with distances scaled as the set was."""
-    result = {}
+    fractions = {}
     for posed in SINGLE:
         if name not in (posed.name, INTEGRATED):
             continue
         scale = 1.0 if name != INTEGRATED else scale_of(data, posed) or 1.0
-        errors = [each.error for each in evaluation.results if name != INTEGRATED or scene_of(each.name) == posed.name]
+        errors = [result.error for result in evaluation.results if name != INTEGRATED or scene_of(result.name) == posed.name]
         good = [
             error is not None and error.translation < posed.distance * scale and error.rotation_deg < posed.angle_deg
             for error in errors
         ]
-        result[posed.name] = float(np.mean(good))
-    return result
+        fractions[posed.name] = float(np.mean(good))
+    return fractions
 
 
 def negatives_of(localizer: Localizer, data: Path, name: str, count: int) -> list[Localization]:
     """Answers about images of all other scenes, ``count`` evenly chosen of each, with a guessed focal length."""
-    own = {posed.name for posed in SINGLE} if name == INTEGRATED else {name}
+    mapped = {posed.name for posed in SINGLE} if name == INTEGRATED else {name}
     answers = []
     for other in OTHER_SCENES:
         images = [path for path in sorted((data / other).rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES]
-        chosen = np.unique(np.linspace(0, len(images) - 1, count).astype(int)) if other not in own and images else []
+        chosen = np.unique(np.linspace(0, len(images) - 1, count).astype(int)) if other not in mapped and images else []
         for index in chosen:
             width, height = image_size(images[index])
             camera = trigpoint.Camera.pinhole(width, height, guess_focal_px(width, height))
@@ -111,14 +111,16 @@ def trust(evaluation: Evaluation, others: list[Localization]) -> dict[str, Any]:
         error is not None and error.translation <= bound.translation and error.rotation_deg <= bound.rotation_deg
         for error in evaluation.errors()
     ]
-    own = [result.localization.confidence for result in evaluation.results]
-    foreign = [answer.confidence for answer in others]
-    bar = float(np.quantile(foreign, 0.999)) if foreign else 0.0
+    confidences = [result.localization.confidence for result in evaluation.results]
+    of_negatives = [answer.confidence for answer in others]
+    bar = float(np.quantile(of_negatives, 0.999)) if of_negatives else 0.0
     return {
         "negatives": len(others),
         "false_accepts": sum(answer.status == OK for answer in others),
         "negatives_median_ms": float(np.median([sum(answer.timings_ms.values()) for answer in others])) if others else 0.0,
-        "true_accepts": float(np.mean([value > bar for value in own])),
-        "expected_calibration_error": expected_calibration_error(own + foreign, right + [False] * len(foreign)),
+        "true_accepts": float(np.mean([value > bar for value in confidences])),
+        "expected_calibration_error": expected_calibration_error(
+            confidences + of_negatives, right + [False] * len(of_negatives)
+        ),
         "wrong_ok": sum(result.status == OK and not good for result, good in zip(evaluation.results, right, strict=True)),
     }

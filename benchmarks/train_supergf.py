@@ -110,26 +110,26 @@ def train(options: argparse.Namespace) -> TrainedAggregator:
 
 def recipe(options: argparse.Namespace) -> SuperGFRecipe:
     """The named recipe, with the changes asked for."""
-    found = RECIPES[options.recipe]
+    chosen = RECIPES[options.recipe]
     if options.variant == "dense":
-        found = replace(found, aggregator=replace(found.aggregator, variant="dense", encoder="xfeat-dense"))
+        chosen = replace(chosen, aggregator=replace(chosen.aggregator, variant="dense", encoder="xfeat-dense"))
     if options.steps:
-        found = replace(found, training=replace(found.training, steps=options.steps))
-    return found
+        chosen = replace(chosen, training=replace(chosen.training, steps=options.steps))
+    return chosen
 
 
 def photographed(work: Path, count: int) -> list[Scene]:
     """Views of the photographs, a scene for each."""
-    made = []
+    scenes = []
     for photograph in photographs() if count else ():
         paths, overlap = write_views(work / f"photograph-{photograph.stem}", photograph, count, seed=0)
-        made.append(Scene(tuple(paths), overlap))
-    return made
+        scenes.append(Scene(tuple(paths), overlap))
+    return scenes
 
 
 def rendered(work: Path, count: int, offset: int) -> list[Scene]:
     """Synthetic scenes of all kinds in turn, rendered unless they are there."""
-    made = []
+    scenes = []
     for index, kind in enumerate(islice(cycle(SCENES), count)):
         seed = FIRST_SEEDS[kind] + offset + index // len(SCENES)
         folder = work / f"{kind}-{seed}"
@@ -140,15 +140,15 @@ def rendered(work: Path, count: int, offset: int) -> list[Scene]:
             frames = write_synthetic_scene(folder, config).frames
             np.save(folder / "overlap.npy", exact_overlap(config, frames))
         frames = open_scene(folder).frames
-        made.append(Scene(tuple(frame.image_path for frame in frames), np.load(folder / "overlap.npy"), tuple(frames)))
-    return made
+        scenes.append(Scene(tuple(frame.image_path for frame in frames), np.load(folder / "overlap.npy"), tuple(frames)))
+    return scenes
 
 
 def exact_overlap(config: SyntheticConfig, frames: Sequence[Frame]) -> NDArray[np.float32]:
     """(N, N) fraction of the surface points in image i that image j sees."""
-    scene = build_world(config.kind, config.seed)
+    world = build_world(config.kind, config.seed)
     camera = synthetic_camera(replace(config, width=WIDTH // REDUCTION, height=HEIGHT // REDUCTION))
-    depths = [scene.depth_m(frame.pose(), camera) for frame in frames]
+    depths = [world.depth_m(frame.pose(), camera) for frame in frames]
     points = [_points(frame, depth, camera) for frame, depth in zip(frames, depths, strict=True)]
     overlap = np.zeros((len(frames), len(frames)), dtype=np.float32)
     with progress("overlap", len(frames)) as advance:
@@ -186,17 +186,17 @@ def evaluate(unseen: Sequence[Scene], trained: SuperGF, cache: Path) -> list[tup
     # A dense aggregator needs the whole grid.
     policy = ViewPolicy(480, 1024 if trained.config.variant == "sparse" else 1_000_000)
     encoder = load_encoder(trained.config.encoder, torch.device("cpu"))
-    found = image_features([frame.image_path for frame in frames], encoder, policy, cache=cache)
+    features = image_features([frame.image_path for frame in frames], encoder, policy, cache=cache)
     gallery = np.array([frame.split != TEST for frame in frames])
-    kept = [image for image, inside in zip(found, gallery, strict=True) if inside]
-    descriptors: list[GlobalDescriptor] = [trained, *(fit_descriptor(name, kept) for name in ("vlad", "gem", "mean"))]
+    database = [image for image, inside in zip(features, gallery, strict=True) if inside]
+    descriptors: list[GlobalDescriptor] = [trained, *(fit_descriptor(name, database) for name in ("vlad", "gem", "mean"))]
     scores = []
     for light in ("day", "night"):
         asked = np.array([f"test-{light}/" in frame.name for frame in frames])
         asked &= right[:, gallery].any(axis=1)
-        queries: list[SizedFeatures] = [image for image, inside in zip(found, asked, strict=True) if inside]
+        queries: list[SizedFeatures] = [image for image, inside in zip(features, asked, strict=True) if inside]
         positives = right[np.ix_(asked, gallery)]
-        scores += [(light, evaluate_descriptor(descriptor, queries, kept, positives)) for descriptor in descriptors]
+        scores += [(light, evaluate_descriptor(descriptor, queries, database, positives)) for descriptor in descriptors]
     return scores
 
 

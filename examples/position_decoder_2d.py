@@ -71,10 +71,10 @@ def rendered(folder: Path) -> list[Path]:
 
 def images_in(folder: Path) -> list[Path]:
     """The first 19 images of a folder."""
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
-    if len(found) < IMAGES:
-        raise SystemExit(f"{folder} holds {len(found)} images, {IMAGES} are needed")
-    return found[:IMAGES]
+    images = sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    if len(images) < IMAGES:
+        raise SystemExit(f"{folder} holds {len(images)} images, {IMAGES} are needed")
+    return images[:IMAGES]
 
 
 def grid() -> Tensor:
@@ -90,12 +90,12 @@ def patches(paths: list[Path]) -> tuple[Tensor, Tensor, Tensor]:
     columns: tuple[list[Tensor], list[Tensor], list[Tensor]] = ([], [], [])
     for index, path in enumerate(paths):
         image = read_image(path, short_side_px=480)
-        found = extract_features(encoder, image, plain_view(image.width, image.height, 480, encoder.size_multiple), 4800)
+        view = plain_view(image.width, image.height, 480, encoder.size_multiple)
+        features = extract_features(encoder, image, view, 4800)
         middle = (image.width / 2, image.height / 2)
-        scene = torch.from_numpy((found.image_px - middle) * found.scale / PX_PER_UNIT).float()
-        for column, value in zip(
-            columns, (found.descriptors, scene + grid()[index, :2], torch.full((len(found),), index)), strict=True
-        ):
+        offsets = torch.from_numpy((features.image_px - middle) * features.scale / PX_PER_UNIT).float()
+        values = (features.descriptors, offsets + grid()[index, :2], torch.full((len(features),), index))
+        for column, value in zip(columns, values, strict=True):
             column.append(value)
     return torch.cat(columns[0]), torch.cat(columns[1]), torch.cat(columns[2])
 

@@ -203,14 +203,6 @@ def test_damage_is_named(tmp_path, change, code):
     assert error(file).code == code
 
 
-@pytest.mark.parametrize("change", [{"version": 1}, {"places": [{"path": "kitchen"}]}])
-def test_files_of_version_1_are_told_what_to_change(tmp_path, change):
-    file = house(tmp_path)
-    file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
-    refused = error(file)
-    assert refused.code == "TP-261" and "rename its list 'places' to 'scenes'" in refused.what
-
-
 def test_two_joint_files_in_a_folder_are_named_one_by_one(tmp_path):
     house(tmp_path)
     assert open_scene(tmp_path).format == "joint"

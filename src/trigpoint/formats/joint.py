@@ -163,8 +163,6 @@ def read_joint(file: Path) -> tuple[list[JointPart], float]:
         SceneError: TP-210 to TP-213; not as described above (TP-261).
     """
     document = read_json(file)
-    if document.get("format") == "trigpoint-joint" and (document.get("version") == 1 or "places" in document):
-        raise _wrong(file, f"it is of version 1: rename its list 'places' to 'scenes' and set \"version\": {VERSION}")
     if document.get("format") != "trigpoint-joint" or document.get("version") != VERSION:
         raise _wrong(file, f'"format": "trigpoint-joint" with "version": {VERSION} is missing')
     spacing = document.get("spacing", SPACING)

@@ -60,7 +60,7 @@ def test_listed_intrinsics_are_taken_over_those_of_the_model(tmp_path, folder):
     assert scene.frames[1].camera.params[0] == FOCAL
 
 
-def test_a_colmap_model_takes_the_scene_of_the_nvm_file(tmp_path):
+def test_a_colmap_model_replaces_the_nvm_file(tmp_path):
     write_aachen(tmp_path)
     write_queries(tmp_path)
     (tmp_path / "3D-models" / "aachen_cvpr2018_db.nvm").unlink()

@@ -13,7 +13,7 @@ from trigpoint.core.errors import GeometryError, SceneError, did_you_mean
 from trigpoint.formats.colmap_layout import check_binary_model
 from trigpoint.formats.textfiles import is_file, read_rows, read_text
 
-_SCENES = ("", "sparse", "colmap/sparse", "dense/sparse")
+_FOLDERS = ("", "sparse", "colmap/sparse", "dense/sparse")
 _MAX_SUB_MODELS = 1000
 
 
@@ -28,9 +28,9 @@ def is_model(folder: Path) -> bool:
 
 
 def find_models(path: Path) -> list[Path]:
-    """The models of one scene: all sub-models of the first of ``.``, ``sparse``, ``colmap/sparse`` that has any."""
-    for scene in _SCENES:
-        folder = path / scene
+    """The models of one scene: all sub-models of the first of ``_FOLDERS`` that has any."""
+    for name in _FOLDERS:
+        folder = path / name
         if is_model(folder):
             return [folder]
         if folder.is_dir():

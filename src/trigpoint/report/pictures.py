@@ -60,11 +60,11 @@ class SceneDrawing:
         if len(xyz) > MAX_POINTS:
             chosen = np.sort(numpy_generator(0, "report", "points").choice(len(xyz), MAX_POINTS, replace=False))
             xyz, rgb = xyz[chosen], rgb[chosen]
-        scene = SceneDrawing(evaluation, mapping_poses, xyz, rgb, np.ones(len(xyz), dtype=np.bool_), False)
+        drawing = SceneDrawing(evaluation, mapping_poses, xyz, rgb, np.ones(len(xyz), dtype=np.bool_), False)
         if len(xyz) == 0:
-            return scene
-        ceiling = ceiling_points(xyz, scene.centres(), scene.up())
-        return replace(scene, drawn=points_near(xyz, scene.centres()) & ~ceiling, hidden=bool(ceiling.any()))
+            return drawing
+        ceiling = ceiling_points(xyz, drawing.centres(), drawing.up())
+        return replace(drawing, drawn=points_near(xyz, drawing.centres()) & ~ceiling, hidden=bool(ceiling.any()))
 
     @property
     def points(self) -> Array:

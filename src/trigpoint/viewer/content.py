@@ -154,9 +154,9 @@ def make_content(
     drawn, stage = np.ones(len(points.xyz), dtype=np.bool_), about.stage
     if poses:
         nothing = Evaluation("", units, "", (), Threshold(math.inf, 180.0), ())
-        scene = SceneDrawing.of(nothing, poses, points)
-        points, drawn = PointCloud(scene.all_points, scene.all_rgb), scene.drawn
-        stage = Stage.of(poses, scene.points)
+        drawing = SceneDrawing.of(nothing, poses, points)
+        points, drawn = PointCloud(drawing.all_points, drawing.all_rgb), drawing.drawn
+        stage = Stage.of(poses, drawing.points)
     centres = np.array([pose.centre() for pose in poses]).reshape(-1, 3)
     scale = ErrorScale.of(units == "m", centres) if true else None
     return Content(

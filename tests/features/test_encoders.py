@@ -117,8 +117,8 @@ def test_flat_views_do_no_harm(encoder):
             assert len(features) == 12 * 16
 
 
-def test_descriptors_tell_scenes_apart(encoder):
-    """Shifted by a whole cell, a scene keeps its descriptor; another scene has another one."""
+def test_descriptors_tell_points_apart(encoder):
+    """Shifted by a whole cell, a point keeps its descriptor; another point has another one."""
     if encoder.name == "dedode":
         pytest.skip("it sees the border of a view this small from everywhere, and its keypoints are neighbours")
     wide = view_of(128, 256, seed=2)

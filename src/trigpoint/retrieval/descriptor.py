@@ -1,7 +1,7 @@
 """What a global descriptor is, and the table of those there are.
 
-A global descriptor turns the local features of an image into one vector; images of the same scene get similar vectors. It is
-fitted to the mapping images of a scene, and the tensors it needs beside its code travel in the map.
+A global descriptor turns the local features of an image into one vector; images that show the same get similar vectors. It
+is fitted to the mapping images of a scene, and the tensors it needs beside its code travel in the map.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def corner(room, tmp_path_factory):
 
 
 def placed(scene, centres):
-    """The scene with its cameras at these scenes, looking where they looked."""
+    """The scene with its cameras at these positions, looking where they looked."""
     turns = [frame.pose().rotation for frame in scene.frames]
     poses = [Pose(turn, -turn @ centre) for turn, centre in zip(turns, centres, strict=True)]
     return scene.with_frames(

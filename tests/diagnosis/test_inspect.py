@@ -53,8 +53,8 @@ def image(cam_from_world: Pose) -> np.ndarray:
     centre = cam_from_world.centre()
     points = centre + rays * (-centre[2] / rays[:, 2])[:, None]
     # The wall's texture begins at (-3, -3).
-    scene = ((points[:, :2] + 3) * PX_PER_UNIT).astype(np.float32).reshape(HEIGHT, WIDTH, 2)
-    return cv2.remap(wall(), scene[..., 0], scene[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+    texels = ((points[:, :2] + 3) * PX_PER_UNIT).astype(np.float32).reshape(HEIGHT, WIDTH, 2)
+    return cv2.remap(wall(), texels[..., 0], texels[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
 
 
 @pytest.fixture(scope="module")

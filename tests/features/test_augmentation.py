@@ -10,7 +10,7 @@ from trigpoint.features.views import AugmentationConfig, View, augmented_view, p
 
 WIDTH, HEIGHT = 401, 307
 CONFIG = AugmentationConfig()
-# Odd scenes on purpose; far enough apart and from the border for every view below.
+# Odd positions on purpose; far enough apart and from the border for every view below.
 BLOBS = np.array([(200.5, 153.5), (120.3, 90.8), (290.7, 100.1), (110.2, 220.6), (280.9, 210.4)])
 SIGMA_PX = 5.0
 

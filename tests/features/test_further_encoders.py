@@ -39,7 +39,7 @@ def image():
 
 
 def warped(pixels, matrix, size):
-    """Resample by a (3, 3) map between scenes in px where (0.5, 0.5) is the centre of the first pixel."""
+    """Resample by a (3, 3) map between positions in px where (0.5, 0.5) is the centre of the first pixel."""
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     return cv2.warpPerspective(pixels, np.linalg.inv(half) @ matrix @ half, size, borderMode=cv2.BORDER_REFLECT_101)
 
@@ -51,15 +51,15 @@ def match_errors(encoder, matrix, size, keypoints=500):
     similarity = first.descriptors @ second.descriptors.T
     there, back = similarity.argmax(dim=1), similarity.argmax(dim=0)
     mutual = back[there] == torch.arange(len(there))
-    scene = first.keypoints_px[mutual].double().numpy()
-    expected = np.column_stack([scene, np.ones(len(scene))]) @ matrix.T
+    matched = first.keypoints_px[mutual].double().numpy()
+    expected = np.column_stack([matched, np.ones(len(matched))]) @ matrix.T
     expected = expected[:, :2] / expected[:, 2:]
     inside = ((expected > 0) & (expected < size)).all(axis=1)
     return (second.keypoints_px[there[mutual]].double().numpy() - expected)[inside]
 
 
 @pytest.mark.parametrize(("name", "fraction"), [("aliked", 0.85), ("disk", 0.85)])
-def test_a_image_matches_its_warp(name, fraction):
+def test_an_image_matches_its_warp(name, fraction):
     """Networks for colour, given gray three times."""
     turn = np.vstack([cv2.getRotationMatrix2D((128, 128), 12, 1.1), [0, 0, 1]])
     errors = match_errors(trained(name), np.array([[1, 0, 0], [0, 1, 0], [2e-4, 1e-4, 1]]) @ turn, (256, 256))
@@ -151,8 +151,8 @@ def test_ace_normalises_gray(tmp_path, monkeypatch):
 
 def test_maps_are_read_at_the_centres_of_pixels():
     grid = torch.arange(6.0).reshape(1, 1, 2, 3)
-    scenes = cell_positions(2, 3, 8, 4.0)
-    assert sample_map(grid, scenes, (24, 16))[:, 0].tolist() == pytest.approx([0, 1, 2, 3, 4, 5], abs=1e-5)
+    centres = cell_positions(2, 3, 8, 4.0)
+    assert sample_map(grid, centres, (24, 16))[:, 0].tolist() == pytest.approx([0, 1, 2, 3, 4, 5], abs=1e-5)
     assert sample_map(grid, torch.tensor([[8.0, 8.0]]), (24, 16)).item() == pytest.approx(2.0)
 
 

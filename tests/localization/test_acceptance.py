@@ -39,7 +39,7 @@ def tiles_of(gray):
 
 
 @pytest.mark.parametrize("size", [(320, 240), (323, 247), (48, 64)])
-def test_scrambled_images_keep_all_tiles_and_none_in_its_scene(size):
+def test_scrambled_images_keep_all_tiles_and_none_where_it_was(size):
     image = image_of(*size)
     result = scrambled(image, np.random.default_rng(0))
     assert (result.width, result.height) == (image.width, image.height)

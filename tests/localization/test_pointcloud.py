@@ -74,10 +74,10 @@ class TwoCodes:
 
 def localizer_of(*networks, encoding=None):
     config = resolve_config("ace-compact", [f"features.short_side_px={ROWS * BLOCK_PX // 2}"])
-    scene = Normalization(np.array([10.0, 20, 30]), 0.5)
-    heads = tuple(Known(scene.to_normalized(points)) for points in networks)
+    normalization = Normalization(np.array([10.0, 20, 30]), 0.5)
+    heads = tuple(Known(normalization.to_normalized(points)) for points in networks)
     networks = Networks(config.network, heads, encoding, TrainingRecord(0, ()))
-    return Localizer(SceneMap(config, {"network": networks}, scene, 1, "", True, {}), Blocks())
+    return Localizer(SceneMap(config, {"network": networks}, normalization, 1, "", True, {}), Blocks())
 
 
 @pytest.fixture

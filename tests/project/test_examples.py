@@ -53,8 +53,8 @@ def images(toy, tmp_path, monkeypatch):
 def test_images_lie_on_a_grid_around_its_mean(toy):
     grid = toy.grid()
     assert grid.shape == (19, 3) and grid.mean(dim=0).abs().max() < 1e-5
-    scene = (grid - grid[0]).tolist()
-    assert scene[1] == [5, 0, 0] and scene[4] == [20, 0, 0] and scene[5] == [0, 5, 0] and scene[18] == [15, 15, 0]
+    offset = (grid - grid[0]).tolist()
+    assert offset[1] == [5, 0, 0] and offset[4] == [20, 0, 0] and offset[5] == [0, 5, 0] and offset[18] == [15, 15, 0]
 
 
 def test_patches_are_where_their_images_lie(toy, images):

@@ -17,7 +17,7 @@ CAMERA = Camera.pinhole(640, 480, 525.0)
 
 
 def frame(name, centre=(0.0, 0.0, 0.0), yaw=0.0, rotation=None, camera=CAMERA):
-    """A camera at a scene, turned about its vertical axis or by a (3, 3) ``cam_from_world`` rotation."""
+    """A camera at a position, turned about its vertical axis or by a (3, 3) ``cam_from_world`` rotation."""
     turn = Rotation.from_euler("y", yaw, degrees=True).as_matrix() if rotation is None else rotation
     return Frame(name, Path(name), camera, Pose(turn, -turn @ np.asarray(centre, dtype=float)))
 
@@ -25,8 +25,8 @@ def frame(name, centre=(0.0, 0.0, 0.0), yaw=0.0, rotation=None, camera=CAMERA):
 def orbit(count, radius=3.0):
     """Cameras on a circle that look at its centre."""
     angles = 360 * np.arange(count) / count
-    scenes = [(-radius * np.sin(np.deg2rad(a)), 0.0, -radius * np.cos(np.deg2rad(a))) for a in angles]
-    return [frame(f"{i:03d}.jpg", scene, -angle) for i, (scene, angle) in enumerate(zip(scenes, angles, strict=True))]
+    centres = [(-radius * np.sin(np.deg2rad(a)), 0.0, -radius * np.cos(np.deg2rad(a))) for a in angles]
+    return [frame(f"{i:03d}.jpg", centre, -angle) for i, (centre, angle) in enumerate(zip(centres, angles, strict=True))]
 
 
 def random_frames(count, seed=0, reach=4.0):

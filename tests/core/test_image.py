@@ -189,7 +189,7 @@ SEEDS = [
     edits=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=8),
     head=st.booleans(),
 )
-def test_no_mutation_gives_anything_but_a_image_or_an_image_error(seed, cut, edits, head):
+def test_no_mutation_gives_anything_but_an_image_or_an_image_error(seed, cut, edits, head):
     data = bytearray(seed)
     reach = min(len(data), 200) if head else len(data)
     for where, value in edits:

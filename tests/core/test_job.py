@@ -76,7 +76,7 @@ def test_a_file_with_an_aggregator_is_part_of_the_job(corner, encoder, tmp_path)
     assert record(corner, encoder, *changes) != first
 
 
-def test_a_image_that_is_gone_is_named(corner, encoder, tmp_path):
+def test_an_image_that_is_gone_is_named(corner, encoder, tmp_path):
     gone = replace(corner.frames[0], image_path=tmp_path / "gone.jpg")
     with pytest.raises(ImageError, match=r"TP-101.*gone\.jpg"):
         record(corner.with_frames((gone, *corner.frames[1:])), encoder)

@@ -141,7 +141,7 @@ class TestProperties:
         assert plain[0, 2] > 0 and weighted[0, 2] == 0
 
 
-def test_a_image_within_another():
+def test_an_image_within_another():
     """A telephoto sees all it sees in the wide image too, but not the reverse: harmonic mean of 1 and a quarter."""
     wide, tele = frame("wide"), frame("tele", camera=Camera.pinhole(640, 480, 1050.0))
     assert dense([wide, tele], method="frustum")[0, 1] == pytest.approx(2 * 0.25 / 1.25, abs=0.03)

@@ -102,7 +102,7 @@ def test_thresholds_are_strict_and_the_median_is_that_of_the_protocol():
     assert our_row(sharp, exact, "").recall == expected
 
 
-def test_a_image_without_a_pose_counts_as_infinitely_wrong_and_a_rejected_one_as_it_is():
+def test_an_image_without_a_pose_counts_as_infinitely_wrong_and_a_rejected_one_as_it_is():
     answers = [Answer(0.0), Answer(0.001, status=REJECTED), Answer(None), Answer(None)]
     row = our_row(find_protocol("7scenes"), evaluation(answers), "chess")
     assert row.recall == (0.5, 0.5, 0.5)

@@ -52,7 +52,7 @@ def test_blobs_appear_where_the_view_says(view):
 
 
 @pytest.mark.parametrize("stored", [(401, 307), (302, 231), (201, 154), (640, 480)])
-def test_the_size_at_which_a_image_was_decoded_does_not_matter(stored):
+def test_the_size_at_which_an_image_was_decoded_does_not_matter(stored):
     for view in random_views(4):
         expected = to_view(view, BLOBS)
         found = blob_centres(render_view(blob_image(stored=stored), view).numpy(), expected, 4 * SIGMA_PX * view.scale)

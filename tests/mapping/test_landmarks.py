@@ -179,7 +179,7 @@ def test_a_landmark_matches_once_and_only_what_is_alike():
     assert np.isfinite(points).all(axis=1).tolist() == [False, True, False, False]
 
 
-def test_a_image_that_is_left_out_is_not_retrieved():
+def test_an_image_that_is_left_out_is_not_retrieved():
     landmarks = small("mean")
     query = ImageFeatures(np.zeros((1, 2)), torch.eye(4)[:1], torch.zeros(1), 1.0)
     assert landmarks.hypotheses(query, (4, 4))[0].images.tolist() == [0, 1]

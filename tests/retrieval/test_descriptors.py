@@ -50,7 +50,7 @@ def test_order_of_keypoints_does_not_matter(name, mapped):
 
 
 @pytest.mark.parametrize("name", FITTED)
-def test_a_image_without_keypoints_is_zeros(name, mapped):
+def test_an_image_without_keypoints_is_zeros(name, mapped):
     descriptor = fit_descriptor(name, mapped[0])
     assert torch.equal(descriptor.describe(*image(np.zeros((0, 32)))), torch.zeros(descriptor.dim))
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from support.scene_files import edit, write_colmap, write_nerfstudio
 from support.verb_options import option_names
 
-import trigpoint
+import trigpoint.commands
 from trigpoint import TrigpointError
 from trigpoint.cli import main, run
 from trigpoint.commands import VERBS, load_verb
@@ -164,6 +166,24 @@ def test_names_that_look_like_markup_are_shown_as_they_are(tmp_path, capsys):
     scene.mkdir()
     assert run(["info", str(scene)]) == 2
     assert str(scene) in error_line(capsys)[1]
+
+
+def test_paths_that_were_typed_are_escaped(scene, tmp_path, capsys):
+    output = tmp_path / "\x1b[31mposes \udcff.json"
+    assert run(["export", str(scene), "--to", "json", "-o", str(output)]) == 0
+    printed = capsys.readouterr().out
+    assert "\x1b" not in printed and printed.startswith(f"{tmp_path}/\\x1b[31mposes \\udcff.json: 8 images")
+
+
+def test_verbs_print_nothing_unescaped():
+    files = Path(trigpoint.commands.__file__).parent.glob("*.py")
+    prints = [
+        f"{file.name}:{node.lineno}"
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "print"
+    ]
+    assert prints == []
 
 
 def test_long_paths_are_not_broken(tmp_path, capsys):

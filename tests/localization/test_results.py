@@ -13,6 +13,7 @@ from trigpoint.core.camera import Camera
 from trigpoint.core.errors import OutputError
 from trigpoint.core.localization import FAILED, OK, REJECTED
 from trigpoint.core.pose import Pose, centre_distance, rotation_angle_deg
+from trigpoint.core.terminal import printable
 from trigpoint.localization.read_results import read_jsonl
 from trigpoint.localization.results import check_output, format_of, tum_text, write_results
 
@@ -28,11 +29,13 @@ def test_jsonl_round_trip(tmp_path):
         make_result("küche 1.jpg", 5),
         make_result("line\nbreak\u2028.jpg", 6),
         make_result("\udcff.jpg", 7),
+        make_result("\x9b31m\x7f.jpg", 8),
     ]
     path = tmp_path / "new" / "results.jsonl"
     write_results(path, results, "jsonl")
     assert len(path.read_bytes().splitlines()) == len(results)
     assert "küche 1" in path.read_text()
+    assert printable(path.read_text()) == path.read_text()
     for a, b in zip(results, read_jsonl(path), strict=True):
         assert a.to_json().keys() == b.to_json().keys()
         plain = {"cam_from_world", "covariance"}

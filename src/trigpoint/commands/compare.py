@@ -42,6 +42,7 @@ def compare(
     """
     from trigpoint.commands.comparison import ComparisonTask, run_comparison
     from trigpoint.core.errors import OutputError
+    from trigpoint.core.terminal import print_line
     from trigpoint.evaluation.metrics import parse_threshold
     from trigpoint.report.comparison_report import comparison_blocks, comparison_document, write_comparison
     from trigpoint.report.terminal import print_blocks
@@ -57,6 +58,6 @@ def compare(
     title = f"Presets on {scene.resolve().name}"
     page = write_comparison(output, summaries, title=title, facts=facts)
     print_blocks(comparison_blocks(summaries, title))
-    print(f"comparison: {page}")
+    print_line(f"comparison: {page}")
     run.write(comparison_document(summaries, facts))
     return 1 if any(summary.problems() for summary in summaries) else 0

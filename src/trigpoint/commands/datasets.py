@@ -9,6 +9,7 @@ from typing import Literal
 from tyro.conf import Positional, UseAppendAction
 
 from trigpoint.commands.options import Output, OutputOptions, note
+from trigpoint.core.terminal import print_line
 from trigpoint.datasets.entries import DataSet
 
 
@@ -50,22 +51,22 @@ def datasets(
     output = fetch.output
     if action == "list":
         chosen = [find_data_set(name)] if name else list(catalogue().values())
-        print("\n".join(line for entry in chosen for line in _lines(entry, output)))
+        print_line("\n".join(line for entry in chosen for line in _lines(entry, output)))
         run.write([{**entry.to_json(), "present": present_scenes(entry, output / entry.name)} for entry in chosen])
         return 0
     entry = find_data_set(name)
     folder = output / entry.name
     if entry.rooms:
         file = put_together(entry, output)
-        print(f"{entry.title}: {len(entry.rooms)} rooms in {file}")
-        print(f"Next: {entry.use.replace('DIR', str(output))}")
+        print_line(f"{entry.title}: {len(entry.rooms)} rooms in {file}")
+        print_line(f"Next: {entry.use.replace('DIR', str(output))}")
         run.write({**entry.to_json(), "present": list(entry.rooms), "folder": str(output), "file": str(file)})
         return 0
     note(f"{entry.title}, {entry.page}. Licence: {entry.licence.text}.")
     fetched = install(entry, folder, scenes=fetch.scenes, licence_accepted=fetch.accept_licence)
     present = len(entry.files_of(fetch.scenes)) - len(fetched)
-    print(f"{entry.title}: {len(fetched)} files fetched, {present} were there; in {folder}")
-    print(f"Next: {entry.use.replace('DIR', str(folder))}")
+    print_line(f"{entry.title}: {len(fetched)} files fetched, {present} were there; in {folder}")
+    print_line(f"Next: {entry.use.replace('DIR', str(folder))}")
     run.write({**entry.to_json(), "present": present_scenes(entry, folder), "folder": str(folder)})
     return 0
 

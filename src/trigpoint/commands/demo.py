@@ -38,6 +38,7 @@ def demo(*, output: Output = Path("trigpoint-demo"), options: DemoOptions, run: 
         run: what is said.
     """
     from trigpoint.commands.demonstration import run_demo
+    from trigpoint.core.terminal import print_line
     from trigpoint.report.terminal import print_blocks
 
     run.begin()
@@ -50,6 +51,6 @@ def demo(*, output: Output = Path("trigpoint-demo"), options: DemoOptions, run: 
         seed=options.seed,
     )
     print_blocks(blocks)
-    print(document["report"])
+    print_line(document["report"])
     run.write(document)
     return 0

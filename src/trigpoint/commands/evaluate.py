@@ -109,12 +109,13 @@ def evaluate(
 
 
 def _submit(localizer: Localizer, scene: Scene, output: Path) -> dict[str, Any]:
+    from trigpoint.core.terminal import print_line
     from trigpoint.evaluation.submission import submit
     from trigpoint.localization.batch import summary_line
 
     results = submit(localizer, scene, output)
     written = sum(result.cam_from_world is not None for result in results)
-    print(f"{output}: {written} poses of {len(results)} images. {summary_line(results)}")
+    print_line(f"{output}: {written} poses of {len(results)} images. {summary_line(results)}")
     answers = [result.to_json() for result in results]
     return {"submission": str(output), "poses": written, "images": len(results), "results": answers}
 
@@ -156,9 +157,10 @@ def _compare(protocol: Protocol, scene: str, evaluation: Evaluation | None) -> d
 
 
 def _report(folder: Path, evaluation: Evaluation, localizer: Localizer, scene: Scene, map_path: Path) -> None:
+    from trigpoint.core.terminal import print_line
     from trigpoint.report.evaluation_report import Pictured, map_facts, write_report
 
     pictured = Pictured.of(localizer, scene, evaluation)
     title = f"{evaluation.scene_name} with {map_path.name}"
     page = write_report(folder, evaluation, title=title, facts=map_facts(localizer, map_path), pictured=pictured)
-    print(f"report: {page}")
+    print_line(f"report: {page}")

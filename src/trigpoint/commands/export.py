@@ -10,6 +10,7 @@ from tyro.conf import Positional, arg
 
 from trigpoint.commands.options import Output, RunOptions, SceneOptions, note
 from trigpoint.core.errors import ConfigError
+from trigpoint.core.terminal import print_line
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def export(
     else:
         document = _scene(source, target, reading)
     counts = ", ".join(f"{document[key]:,} {key}" for key in ("images", "points") if key in document)
-    print(f"{target.output}: {counts}")
+    print_line(f"{target.output}: {counts}")
     for line in document["notes"]:
         note(line)
     run.write({"output": str(target.output), "format": target.to, **document})

@@ -8,7 +8,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from trigpoint.commands.options import Output, OutputOptions
-from trigpoint.core.terminal import printable
+from trigpoint.core.terminal import print_line
 from trigpoint.reconstruction.options import ReconstructionOptions
 
 
@@ -37,6 +37,6 @@ def reconstruct(
     run.begin()
     with stop_on_signals() as stop:
         report = reconstruct(images, output, options=options, control=JobControl(fresh, stop))
-    print(printable("\n".join(report.lines())))
+    print_line("\n".join(report.lines()))
     run.write(report.to_json())
     return 0

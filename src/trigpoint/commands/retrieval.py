@@ -117,6 +117,7 @@ def _evaluate(
 
 
 def _train(folders: Sequence[Path], training: TrainingOptions, reading: SceneOptions, device: str) -> dict[str, Any]:
+    from trigpoint.core.terminal import print_line
     from trigpoint.evaluation.retrieval import TRAIN_FLOOR, scene_overlaps
     from trigpoint.retrieval.supergf.build import TrainingControl, TrainingData, train_aggregator
     from trigpoint.retrieval.supergf.config import COMPACT, FINE_TUNE
@@ -148,5 +149,5 @@ def _train(folders: Sequence[Path], training: TrainingOptions, reading: SceneOpt
         seed=training.seed,
         control=TrainingControl(device=device),
     )
-    print(f"{trained.path}: {trained.bytes / 1e6:.1f} MB, learned from {len(paths)} images of {names}")
+    print_line(f"{trained.path}: {trained.bytes / 1e6:.1f} MB, learned from {len(paths)} images of {names}")
     return {"output": str(trained.path), "bytes": trained.bytes, "images": len(paths), "seconds": trained.seconds}

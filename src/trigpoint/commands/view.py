@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -44,6 +45,7 @@ def view(map: MapPath, /, *, display: ViewOptions, reading: SceneOptions, run: D
         reading: how the scene and the queries are read.
         run: where images are localized; the address is printed in any case.
     """
+    from trigpoint.core.terminal import print_line
     from trigpoint.viewer.content import ContentOptions
     from trigpoint.viewer.run import ServerOptions, view_map
 
@@ -62,7 +64,7 @@ def view(map: MapPath, /, *, display: ViewOptions, reading: SceneOptions, run: D
         content,
         ServerOptions(display.host, display.port, run.query_device, display.camera),
         environment=os.environ,
-        say=lambda line: print(line, flush=True),
+        say=partial(print_line, flush=True),
         remark=note,
     )
     return 0

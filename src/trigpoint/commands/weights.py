@@ -26,9 +26,11 @@ def weights(
         names: which weights; all if none is named.
         run: what is said.
     """
+    from trigpoint.core.terminal import print_line
+
     run.begin()
     lines, document, complete = weights_report(action, names)
-    print("\n".join(lines))
+    print_line("\n".join(lines))
     run.write(document)
     return 0 if complete else 1
 

@@ -1,4 +1,4 @@
-"""Messages of the package on standard error: off for a program that imports it, on for the command line."""
+"""What the terminal shows. Messages on standard error are off for a program that imports the package, on for the verbs."""
 
 from __future__ import annotations
 
@@ -62,6 +62,11 @@ def shown_on_terminal() -> Iterator[None]:
         yield
     finally:
         set_quiet(True)
+
+
+def print_line(text: str, *, flush: bool = False) -> None:
+    """Write a line of the results to standard output; ``flush`` where somebody waits for it."""
+    print(printable(text), flush=flush)
 
 
 def print_error(text: str) -> None:

@@ -18,6 +18,7 @@ from trigpoint.core.artifact import is_utf8, write_text
 from trigpoint.core.camera import Camera
 from trigpoint.core.errors import OutputError, did_you_mean
 from trigpoint.core.localization import OK, Localization
+from trigpoint.core.terminal import printable
 from trigpoint.formats.export.tum import joined, timestamps
 
 Format = Literal["jsonl", "tum", "colmap", "ltvl"]
@@ -206,9 +207,9 @@ def _origin(results: Sequence[Localization]) -> str:
 
 
 def _quoted(value: Any) -> str:
-    """JSON, readable where it can be: file names are not always UTF-8."""
+    """JSON, readable where it can be: file names are not always UTF-8, and may hold what controls a terminal."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    return text if is_utf8(text) else json.dumps(value, allow_nan=False)
+    return text if printable(text) == text else json.dumps(value, allow_nan=False)
 
 
 def _finite(value: Any) -> Any:

@@ -39,18 +39,18 @@ def read(path: Path, options: ReadOptions) -> Scene:
     model = fullest_model(models)
     builder = SceneBuilder(path, "colmap", metric=_is_metric(model), options=options)
     if len(models) > 1:
-        folder = model.relative_to(path).as_posix()
-        builder.note(f"There are {len(models)} partial models; {folder} is used, which has the most images.")
+        used = model.relative_to(path).as_posix()
+        builder.note(f"There are {len(models)} partial models; {used} is used, which has the most images.")
     images = images_from_colmap(load_model(model), str(model))
     _check_announced(builder, model, len(images))
-    posed = _image_folder(model, [name for name, _ in images])
+    folder = _image_folder(model, [name for name, _ in images])
     for name, image in images:
         with builder.image(name):
-            if builder.exists(name, posed / name):
+            if builder.exists(name, folder / name):
                 camera = builder.camera(*intrinsics_from_colmap(image.camera), f"{model}, camera {image.camera_id}")
                 pose = pose_from_colmap(image, f"{model}, {name}")
-                builder.add(Frame(name, posed / name, camera, pose, sequence=name.rpartition("/")[0]))
-    _note_unregistered(builder, posed, {name for name, _ in images})
+                builder.add(Frame(name, folder / name, camera, pose, sequence=name.rpartition("/")[0]))
+    _note_unregistered(builder, folder, {name for name, _ in images})
     builder.tracks_of = partial(model_tracks, model)
     return builder.build()
 

@@ -106,21 +106,21 @@ def _recognised(folder: Path, options: ReadOptions) -> Scene:
     return replace(scene, problems=(note, *scene.problems))
 
 
-def _exists(scene: Path) -> bool:
+def _exists(path: Path) -> bool:
     try:
-        return scene.exists()
+        return path.exists()
     except (OSError, ValueError):
         return False
 
 
-def _named(name: str, scene: Path) -> Reader:
+def _named(name: str, path: Path) -> Reader:
     others = plugin_names(PLUGINS)
     if name not in READERS and name not in others:
         known = did_you_mean(name, {*READERS, *others})
-        raise SceneError("TP-203", f"unknown scene format '{name}'", where=scene, fix=known)
+        raise SceneError("TP-203", f"unknown scene format '{name}'", where=path, fix=known)
     reader = READERS[name] if name in READERS else _plugin(name)
-    if not reader.sniff(scene):
-        raise SceneError("TP-203", f"this is not a scene in {name} format", where=scene, fix=f"It needs {reader.looks_for}.")
+    if not reader.sniff(path):
+        raise SceneError("TP-203", f"this is not a scene in {name} format", where=path, fix=f"It needs {reader.looks_for}.")
     return reader
 
 
@@ -136,29 +136,29 @@ def _plugin(name: str) -> Reader:
     return reader
 
 
-def _not_recognised(scene: Path, readers: Sequence[Reader]) -> SceneError:
+def _not_recognised(path: Path, readers: Sequence[Reader]) -> SceneError:
     wanted = "; ".join(f"{reader.looks_for} ({reader.name})" for reader in readers)
-    if scene.is_file():
-        return SceneError("TP-202", "this file does not describe a scene", where=scene, fix=f"Looked for {wanted}.")
-    nested = _nested(scene, readers)
+    if path.is_file():
+        return SceneError("TP-202", "this file does not describe a scene", where=path, fix=f"Looked for {wanted}.")
+    nested = _nested(path, readers)
     if nested is not None:
-        return SceneError("TP-202", "there is no scene here, but below", where=scene, fix=f"Did you mean {nested}?")
-    files = sorted(islice((file for file in scene.rglob("*") if file.is_file()), _LOOKED_AT))
+        return SceneError("TP-202", "there is no scene here, but below", where=path, fix=f"Did you mean {nested}?")
+    files = sorted(islice((file for file in path.rglob("*") if file.is_file()), _LOOKED_AT))
     images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
     archives = [file.name for file in files if file.suffix.lower() in (".zip", ".tar", ".gz", ".7z")]
     if images:
         return SceneError(
             "TP-202",
             f"a folder with {len(images)} images but no poses",
-            where=scene,
+            where=path,
             fix=f"Find them by structure from motion first: 'trigpoint reconstruct'. Looked for {wanted}.",
         )
     if archives:
-        return SceneError("TP-202", f"only packed files ({archives[0]})", where=scene, fix="Unpack them first.")
+        return SceneError("TP-202", f"only packed files ({archives[0]})", where=path, fix="Unpack them first.")
     content = f"{len(files)} files, none of them an image (first: {files[0].name})" if files else "an empty folder"
-    return SceneError("TP-202", content, where=scene, fix=f"Looked for {wanted}.")
+    return SceneError("TP-202", content, where=path, fix=f"Looked for {wanted}.")
 
 
-def _nested(scene: Path, readers: Sequence[Reader]) -> Path | None:
-    folders = sorted(folder for folder in islice(scene.iterdir(), _LOOKED_AT) if folder.is_dir())
+def _nested(path: Path, readers: Sequence[Reader]) -> Path | None:
+    folders = sorted(folder for folder in islice(path.iterdir(), _LOOKED_AT) if folder.is_dir())
     return next((folder for folder in folders[:200] if any(reader.sniff(folder) for reader in readers)), None)

@@ -39,7 +39,7 @@ def export_results(path: Path, output: Path, format: SceneFormat, *, include_rej
         )
     if format == "json":
         check_file(output)
-        write_json(output, {"format": "trigpoint-results", "version": 1, "images": [each.to_json() for each in results]})
+        write_json(output, {"format": "trigpoint-results", "version": 1, "images": [result.to_json() for result in results]})
     elif format == "nerfstudio":
         file = output if output.suffix == ".json" else output / "transforms.json"
         write_json(file, _transforms(results, chosen))
@@ -56,5 +56,5 @@ def _transforms(results: list[Localization], chosen: list[Localization]) -> dict
     ]
     document = transforms(images, metric=all(result.units == "m" for result in chosen))
     written = {name for name, _, _ in images}
-    left = [{"file_path": each.name, "reason": each.reason} for each in results if each.name not in written]
-    return {**document, "not_written": left}
+    others = [result for result in results if result.name not in written]
+    return {**document, "not_written": [{"file_path": result.name, "reason": result.reason} for result in others]}

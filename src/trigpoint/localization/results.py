@@ -197,8 +197,8 @@ def _summary(result: Localization, include_rejected: bool) -> str:
     name = _quoted(result.name)
     if result.status == OK:
         return f"{name} ok"
-    kept = "pose written" if _is_written(result, include_rejected) else "no pose written"
-    return f"{name} {result.status}, {kept}: {_quoted(result.reason)}"
+    pose = "pose written" if _is_written(result, include_rejected) else "no pose written"
+    return f"{name} {result.status}, {pose}: {_quoted(result.reason)}"
 
 
 def _origin(results: Sequence[Localization]) -> str:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 WIDTH, HEIGHT = 400, 270
 LEFT, RIGHT, TOP, BOTTOM = 50, 18, 12, 46
-_LABELS_APART_PX = 52
+_LABEL_DISTANCE_PX = 52
 
 
 class Axis(Protocol):
@@ -61,7 +61,7 @@ class LogAxis:
         shown: list[float] = []
         for value in values:
             if self.low * 0.999 <= value <= self.high * 1.001:
-                far = not shown or self.x(value) - self.x(shown[-1]) > _LABELS_APART_PX
+                far = not shown or self.x(value) - self.x(shown[-1]) > _LABEL_DISTANCE_PX
                 shown += [value] if far else []
         return shown
 

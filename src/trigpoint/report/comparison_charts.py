@@ -83,7 +83,7 @@ def figure_svg(summaries: Sequence[Summary]) -> str:
 
 
 def colour(index: int) -> str:
-    """The colour of a preset by its place in the list."""
+    """The colour of a preset by its index in the list."""
     return _COLOURS[index % len(_COLOURS)]
 
 

@@ -163,8 +163,8 @@ def _lights(builder: Builder, half: Array) -> dict[str, Illumination]:
     )
     spots = []
     for index, side in enumerate(((0.0, 0.0), (1.0, 1.0), (-1.0, -1.0))):
-        spread = half[:2] * side * rng.uniform(0.45, 0.65, 2)
-        position = origin + np.array([*spread, ceiling - rng.uniform(0.15, 0.6)])
+        offset = half[:2] * side * rng.uniform(0.45, 0.65, 2)
+        position = origin + np.array([*offset, ceiling - rng.uniform(0.15, 0.6)])
         aim = None if index else np.array([0.0, 0.0, -1.0])
         spots.append(Lamp(position, (0.85 * rng.uniform(0.8, 1.2), 0.52, 0.26), 1.3, aim))
     return {"day": day, "night": Illumination((0.022, 0.022, 0.03), tuple(spots))}

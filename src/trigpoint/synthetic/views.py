@@ -37,8 +37,8 @@ def mapping_views(scene: SyntheticWorld, count: int) -> list[Viewpoint]:
     cells = np.arange(count) * len(scene.walks) // max(count, 1)
     views = []
     for cell, walk in enumerate(scene.walks):
-        fraction = int((cells == cell).sum())
-        views += [Viewpoint(walk.pose((index + 0.5) / fraction), cell) for index in range(fraction)]
+        images = int((cells == cell).sum())
+        views += [Viewpoint(walk.pose((index + 0.5) / images), cell) for index in range(images)]
     return views
 
 

@@ -72,7 +72,7 @@ class ErrorScale:
             thresholds = default_thresholds(metric, centres)
         except ConfigError:
             return None
-        good = Threshold(min(each.translation for each in thresholds), min(each.rotation_deg for each in thresholds))
+        good = Threshold(min(limit.translation for limit in thresholds), min(limit.rotation_deg for limit in thresholds))
         return ErrorScale(good, gross_error_threshold(metric, centres), "m" if metric else "units")
 
     def level(self, error: PoseError) -> float:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from trigpoint.core.artifact import write_bytes, write_json
 from trigpoint.core.camera import Camera
 from trigpoint.core.scene import Frame
-from trigpoint.formats.export.image_files import ImageFiles, check_paths, scene_images
+from trigpoint.formats.export.image_files import ImageFiles, check_paths, put_image_files
 
 Points = tuple[NDArray[np.floating[Any]], NDArray[np.uint8]]
 
@@ -37,7 +37,7 @@ def write_colmap(folder: Path, frames: Sequence[Frame], metric: bool, points: Po
         OutputError: an image name that the format cannot hold (TP-822).
     """
     check_paths([frame.name for frame in frames], "COLMAP")
-    scene_images(frames, folder / "images", images)
+    put_image_files(frames, folder / "images", images)
     write_json(folder / "trigpoint.json", {"metric": metric})
     for name, data in model_files(frames, points).items():
         write_bytes(folder / "sparse" / "0" / name, data)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Literal, get_args
+from typing import Literal
 
 from trigpoint.core.artifact import is_utf8
 from trigpoint.core.errors import OutputError
@@ -17,7 +17,6 @@ from trigpoint.core.progress import progress
 from trigpoint.core.scene import Frame
 
 ImageFiles = Literal["copy", "link", "none"]
-IMAGE_FILES: tuple[ImageFiles, ...] = get_args(ImageFiles)
 
 
 @contextmanager
@@ -76,7 +75,7 @@ def check_file_names(names: Iterable[str], holder: str) -> None:
             raise _cannot_hold(holder, name, problem)
 
 
-def scene_images(frames: Sequence[Frame], folder: Path, how: ImageFiles) -> None:
+def put_image_files(frames: Sequence[Frame], folder: Path, how: ImageFiles) -> None:
     """Put the image files below a folder, under the names of the frames.
 
     Args:

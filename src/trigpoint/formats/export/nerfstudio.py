@@ -17,7 +17,7 @@ from trigpoint.core.errors import OutputError
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import TEST, TRAIN, Frame
 from trigpoint.formats.export.colmap import Points
-from trigpoint.formats.export.image_files import ImageFiles, check_paths, scene_images
+from trigpoint.formats.export.image_files import ImageFiles, check_paths, put_image_files
 from trigpoint.formats.export.ply import ply_bytes
 
 PLY_NAME = "points.ply"
@@ -48,7 +48,7 @@ def write_nerfstudio(folder: Path, frames: Sequence[Frame], metric: bool, points
     if points is not None:
         document["ply_file_path"] = PLY_NAME
         write_bytes(folder / PLY_NAME, ply_bytes(*points))
-    scene_images(frames, folder, images)
+    put_image_files(frames, folder, images)
     write_json(folder / "transforms.json", document)
 
 

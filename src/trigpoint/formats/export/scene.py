@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from trigpoint.core.artifact import write_json, write_text
 from trigpoint.core.errors import OutputError
@@ -15,7 +15,6 @@ from trigpoint.formats.export.nerfstudio import write_nerfstudio
 from trigpoint.formats.export.tum import joined, write_tum
 
 SceneFormat = Literal["colmap", "nerfstudio", "tum", "ltvl", "json"]
-SCENE_FORMATS: tuple[SceneFormat, ...] = get_args(SceneFormat)
 Split = Literal["all", "train", "test"]
 FOLDERS = ("colmap", "nerfstudio", "tum")
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from trigpoint.core.artifact import write_json, write_text
 from trigpoint.core.errors import OutputError
 from trigpoint.core.scene import Frame
-from trigpoint.formats.export.image_files import ImageFiles, check_paths, scene_images
+from trigpoint.formats.export.image_files import ImageFiles, check_paths, put_image_files
 
 
 def write_tum(folder: Path, frames: Sequence[Frame], units: str, images: ImageFiles) -> None:
@@ -36,7 +36,7 @@ def write_tum(folder: Path, frames: Sequence[Frame], units: str, images: ImageFi
         )
     stamps = timestamps(names) or [str(number) for number in range(len(frames))]
     rows = sorted(zip(stamps, frames, strict=True), key=lambda row: float(row[0]))
-    scene_images(frames, folder, images)
+    put_image_files(frames, folder, images)
     write_json(folder / "camera.json", frames[0].camera.to_json())
     write_text(folder / "rgb.txt", "# timestamp filename\n" + "".join(f"{stamp} {frame.name}\n" for stamp, frame in rows))
     head = f"# timestamp tx ty tz qx qy qz qw\n# poses are world_from_cam (unit: {units})\n"

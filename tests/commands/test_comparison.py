@@ -42,14 +42,14 @@ def evaluation(wrong, *, units="m", thresholds=METRIC_THRESHOLDS, count=10):
 
 def trials(**options):
     """Preset a with three seeds, b that failed once, c that failed always."""
-    found = [Trial("a", seed, 1_000_000, 10.0 * (seed + 1), evaluation(seed + 1, **options)) for seed in range(3)]
-    found += [Trial("b", 0, 4_000_000, None, evaluation(0, **options)), Trial("b", 1, problem="TP-604 it <diverged>")]
-    return [*found, Trial("c", 0, problem="TP-501 no weights"), Trial("c", 1, 5, 1.0, problem="MemoryError: ")]
+    results = [Trial("a", seed, 1_000_000, 10.0 * (seed + 1), evaluation(seed + 1, **options)) for seed in range(3)]
+    results += [Trial("b", 0, 4_000_000, None, evaluation(0, **options)), Trial("b", 1, problem="TP-604 it <diverged>")]
+    return [*results, Trial("c", 0, problem="TP-501 no weights"), Trial("c", 1, 5, 1.0, problem="MemoryError: ")]
 
 
 def summaries(**options):
-    found = trials(**options)
-    return [Summary.of(preset, found) for preset in "abc"]
+    results = trials(**options)
+    return [Summary.of(preset, results) for preset in "abc"]
 
 
 def test_table():
@@ -165,10 +165,10 @@ def test_one_failure_does_not_lose_the_others():
             raise ZeroDivisionError("a\nbug")
         return evaluation(0)
 
-    found = run_trials(["a", "b", "c"], [0, 1], build, judge)
+    results = run_trials(["a", "b", "c"], [0, 1], build, judge)
     assert built == [(preset, seed) for preset in "abc" for seed in (0, 1)]
-    assert [trial.problem for trial in found[::2]] == ["", "TP-604 it diverged. Look at it.", "ZeroDivisionError: a bug"]
-    assert (found[4].map_bytes, found[4].mapping_seconds, found[4].evaluation) == (7, 1.5, None)
+    assert [trial.problem for trial in results[::2]] == ["", "TP-604 it diverged. Look at it.", "ZeroDivisionError: a bug"]
+    assert (results[4].map_bytes, results[4].mapping_seconds, results[4].evaluation) == (7, 1.5, None)
 
 
 def test_an_interruption_is_no_failure():

@@ -52,4 +52,4 @@ def test_an_option_that_several_verbs_have_says_the_same_in_all():
         for name, text in option_texts(verb).items():
             texts.setdefault(name, set()).add(text)
     assert shared <= set(texts)
-    assert {name: found for name, found in texts.items() if name in shared and len(found) > 1} == {}
+    assert {name: wordings for name, wordings in texts.items() if name in shared and len(wordings) > 1} == {}

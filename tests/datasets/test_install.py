@@ -132,8 +132,8 @@ def test_the_verb_fetches_and_lists(tiny, tmp_path, capsys):
         str(tmp_path / "j.json"),
     ]
     assert run(arguments) == 0
-    said = capsys.readouterr().out
-    assert "3 files fetched" in said and f"map {out / 'tiny'}" in said
+    printed = capsys.readouterr().out
+    assert "3 files fetched" in printed and f"map {out / 'tiny'}" in printed
     assert json.loads((tmp_path / "j.json").read_text())["present"] == ["chess"]
     assert run(["datasets", "list", "-o", str(out)]) == 0
     assert "1 of 1 scenes" in capsys.readouterr().out
@@ -153,8 +153,8 @@ def test_unknown_names(arguments, capsys):
 def test_rooms_that_are_missing_are_named(capsys, tmp_path):
     (tmp_path / "7scenes" / "chess").mkdir(parents=True)
     assert run(["datasets", "get", "i7", "-o", str(tmp_path)]) == 2
-    said = " ".join(capsys.readouterr().err.split())
-    assert "TP-830" in said and "6 of its 7 rooms" in said and "datasets get 7scenes" in said
+    printed = " ".join(capsys.readouterr().err.split())
+    assert "TP-830" in printed and "6 of its 7 rooms" in printed and "datasets get 7scenes" in printed
     assert [item.name for item in tmp_path.iterdir()] == ["7scenes"]
 
 
@@ -185,8 +185,8 @@ def test_the_catalogue_is_complete_and_safe(tmp_path, capsys):
     assert len(targets) == sum(len(entry.files) for entry in sets.values())
     assert len(find_data_set("12scenes").files_of(["apt1"])) == 5
     assert run(["datasets"]) == 0
-    said = capsys.readouterr().out
-    assert all(entry.title in said for entry in sets.values())
+    printed = capsys.readouterr().out
+    assert all(entry.title in printed for entry in sets.values())
 
 
 def test_single_files_come_after_archives_and_survive_a_new_one(server, tiny, tmp_path):

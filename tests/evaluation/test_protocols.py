@@ -38,9 +38,9 @@ def evaluation(answers, thresholds=((0.05, 5), (0.02, 2), (0.01, 1)), frames=FRA
 
 
 def test_the_table_of_protocols_is_sound():
-    found = protocols()
-    assert {"7scenes", "12scenes", "cambridge", "aachen", "hyundai", "wayspots", "i7", "i12", "i19"} <= set(found)
-    for name, protocol in found.items():
+    known = protocols()
+    assert {"7scenes", "12scenes", "cambridge", "aachen", "hyundai", "wayspots", "i7", "i12", "i19"} <= set(known)
+    for name, protocol in known.items():
         assert protocol.name == name and protocol.title and protocol.task.split and protocol.task.truth
         assert protocol.task.data_set in catalogue()
         assert protocol.metric in ("recall", "median") and protocol.median in ("upper", "mean")
@@ -89,10 +89,10 @@ def test_the_scene_is_that_of_the_folder(protocol, folder, scene, tmp_path):
 
 def test_thresholds_are_strict_and_the_median_is_that_of_the_protocol():
     answers = [Answer(0.01), Answer(0.02), Answer(0.04), Answer(0.06)]
-    found = evaluation(answers)
-    row = our_row(find_protocol("7scenes"), found, "chess")
+    result = evaluation(answers)
+    row = our_row(find_protocol("7scenes"), result, "chess")
     assert row.median_m == pytest.approx(0.04)
-    assert our_row(replace(find_protocol("7scenes"), median="mean"), found, "chess").median_m == pytest.approx(0.03)
+    assert our_row(replace(find_protocol("7scenes"), median="mean"), result, "chess").median_m == pytest.approx(0.03)
     # An error of just 5 cm does not count, as little as one above.
     limits = tuple(Threshold(value, 5) for value in (0.06, 0.05, 0.04))
     sharp = replace(find_protocol("7scenes"), thresholds=limits)
@@ -116,10 +116,10 @@ def test_the_table_shows_ours_beside_theirs_with_sources(capsys):
     protocol = find_protocol("7scenes")
     row = our_row(protocol, evaluation([Answer(0.004)] * 4), "chess")
     print_blocks(protocol_blocks(protocol, "chess", row))
-    said = capsys.readouterr().out
-    assert "trigpoint" in said and "HLoc" in said and "0.4 cm" in said and "100.0 %" in said
-    assert "[1] this evaluation" in said and "ICCV 2021" in said and "SfM (COLMAP)" in said
-    assert "fire" not in said
+    printed = capsys.readouterr().out
+    assert "trigpoint" in printed and "HLoc" in printed and "0.4 cm" in printed and "100.0 %" in printed
+    assert "[1] this evaluation" in printed and "ICCV 2021" in printed and "SfM (COLMAP)" in printed
+    assert "fire" not in printed
     print_blocks(protocol_blocks(find_protocol("aachen"), "", None))
     assert "night" in capsys.readouterr().out
 

@@ -45,8 +45,8 @@ def test_no_answers():
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=30), st.integers(1, 15))
 def test_bounds(answers, bins):
     confidences, correct = [each[0] for each in answers], [each[1] for each in answers]
-    found = expected_calibration_error(confidences, correct, bins=bins)
+    ece = expected_calibration_error(confidences, correct, bins=bins)
     # Fewer bins can only hide errors.
     overall = abs(float(np.mean(correct)) - float(np.mean(confidences)))
-    assert overall - 1e-9 <= found <= 1
+    assert overall - 1e-9 <= ece <= 1
     assert sum(each.count for each in reliability_bins(confidences, correct, bins=bins)) == len(answers)

@@ -26,8 +26,8 @@ CPU = torch.device("cpu")
 
 def test_recall_is_the_fraction_of_queries_with_a_right_answer():
     positives = np.array([[1, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [1, 1, 0, 0]], dtype=bool)
-    found = np.array([[0, 1, 2], [0, 1, 2], [0, 1, 2], [3, 1, 0]])
-    assert recall_at(found, positives, (1, 2, 3, 10)) == {1: 0.25, 2: 0.5, 3: 0.75, 10: 0.75}
+    retrieved = np.array([[0, 1, 2], [0, 1, 2], [0, 1, 2], [3, 1, 0]])
+    assert recall_at(retrieved, positives, (1, 2, 3, 10)) == {1: 0.25, 2: 0.5, 3: 0.75, 10: 0.75}
 
 
 def split_scenes():
@@ -58,11 +58,11 @@ def test_reranking_changes_only_the_first_candidates_and_remembers_pairs():
     queries, gallery, _ = split_scenes()
     matcher = CountingMatcher()
     reranker = Reranker(queries, gallery, matcher, 4)
-    found = np.array([9, 3, 1, 0, 7, 2])
-    order = reranker.order(0, found)
+    retrieved = np.array([9, 3, 1, 0, 7, 2])
+    order = reranker.order(0, retrieved)
     assert sorted(order[:4]) == [0, 1, 3, 9] and order[4:].tolist() == [7, 2]
     assert matcher.calls == 4
-    assert reranker.order(0, found).tolist() == order.tolist() and matcher.calls == 4
+    assert reranker.order(0, retrieved).tolist() == order.tolist() and matcher.calls == 4
     assert reranker.query_ms() > 0
 
 

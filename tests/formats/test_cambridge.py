@@ -86,9 +86,9 @@ def test_damage_is_named(tmp_path, file, old, new, code):
 def test_a_missing_model_is_named(tmp_path):
     write_cambridge(tmp_path)
     (tmp_path / "reconstruction.nvm").unlink()
-    found = error(tmp_path)
-    assert found.code == "TP-210"
-    assert "reconstruction.nvm" in str(found.where)
+    refusal = error(tmp_path)
+    assert refusal.code == "TP-210"
+    assert "reconstruction.nvm" in str(refusal.where)
 
 
 def test_names_with_spaces_and_points_that_are_not_read(tmp_path):

@@ -348,15 +348,15 @@ def test_results_with_nothing_to_export(tmp_path):
 
 def test_the_verb(tmp_path, capsys, results):
     write_nerfstudio(tmp_path / "scene")
-    document = tmp_path / "said.json"
+    document = tmp_path / "results.json"
     out = tmp_path / "out"
     assert run(["export", str(tmp_path / "scene"), "--to", "colmap", "-o", str(out), "--json", str(document)]) == 0
     assert "8 images" in capsys.readouterr().out
     assert json.loads(document.read_text()) == {"output": str(out), "format": "colmap", "images": 8, "notes": []}
     assert len(open_scene(out).frames) == 8
     assert run(["export", str(results), "--to", "tum", "-o", str(tmp_path / "r.txt")]) == 0
-    said = capsys.readouterr()
-    assert "2 images" in said.out and "not" not in said.out and "trusted: 2" in said.err
+    printed = capsys.readouterr()
+    assert "2 images" in printed.out and "not" not in printed.out and "trusted: 2" in printed.err
 
 
 @pytest.mark.parametrize(

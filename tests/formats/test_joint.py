@@ -48,9 +48,9 @@ def test_scenes_are_centred_on_a_grid_five_metres_apart():
     middles = {}
     for frame in joint.frames:
         middles.setdefault(scene_of(frame.name), []).append(frame.pose().centre())
-    found = {name: np.mean(centres, axis=0).round(9).tolist() for name, centres in middles.items()}
+    means = {name: np.mean(centres, axis=0).round(9).tolist() for name, centres in middles.items()}
     cells = [(0, 0), (0, -5), (0, -10), (-5, 0), (-5, -5), (-5, -10), (-10, 0)]
-    assert found == {f"p{index}": [x, y, 0] for index, (x, y) in enumerate(cells)}
+    assert means == {f"p{index}": [x, y, 0] for index, (x, y) in enumerate(cells)}
     assert "p4 (fake, 6 images) is shifted by -5.000000 -5.000000 -1.500000." in notes(joint)
 
 
@@ -105,17 +105,17 @@ def test_spacing_holdout_and_scale_of_the_file(tmp_path):
         for name in ("a", "b")
     )
     assert (a - b).tolist() == pytest.approx([0, 100, 0])
-    own = np.linalg.norm(poses()[0].centre() - poses()[1].centre())
+    distance = np.linalg.norm(poses()[0].centre() - poses()[1].centre())
     frames = [frame for frame in scene.frames if scene_of(frame.name) == "a"]
-    assert np.linalg.norm(frames[0].pose().centre() - frames[1].pose().centre()) == pytest.approx(2 * own)
+    assert np.linalg.norm(frames[0].pose().centre() - frames[1].pose().centre()) == pytest.approx(2 * distance)
 
 
 def test_known_and_unknown_scale_do_not_mix(tmp_path):
     write_ace(tmp_path / "a")
     write_nerfstudio(tmp_path / "b")
     write_joint(tmp_path / "ab.joint.json", [JointPart(Path("a"), "a"), JointPart(Path("b"), "b")])
-    found = error(tmp_path / "ab.joint.json")
-    assert found.code == "TP-262" and "of b is unknown" in found.what
+    refusal = error(tmp_path / "ab.joint.json")
+    assert refusal.code == "TP-262" and "of b is unknown" in refusal.what
     write_joint(tmp_path / "ab.joint.json", [JointPart(Path("a"), "a"), JointPart(Path("b"), "b", scale=0.4)])
     assert open_scene(tmp_path / "ab.joint.json").metric
     write_joint(tmp_path / "ab.joint.json", [JointPart(Path("b"), "b")])
@@ -146,13 +146,13 @@ def test_points_of_colmap_scenes_move_with_their_cameras(two_models):
 
 
 def test_joint_points_give_the_depth_range(two_models):
-    found = depth_range(two_models.posed(), two_models.tracks, seed=0)
-    assert found.source == "points"
+    joint = depth_range(two_models.posed(), two_models.tracks, seed=0)
+    assert joint.source == "points"
     hall = open_scene(two_models.root.parent / "hall")
     alone = depth_range(hall.posed(), hall.tracks, seed=0)
     # The kitchen has twice the scale of the hall.
-    assert alone.source == "points" and alone.near < found.near < 2 * alone.near
-    assert 1.2 * alone.far < found.far < 2.2 * alone.far
+    assert alone.source == "points" and alone.near < joint.near < 2 * alone.near
+    assert 1.2 * alone.far < joint.far < 2.2 * alone.far
 
 
 def test_joint_points_give_the_covisibility_of_each_scene(two_models):

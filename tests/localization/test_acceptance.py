@@ -57,31 +57,31 @@ def test_a_mirrored_image_is_mirrored():
 
 
 def test_images_of_other_scenes_fit_their_cameras():
-    found = [*synthetic_images(96), *photographs()]
-    assert len(found) == 14
-    for image, camera in found:
+    queries = [*synthetic_images(96), *photographs()]
+    assert len(queries) == 14
+    for image, camera in queries:
         assert (image.width, image.height) == (camera.width, camera.height)
         assert image.gray.std() > 10, "something to see"
-    assert len({image.gray.tobytes() for image, _ in found}) == len(found)
+    assert len({image.gray.tobytes() for image, _ in queries}) == len(queries)
 
 
 def test_the_kind_that_scores_highest_sets_the_bound():
     low, high = [0.01, 0.02, 0.04], [0.05, 0.06, 0.08]
-    found = acceptance_of([0.8, 0.6, 0.7], {MIRRORED: low, SCRAMBLED: high, SYNTHETIC: low})
-    assert found.images == 3 and found.typical_inlier_ratio == 0.7
-    assert [kind.kind for kind in found.negatives] == [MIRRORED, SCRAMBLED, SYNTHETIC]
-    assert found.noise_inlier_ratio == found.negatives[1].bound == max(kind.bound for kind in found.negatives)
+    measured = acceptance_of([0.8, 0.6, 0.7], {MIRRORED: low, SCRAMBLED: high, SYNTHETIC: low})
+    assert measured.images == 3 and measured.typical_inlier_ratio == 0.7
+    assert [kind.kind for kind in measured.negatives] == [MIRRORED, SCRAMBLED, SYNTHETIC]
+    assert measured.noise_inlier_ratio == measured.negatives[1].bound == max(kind.bound for kind in measured.negatives)
     logs = np.log(high)
-    assert found.noise_inlier_ratio == pytest.approx(np.exp(logs.mean() + 2.5 * logs.std()), abs=1e-4)
-    assert found.negatives[0].median_inlier_ratio == 0.02 and found.negatives[0].largest_inlier_ratio == 0.04
+    assert measured.noise_inlier_ratio == pytest.approx(np.exp(logs.mean() + 2.5 * logs.std()), abs=1e-4)
+    assert measured.negatives[0].median_inlier_ratio == 0.02 and measured.negatives[0].largest_inlier_ratio == 0.04
 
 
 def test_a_scene_that_looks_the_same_in_a_mirror_is_measured_without_mirrored_images():
     """The numbers of a facade, mapped from ten images."""
     mirror, others = [0.2, 0.26, 0.46], {SCRAMBLED: [0.02, 0.03, 0.05], PHOTOGRAPHS: [0.08, 0.1, 0.13]}
-    found = acceptance_of([0.49], {MIRRORED: mirror, **others})
-    assert [kind.counted for kind in found.negatives] == [False, True, True]
-    assert found.noise_inlier_ratio == found.negatives[2].bound < 0.2
+    measured = acceptance_of([0.49], {MIRRORED: mirror, **others})
+    assert [kind.counted for kind in measured.negatives] == [False, True, True]
+    assert measured.noise_inlier_ratio == measured.negatives[2].bound < 0.2
     assert acceptance_of([0.49], {MIRRORED: [0.1, 0.12, 0.3], **others}).negatives[0].counted
 
 
@@ -98,9 +98,9 @@ def test_a_map_keeps_what_it_was_calibrated_with_and_info_says_it(room, tmp_path
     path = tmp_path / "room.trig"
     corner = write_part(room, tmp_path / "corner", 8)
     assert run(["map", str(corner), "-o", str(path), "--quiet", *settings(CHEAP)]) == 0
-    found = load_map(path).acceptance
-    assert found.images == 8
-    assert {kind.kind: kind.images for kind in found.negatives} == {
+    measured = load_map(path).acceptance
+    assert measured.images == 8
+    assert {kind.kind: kind.images for kind in measured.negatives} == {
         MIRRORED: 8,
         SCRAMBLED: 8,
         SYNTHETIC: 8,
@@ -116,10 +116,10 @@ def test_a_map_keeps_what_it_was_calibrated_with_and_info_says_it(room, tmp_path
 
 def test_a_few_images_that_differ_widely_do_not_lock_everything_out():
     few = [0.0, 0.0, 0.0, 0.013, 0.02, 0.06, 0.08]
-    found = acceptance_of([0.2, 0.3], {"synthetic images": few})
+    measured = acceptance_of([0.2, 0.3], {"synthetic images": few})
     logs = np.log(np.maximum(few, 1e-3))
     assert np.exp(logs.mean() + 2.5 * logs.std()) > 0.3
-    assert found.noise_inlier_ratio == pytest.approx(1.3 * 0.08, abs=1e-4)
+    assert measured.noise_inlier_ratio == pytest.approx(1.3 * 0.08, abs=1e-4)
 
 
 def answer(shift, inliers, status="ok"):
@@ -136,9 +136,9 @@ def test_images_held_out_tell_how_accurate_the_map_is():
         answer(9.0, 20, "rejected"),
         answer(None, 0, "failed"),
     ]
-    found = validation_images(answers, still)
+    validation = validation_images(answers, still)
     # Four in five of the three trusted reach what lies between 0.3 and 0.4.
-    assert found == ValidationImages(5, 3, 0.3, 0.34, 0.03, 0.0)
+    assert validation == ValidationImages(5, 3, 0.3, 0.34, 0.03, 0.0)
     nothing = validation_images([answer(None, 0, "failed")] * 2, still[:2])
     assert nothing.error is None and nothing.accepted == 0 and nothing.low_inlier_ratio == 0
 
@@ -172,9 +172,9 @@ def test_images_held_out_are_spread_over_the_walk(room, tmp_path):
     job = Job(tmp_path / "room.trig", tmp_path, JobControl())
     context = BuildContext(scene, frames, fitted_to(config, len(frames)), 0, torch.device("cpu"), None, ALONE, job)
     names = [frame.name for frame in frames]
-    apart = [names.index(name) for name in names if name not in {frame.name for frame in context.learned.frames}]
-    assert len(apart) == 4 and len(context.learned.frames) == len(frames) - 4
-    gaps = np.diff([-len(frames) / 8, *apart, len(frames) * 9 / 8])
+    indices = [names.index(name) for name in names if name not in {frame.name for frame in context.learned.frames}]
+    assert len(indices) == 4 and len(context.learned.frames) == len(frames) - 4
+    gaps = np.diff([-len(frames) / 8, *indices, len(frames) * 9 / 8])
     assert gaps.min() >= len(frames) // 4 - 1
 
 

@@ -97,13 +97,13 @@ def test_points_that_are_seen_where_they_should_be_are_kept_with_their_colours(f
 
 
 @pytest.mark.parametrize(
-    ("options", "kept"), [({}, [0.0, 4.9]), ({"threshold_px": 2.0}, [0.0]), ({"threshold_px": 6.0}, [0.0, 4.9, 5.1])]
+    ("options", "fitting"), [({}, [0.0, 4.9]), ({"threshold_px": 2.0}, [0.0]), ({"threshold_px": 6.0}, [0.0, 4.9, 5.1])]
 )
-def test_errors_are_counted_in_the_view(frame, options, kept):
+def test_errors_are_counted_in_the_view(frame, options, fitting):
     off = np.array([0.0, 4.9, 5.1, 20.0])[np.arange(KEYPOINTS) % 4]
     points = points_off_by(off)
     cloud = implicit_points(localizer_of(points), [frame], **options)
-    np.testing.assert_allclose(cloud.xyz, points[np.isin(off, kept)], atol=1e-9)
+    np.testing.assert_allclose(cloud.xyz, points[np.isin(off, fitting)], atol=1e-9)
 
 
 def test_points_behind_the_camera_fit_nothing(frame):

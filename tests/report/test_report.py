@@ -219,8 +219,8 @@ def test_unwritable_folder(tmp_path):
 
 def images_of(page):
     """JPEG pictures of the gallery by image name."""
-    found = [attrs for tag, attrs in Page(page.read_text()).tags if tag == "img"]
-    jpegs = [attrs for attrs in found if attrs["src"].startswith("data:image/jpeg")]
+    pictures = [attrs for tag, attrs in Page(page.read_text()).tags if tag == "img"]
+    jpegs = [attrs for attrs in pictures if attrs["src"].startswith("data:image/jpeg")]
     return {attrs["alt"]: Image.open(BytesIO(base64.b64decode(attrs["src"].split(",")[1]))) for attrs in jpegs}
 
 
@@ -259,8 +259,8 @@ def test_correct_is_what_the_largest_threshold_says():
 def test_settings_that_differ():
     plain = changed_settings(resolve_config("ace-compact"))
     assert plain["preset"] == "ace-compact" and plain["network.head.width"] == "256" and "network.head.blocks" not in plain
-    own = changed_settings(resolve_config("ace-compact", ["head.width=64", "head.blocks=3"]))
-    assert own["network.head.width"] == "64 (preset: 256)" and own["network.head.blocks"] == "3 (preset: 1)"
+    changed = changed_settings(resolve_config("ace-compact", ["head.width=64", "head.blocks=3"]))
+    assert changed["network.head.width"] == "64 (preset: 256)" and changed["network.head.blocks"] == "3 (preset: 1)"
     # A setting that was put back to the default of all presets is a change of this preset.
     restored = changed_settings(resolve_config("ace-compact", [f"head.width={HeadConfig().width}"]))
     assert restored["network.head.width"].endswith("(preset: 256)")

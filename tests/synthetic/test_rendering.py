@@ -114,8 +114,8 @@ def test_images_are_rich_by_day_and_darker_by_night(kind: str) -> None:
         gray = {light: cv2.cvtColor(scene.render(pose, camera, light).rgb, cv2.COLOR_RGB2GRAY) for light in counts}
         assert gray["night"].mean() < 0.75 * gray["day"].mean()
         assert 60 < gray["day"].mean() < 190
-        for light, found in counts.items():
-            found.append(len(sift.detect(gray[light])))
+        for light, numbers in counts.items():
+            numbers.append(len(sift.detect(gray[light])))
     assert min(counts["day"]) > 400
     assert min(counts["night"]) > 100
     assert sum(counts["night"]) < sum(counts["day"])

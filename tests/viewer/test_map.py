@@ -65,8 +65,8 @@ def test_a_folder_of_images_without_poses(cheap_map, finder):
     assert len(content.queries) == 8
     assert content.error_scale is None
     assert all(query.true_pose is None and query.error is None for query in content.queries)
-    said = " ".join(content.missing)
-    assert "--scene" in said and "true poses" in said
+    missing = " ".join(content.missing)
+    assert "--scene" in missing and "true poses" in missing
 
 
 def test_a_map_alone_says_what_is_missing(cheap_map, finder):
@@ -149,8 +149,8 @@ def test_a_broken_file_that_is_dropped_in_shows_its_error(cheap_map, finder):
 def test_without_viser_the_error_names_the_extra(monkeypatch, cheap_map, capsys):
     monkeypatch.setitem(sys.modules, "viser", None)
     assert run(["view", str(cheap_map[0]), "--port", "0"]) == 2
-    said = capsys.readouterr()
-    assert "TP-811" in said.err and "viewer" in said.err and said.out == ""
+    printed = capsys.readouterr()
+    assert "TP-811" in printed.err and "viewer" in printed.err and printed.out == ""
 
 
 @pytest.mark.parametrize("words", [["--points", "0"], ["--points", "400000"], ["--port", "70000"]])

@@ -18,6 +18,8 @@ from trigpoint.cli import run
 from trigpoint.core.camera import Camera
 from trigpoint.core.errors import GeometryError, ImageError, TrigpointError
 from trigpoint.core.image import read_image
+from trigpoint.core.scene import Scene
+from trigpoint.evaluation.evaluate import evaluate
 from trigpoint.formats.readers import open_scene
 from trigpoint.localization.localizer import Localizer
 from trigpoint.localization.pnp import PinholeIntrinsics, reprojection_errors_px
@@ -212,6 +214,13 @@ def test_warming_up_changes_nothing(localizer, frames):
     before = without_times(localizer.localize(frames[0].image_path, camera=frames[0].camera))
     localizer.warm_up()
     assert without_times(localizer.localize(frames[0].image_path, camera=frames[0].camera)) == before
+
+
+def test_an_evaluation_does_not_time_a_first_image(localizer, frames, tmp_path, monkeypatch):
+    warmed = []
+    monkeypatch.setattr(Localizer, "warm_up", lambda self: warmed.append(self))
+    evaluate(localizer, Scene(tmp_path, "nerfstudio", tuple(frames[:2]), metric=True), split="all")
+    assert warmed == [localizer]
 
 
 def test_a_query_imports_what_it_needs_and_no_more(map_path, frames):

@@ -62,6 +62,9 @@ class FakeLocalizer:
         self.map = SimpleNamespace(metric=units == "m", built_from={"holdout": holdout})
         self.cameras = []
 
+    def warm_up(self):
+        """Nothing to load."""
+
     def localize(self, path, /, *, camera=None, name=None):
         answer = self.answers.get(name, Answer())
         self.cameras.append(camera)

@@ -67,6 +67,8 @@ def evaluate(
     frames = split_frames(scene, split)
     limits = tuple(thresholds) or default_thresholds(localizer.map.metric, scene.centres())
     name = scene.root.resolve().name
+    # The time of an image is not that of the first, which waits for libraries to load.
+    localizer.warm_up()
     return evaluate_frames(localizer, frames, thresholds=limits, scene_name=name, known_cameras=known_cameras)
 
 

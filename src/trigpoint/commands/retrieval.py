@@ -95,16 +95,16 @@ def _evaluate(
     from trigpoint.retrieval.task import is_labelled, labelled_task
 
     options = RetrievalOptions(
-        choice.descriptors,
-        choice.dim,
-        choice.rerank,
-        choice.matcher,
-        choice.encoder,
-        ViewPolicy(choice.short_side_px, choice.keypoints),
-        choice.cache,
-        seed,
-        device,
-        choice.bytes,
+        descriptors=choice.descriptors,
+        dim=choice.dim,
+        rerank=choice.rerank,
+        matcher=choice.matcher,
+        encoder=choice.encoder,
+        policy=ViewPolicy(choice.short_side_px, choice.keypoints),
+        cache=choice.cache,
+        seed=seed,
+        device=device,
+        bytes_per_image=choice.bytes,
     )
     results = []
     for scene in scenes:

@@ -51,13 +51,13 @@ def view(map: MapPath, /, *, display: ViewOptions, reading: SceneOptions, run: D
 
     run.begin()
     content = ContentOptions(
-        display.scene,
-        display.queries,
-        display.split,
-        reading.holdout,
-        display.points,
-        reading.format,
-        reading.skip_invalid,
+        scene=display.scene,
+        queries=display.queries,
+        split=display.split,
+        holdout=reading.holdout,
+        points=display.points,
+        format=reading.format,
+        skip_invalid=reading.skip_invalid,
     )
     view_map(
         map,

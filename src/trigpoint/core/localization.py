@@ -24,7 +24,7 @@ class Localization:
         reason: why, in one sentence.
         cam_from_world: pose in the frame and unit of the map; None when failed.
         camera: the intrinsics that were used.
-        camera_source: where they come from: ``"given"``, ``"scene"``, ``"exif"`` or ``"estimated"``.
+        camera_source: where they come from: ``"given"``, ``"exif"`` or ``"estimated"``.
         inliers: number of keypoints that agree with the pose.
         points: number of keypoints the pose was sought from.
         confidence: 0 to 1.
@@ -57,7 +57,7 @@ class Localization:
     @property
     def given_camera(self) -> Camera | None:
         """The camera that the localizer was told; None where it took one from EXIF or estimated the focal length."""
-        return self.camera if self.camera_source in ("given", "scene") else None
+        return self.camera if self.camera_source == "given" else None
 
     @staticmethod
     def failure(name: str, reason: str, *, units: str, map_id: str) -> Localization:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from trigpoint.core.artifact import write_json
 from trigpoint.core.errors import OutputError
-from trigpoint.core.localization import OK, Localization
+from trigpoint.core.localization import Localization
 from trigpoint.formats.export.nerfstudio import transforms
 from trigpoint.formats.export.scene import SceneFormat, check_file
 from trigpoint.localization.read_results import read_jsonl
-from trigpoint.localization.results import write_results
+from trigpoint.localization.results import is_written, write_results
 
 
 def export_results(path: Path, output: Path, format: SceneFormat, *, include_rejected: bool = False) -> tuple[int, int]:
@@ -27,9 +27,7 @@ def export_results(path: Path, output: Path, format: SceneFormat, *, include_rej
             cannot hold (TP-821); and as ``write_results``.
     """
     results = read_jsonl(path)
-    chosen = [
-        result for result in results if result.cam_from_world is not None and (result.status == OK or include_rejected)
-    ]
+    chosen = [result for result in results if is_written(result, include_rejected)]
     if not chosen:
         raise OutputError(
             "TP-825",

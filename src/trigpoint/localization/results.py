@@ -136,7 +136,7 @@ def tum_text(results: Sequence[Localization], *, include_rejected: bool = False)
     ]
     lines = [f"# {comment}" for comment in comments]
     for stamp, result in rows:
-        if _is_written(result, include_rejected) and result.cam_from_world is not None:
+        if is_written(result, include_rejected) and result.cam_from_world is not None:
             world_from_cam = result.cam_from_world.inverse()
             w, x, y, z = world_from_cam.quaternion_wxyz()
             lines.append(f"{stamp} {joined((*world_from_cam.translation, x, y, z, w))}")
@@ -151,7 +151,7 @@ def ltvl_text(results: Sequence[Localization], *, include_rejected: bool = False
     lines: list[str] = []
     for result in results:
         pose = result.cam_from_world
-        if _is_written(result, include_rejected) and pose is not None:
+        if is_written(result, include_rejected) and pose is not None:
             values = joined((*pose.quaternion_wxyz(), *pose.translation))
             lines.append(f"{PurePosixPath(result.name).name} {values}\n")
     return "".join(lines)
@@ -162,7 +162,7 @@ def _colmap_texts(results: Sequence[Localization], include_rejected: bool) -> tu
     cameras: dict[Camera, int] = {}
     images: list[str] = []
     for result in results:
-        if not _is_written(result, include_rejected) or result.cam_from_world is None:
+        if not is_written(result, include_rejected) or result.cam_from_world is None:
             continue
         if result.camera is None:
             raise OutputError("TP-803", "a pose without a camera", where=result.name, fix="Write .jsonl or .txt.")
@@ -188,7 +188,8 @@ def _colmap_texts(results: Sequence[Localization], include_rejected: bool) -> tu
     )
 
 
-def _is_written(result: Localization, include_rejected: bool) -> bool:
+def is_written(result: Localization, include_rejected: bool) -> bool:
+    """Whether there is a pose that files of poses get: a trusted one, or any with ``include_rejected``."""
     return result.cam_from_world is not None and (result.status == OK or include_rejected)
 
 
@@ -197,7 +198,7 @@ def _summary(result: Localization, include_rejected: bool) -> str:
     name = _quoted(result.name)
     if result.status == OK:
         return f"{name} ok"
-    pose = "pose written" if _is_written(result, include_rejected) else "no pose written"
+    pose = "pose written" if is_written(result, include_rejected) else "no pose written"
     return f"{name} {result.status}, {pose}: {_quoted(result.reason)}"
 
 

@@ -18,7 +18,7 @@ from trigpoint.core.randomness import numpy_generator
 from trigpoint.core.scene import Frame, Scene
 from trigpoint.evaluation.metrics import Threshold
 from trigpoint.evaluation.results import Evaluation
-from trigpoint.evaluation.splits import Split, split_frames
+from trigpoint.evaluation.splits import Split, split_as_map, split_frames
 from trigpoint.formats.readers import open_scene
 from trigpoint.localization.batch import image_files
 from trigpoint.localization.pointcloud import PointCloud, implicit_points
@@ -194,9 +194,14 @@ def _query_frames(folder: Path, scene_map: SceneMap, options: ContentOptions) ->
 
 
 def _open(folder: Path, scene_map: SceneMap, options: ContentOptions, *, split: bool) -> Scene:
-    rule = (options.holdout or scene_map.built_from["holdout"] or None) if split else None
-    reading = {"skip_invalid": options.skip_invalid, "metric": scene_map.metric}
-    return open_scene(folder, format=options.format, holdout=rule, **reading)
+    scene = open_scene(
+        folder,
+        format=options.format,
+        holdout=options.holdout if split else None,
+        skip_invalid=options.skip_invalid,
+        metric=scene_map.metric,
+    )
+    return split_as_map(scene, scene_map) if split else scene
 
 
 def _points(finder: Finder, frames: Sequence[Frame], limit: int) -> PointCloud:

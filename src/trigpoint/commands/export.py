@@ -118,7 +118,8 @@ def _map(source: Path, target: ExportOptions, reading: SceneOptions, run: RunOpt
 
 
 def _scene(source: Path, target: ExportOptions, reading: SceneOptions) -> dict[str, Any]:
-    from trigpoint.formats.export.scene import chosen_split, export_scene
+    from trigpoint.formats.export.scene import export_scene
+    from trigpoint.formats.splits import chosen_split
 
     assert target.to != "ply"  # checked before
     scene = chosen_split(reading.open(source), target.split)

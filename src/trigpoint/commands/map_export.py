@@ -10,7 +10,8 @@ from trigpoint.core.errors import OutputError
 from trigpoint.core.scene import Scene
 from trigpoint.formats.export.image_files import ImageFiles
 from trigpoint.formats.export.ply import ply_bytes
-from trigpoint.formats.export.scene import FOLDERS, SceneFormat, Split, check_file, chosen_split, export_scene
+from trigpoint.formats.export.scene import FOLDERS, SceneFormat, check_file, export_scene
+from trigpoint.formats.splits import Split, chosen_split
 from trigpoint.localization.localizer import Localizer
 from trigpoint.localization.pointcloud import PointCloud, implicit_points
 from trigpoint.report.point_picture import points_png

@@ -17,9 +17,10 @@ from trigpoint.core.progress import progress
 from trigpoint.core.scene import Frame, Scene
 from trigpoint.evaluation.metrics import Threshold, default_thresholds, gross_error_threshold, pose_errors
 from trigpoint.evaluation.results import Evaluation, FrameResult
-from trigpoint.evaluation.splits import Split, split_as_map, split_frames
+from trigpoint.evaluation.splits import split_as_map, split_frames
 from trigpoint.formats.joint import scene_of
 from trigpoint.formats.readers import open_scene
+from trigpoint.formats.splits import Split
 from trigpoint.localization.localizer import Localizer
 
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from trigpoint.core.errors import ConfigError
-from trigpoint.core.scene import TEST, Frame, Scene
-from trigpoint.formats.splits import apply_holdout, parse_holdout
+from trigpoint.core.scene import Frame, Scene
+from trigpoint.formats.splits import Split, apply_holdout, chosen_split, parse_holdout
 from trigpoint.mapping.scene_map import SceneMap
-
-Split = Literal["test", "train", "all"]
 
 
 def split_as_map(scene: Scene, scene_map: SceneMap) -> Scene:
@@ -25,13 +21,12 @@ def split_as_map(scene: Scene, scene_map: SceneMap) -> Scene:
 
 
 def split_frames(scene: Scene, split: Split) -> tuple[Frame, ...]:
-    """The posed images of one split: ``"test"``, ``"train"`` (those that are mapped) or ``"all"``.
+    """The posed images of one split, as ``chosen_split``.
 
     Raises:
         ConfigError: there are none (TP-724).
     """
-    choices = {"train": scene.for_mapping(), TEST: tuple(frame for frame in scene.posed() if frame.split == TEST)}
-    frames = choices.get(split, scene.posed())
+    frames = chosen_split(scene, split).posed()
     if not frames:
         raise ConfigError(
             "TP-724",

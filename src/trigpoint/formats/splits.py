@@ -1,13 +1,15 @@
-"""Hold-out rules: the images for testing where the format has no split, or the user wants another."""
+"""Splits of a scene, and hold-out rules: the images for testing where the format has no split or the user wants another."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from trigpoint.core.errors import ConfigError, did_you_mean
 from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
 
+Split = Literal["test", "train", "all"]
 _FORMS = "every:N:K, blocks:A-B,C-D or sequence:NAME,NAME"
 
 
@@ -134,6 +136,13 @@ def apply_holdout(scene: Scene, holdout: Holdout) -> Scene:
         )
     split = scene.with_frames(replace(frame, split=_split(frame, test_names)) for frame in scene.frames)
     return replace(split, holdout=str(holdout))
+
+
+def chosen_split(scene: Scene, split: Split) -> Scene:
+    """The images held out (``"test"``), those that are mapped (``"train"``), or all."""
+    if split == "all":
+        return scene
+    return scene.with_frames(scene.for_mapping()) if split == "train" else scene.subset(TEST)
 
 
 def _by_name(scene: Scene) -> list[Frame]:

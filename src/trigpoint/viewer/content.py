@@ -18,8 +18,9 @@ from trigpoint.core.randomness import numpy_generator
 from trigpoint.core.scene import Frame, Scene
 from trigpoint.evaluation.metrics import Threshold
 from trigpoint.evaluation.results import Evaluation
-from trigpoint.evaluation.splits import Split, split_as_map, split_frames
+from trigpoint.evaluation.splits import split_as_map, split_frames
 from trigpoint.formats.readers import open_scene
+from trigpoint.formats.splits import Split
 from trigpoint.localization.batch import image_files
 from trigpoint.localization.pointcloud import PointCloud, implicit_points
 from trigpoint.mapping.scene_map import SceneMap

@@ -15,15 +15,7 @@ from trigpoint.formats.export.nerfstudio import write_nerfstudio
 from trigpoint.formats.export.tum import joined, write_tum
 
 SceneFormat = Literal["colmap", "nerfstudio", "tum", "ltvl", "json"]
-Split = Literal["all", "train", "test"]
 FOLDERS = ("colmap", "nerfstudio", "tum")
-
-
-def chosen_split(scene: Scene, split: Split) -> Scene:
-    """All images of a scene, those to map, or those to test."""
-    if split == "all":
-        return scene
-    return scene.with_frames(scene.for_mapping()) if split == "train" else scene.subset(TEST)
 
 
 def export_scene(

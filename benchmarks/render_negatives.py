@@ -14,8 +14,9 @@ from pathlib import Path
 from PIL import Image
 
 from trigpoint.core.artifact import write_bytes
-from trigpoint.synthetic.scene import SyntheticConfig, build_world, synthetic_camera
+from trigpoint.synthetic.scene import SyntheticConfig, synthetic_camera
 from trigpoint.synthetic.views import mapping_views
+from trigpoint.synthetic.world import build_world
 
 FOLDER = Path(__file__).resolve().parents[1] / "src" / "trigpoint" / "localization" / "negative_images"
 # Nobody maps these scenes: synthetic scenes are made with small seeds.

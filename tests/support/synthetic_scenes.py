@@ -6,7 +6,8 @@ import numpy as np
 
 from trigpoint.core.camera import Camera
 from trigpoint.core.pose import Pose
-from trigpoint.synthetic.scene import SyntheticConfig, SyntheticWorld, build_world, synthetic_camera
+from trigpoint.synthetic.scene import SyntheticConfig, synthetic_camera
+from trigpoint.synthetic.world import SyntheticWorld, build_world
 
 PINHOLE = synthetic_camera(SyntheticConfig(width=320, height=240))
 DISTORTED = synthetic_camera(SyntheticConfig(width=320, height=240, camera_model="OPENCV"))

@@ -15,9 +15,9 @@ from trigpoint.core.image import read_image
 from trigpoint.core.pose import Pose, centre_distance, rotation_angle_deg
 from trigpoint.core.scene import Scene
 from trigpoint.formats.readers import open_scene
-from trigpoint.synthetic.scene import SyntheticConfig, build_world, synthetic_camera, write_synthetic_scene
+from trigpoint.synthetic.scene import SyntheticConfig, synthetic_camera, write_synthetic_scene
 from trigpoint.synthetic.views import MIN_CLEARANCE_M, held_out_views, mapping_views
-from trigpoint.synthetic.world import SCENES
+from trigpoint.synthetic.world import SCENES, build_world
 
 SMALL = SyntheticConfig(
     width=160, height=120, n_train=14, n_test=2, n_test_night=1, train_night_fraction=0.25, write_depth=True

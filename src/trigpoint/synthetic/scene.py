@@ -20,9 +20,7 @@ from trigpoint.core.pose import Pose
 from trigpoint.core.progress import progress
 from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
 from trigpoint.synthetic.views import Viewpoint, held_out_views, mapping_views
-from trigpoint.synthetic.world import SCENES, Rendering, SyntheticWorld, build_world
-
-__all__ = ["Rendering", "SyntheticConfig", "SyntheticWorld", "build_world", "synthetic_camera", "write_synthetic_scene"]
+from trigpoint.synthetic.world import SCENES, SyntheticWorld, build_world
 
 # Focal length by width: that of an image 640 px wide is 525 px, as of the camera of 7-Scenes.
 _FOCAL_BY_WIDTH = 525.0 / 640

@@ -193,6 +193,7 @@ def test_joint_points_are_supervision(two_models):
         ({"scenes": [{"path": "kitchen", "name": "a/b"}]}, "TP-261"),
         ({"scenes": [{"path": "kitchen"}, {"path": "hall", "name": "kitchen"}]}, "TP-261"),
         ({"scenes": [{"path": "house.joint.json"}]}, "TP-261"),
+        ({"version": 1}, "TP-261"),
         ({"scenes": [{"path": "nowhere"}]}, "TP-201"),
         ({"scenes": [{"path": "kitchen", "format": "colmap"}]}, "TP-203"),
     ],

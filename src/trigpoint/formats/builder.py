@@ -93,8 +93,7 @@ class SceneBuilder:
         Raises:
             TrigpointError: no pose (TP-204); another size than its camera (TP-221, TP-222, TP-223); TP-1xx.
         """
-        if frame.cam_from_world is None:
-            frame.pose()
+        frame.pose()
         self.add_query(frame)
 
     def add_query(self, frame: Frame) -> None:

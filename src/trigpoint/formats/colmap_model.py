@@ -15,6 +15,7 @@ from trigpoint.formats.textfiles import is_file, read_rows, read_text
 
 _FOLDERS = ("", "sparse", "colmap/sparse", "dense/sparse")
 _MAX_SUB_MODELS = 1000
+_FIX = "Copy or export it again."
 
 
 def is_binary(folder: Path) -> bool:
@@ -76,9 +77,7 @@ def load_model(folder: Path) -> Any:
         return pycolmap.Reconstruction(folder)
     except (ValueError, LookupError, RuntimeError, ArithmeticError, MemoryError, TypeError) as error:
         reason = str(error).split("Check failed: ")[-1].strip()
-        raise SceneError(
-            "TP-232", f"COLMAP cannot load this model ({reason})", where=folder, fix="Copy or export it again."
-        ) from error
+        raise SceneError("TP-232", f"COLMAP cannot load this model ({reason})", where=folder, fix=_FIX) from error
 
 
 def _check_text_model(folder: Path) -> None:
@@ -115,6 +114,3 @@ def announced_images(folder: Path) -> int | None:
         if label and count.isdecimal() and len(count) < 10:
             return int(count)
     return None
-
-
-_FIX = "Copy or export it again."

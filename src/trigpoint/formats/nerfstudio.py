@@ -112,7 +112,7 @@ def _splits(document: dict[str, Any], file: Path) -> dict[str, str]:
             raise SceneError("TP-219", f"'{key}' is not a list of file names", where=file, fix="Export it again.")
         lists[key] = [_locate({"file_path": item}, file, f"{file}, {key}")[0] for item in given]
     test = lists.get("test_filenames") or lists.get("val_filenames") or []
-    return {name: TRAIN for name in lists.get("train_filenames", [])} | {name: TEST for name in test}
+    return dict.fromkeys(lists.get("train_filenames", []), TRAIN) | dict.fromkeys(test, TEST)
 
 
 READER = Reader("nerfstudio", sniff, read, "transforms.json")

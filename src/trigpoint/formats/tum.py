@@ -30,7 +30,7 @@ _PUBLISHED = {
     "3": (535.4, 539.2, 320.1, 247.6),
 }
 _RECORDING = re.compile(r"(?<![a-z])(?:freiburg|fr)([123])(?!\d)")
-
+_AGAIN = "Copy the file again."
 # The format's depth images have 5,000 steps a metre.
 _DEPTH_UNIT_M = 1 / 5000
 
@@ -74,9 +74,6 @@ def _read_list(file: Path) -> tuple[NDArray[np.float64], list[str]]:
         stamps.append(_time(words[0], where))
         names.append(words[1])
     return np.array(stamps), names
-
-
-_AGAIN = "Copy the file again."
 
 
 def _time(word: str, where: str) -> float:

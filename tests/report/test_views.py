@@ -7,6 +7,7 @@ from support.fake_localizer import CAMERA, Answer, FakeLocalizer, level_pose, ma
 from trigpoint.core.pose import Pose
 from trigpoint.evaluation.evaluate import evaluate_frames
 from trigpoint.localization.pointcloud import PointCloud
+from trigpoint.report.formatting import round_below
 from trigpoint.report.pictures import SceneDrawing, outside
 from trigpoint.report.views import draw_points, image_view, oblique_view, top_view, up_direction
 
@@ -91,3 +92,8 @@ def test_ceiling_is_left_out_and_the_sky_is_not():
 def test_far_estimates_are_counted():
     evaluation = make_evaluation()
     assert outside(SceneDrawing.of(evaluation, [], PointCloud(*room()))) == 1
+
+
+@pytest.mark.parametrize(("value", "below"), [(1.0, 1.0), (0.99, 0.5), (4.9, 2.0), (7e4, 5e4), (0.03, 0.02)])
+def test_round_lengths_are_not_above(value, below):
+    assert round_below(value) == pytest.approx(below)

@@ -43,6 +43,12 @@ def threshold(value: Threshold, units: str) -> str:
     return f"{length(value.translation, units)}, {angle(value.rotation_deg)}"
 
 
+def round_below(value: float) -> float:
+    """The largest of 1, 2 and 5 times a power of ten that is not above a positive value: a length that is easy to read."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return max(step * power for step in (1, 2, 5) if step * power <= value * (1 + 1e-9))
+
+
 def _short(value: float) -> str:
     """Three significant digits, no exponent for ordinary sizes, no zeros after the last digit."""
     if value == 0 or not 1e-4 <= abs(value) < 1e6:

@@ -18,7 +18,7 @@ from trigpoint.core.pose import Pose
 from trigpoint.core.randomness import numpy_generator
 from trigpoint.evaluation.results import Evaluation, FrameResult
 from trigpoint.localization.pointcloud import PointCloud
-from trigpoint.report.formatting import angle, length
+from trigpoint.report.formatting import angle, length, round_below
 from trigpoint.report.views import Array, Colours, View, draw_points, oblique_view, top_view, up_direction
 
 WIDTH_PX = 1080
@@ -196,10 +196,8 @@ def _error_line(view: View, result: FrameResult) -> str:
 
 
 def _scale_bar(view: View, units: str) -> str:
-    # The largest of 1, 2, 5 times a power of ten within a fifth of the width.
-    longest = 0.2 * view.width / view.scale[0]
-    power = 10.0 ** math.floor(math.log10(longest))
-    size = max(step * power for step in (1, 2, 5) if step * power <= longest)
+    # A fifth of the width at most.
+    size = round_below(0.2 * view.width / view.scale[0])
     y, end = view.height - 16, 24 + size * view.scale[0]
     return (
         f'<path class="scale" d="M24 {y - 5}v5H{end:.1f}v-5"/>'

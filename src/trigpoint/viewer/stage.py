@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 
 from trigpoint.core.camera import Camera
 from trigpoint.core.pose import Pose
+from trigpoint.report.formatting import round_below
 from trigpoint.report.views import oblique_view, up_direction
 
 Array = NDArray[np.float64]
@@ -80,9 +81,7 @@ class Stage:
 
     def grid_cell(self) -> float:
         """A round length, 1, 2 or 5 times a power of ten, about a tenth of the scene; in world units."""
-        wanted = float(np.ptp(self.reach, axis=0)[:2].max()) / self.scale / 8
-        power = 10.0 ** math.floor(math.log10(wanted))
-        return max(step * power for step in (1, 2, 5) if step * power <= wanted * (1 + 1e-9))
+        return round_below(float(np.ptp(self.reach, axis=0)[:2].max()) / self.scale / 8)
 
 
 def camera_lines(stage: Stage, poses: Sequence[tuple[Pose, Camera]], size: float) -> Array:

@@ -131,3 +131,8 @@ def test_real_samples(scene, text, count, first):
     result = open_scene(data_folder(scene), holdout=text).subset("test")
     assert len(result.frames) == count
     assert first in (None, result.frames[0].name)
+
+
+def test_no_blocks_hold_nothing_out():
+    with pytest.raises(ConfigError, match="TP-719"):
+        apply_holdout(scene(), Blocks(()))

@@ -40,7 +40,7 @@ class EveryNth:
 
 @dataclass(frozen=True)
 class Blocks:
-    """Runs of images are for testing: (first, last) indices each, both included.
+    """Runs of images are for testing: the indices (first, last) of each run, both included.
 
     Raises:
         ConfigError: a run that ends before it begins (TP-716).
@@ -60,7 +60,7 @@ class Blocks:
     def test_names(self, scene: Scene) -> set[str]:
         """As ``EveryNth.test_names``. Raises ConfigError TP-717 for a run beyond the last image."""
         posed = _by_name(scene)
-        last = max(run[1] for run in self.runs)
+        last = max((run[1] for run in self.runs), default=-1)
         if last >= len(posed):
             raise ConfigError(
                 "TP-717",

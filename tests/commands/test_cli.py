@@ -125,6 +125,9 @@ def test_info_with_a_holdout(scene, tmp_path, capsys):
     run(["info", str(scene), "--holdout", "every:4:0", "--json", str(output)])
     document = json.loads(output.read_text())
     assert (document["images"]["train"], document["images"]["test"]) == (6, 2)
+    run(["info", str(scene), "--json", str(output)])
+    document = json.loads(output.read_text())
+    assert (document["images"]["train"], document["images"]["test"]) == (8, 0), "without a split all are mapped"
 
 
 def test_info_about_a_scene_that_cannot_be_mapped(scene, capsys):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from trigpoint.core.scene import TEST, TRAIN, Frame, Problem, Scene
+from trigpoint.core.scene import TEST, Frame, Problem, Scene
 from trigpoint.diagnosis.epipolar import EpipolarCheck, check_epipolar
 from trigpoint.diagnosis.image_quality import PictureCheck, check_pictures
 from trigpoint.diagnosis.neighbours import Neighbours, nearest_images
@@ -30,7 +30,7 @@ class ImageCounts:
     Attributes:
         total: images.
         posed: images with a pose.
-        train: images for training.
+        train: images for training: those that a map is made from.
         test: images for testing.
         portrait: images higher than wide.
         sequences: recordings.
@@ -151,7 +151,7 @@ def _counts(scene: Scene) -> ImageCounts:
     return ImageCounts(
         total=len(scene.frames),
         posed=len(scene.posed()),
-        train=sum(frame.split == TRAIN for frame in scene.frames),
+        train=len(scene.for_mapping()),
         test=sum(frame.split == TEST for frame in scene.frames),
         portrait=sum(frame.camera.height > frame.camera.width for frame in scene.frames),
         sequences=len({frame.sequence for frame in scene.frames}),

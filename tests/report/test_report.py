@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
@@ -92,6 +93,13 @@ def report(tmp_path_factory):
         ),
     )
     return page, evaluation
+
+
+def test_images_that_are_not_mapped_are_not_drawn_as_if_they_were(tmp_path):
+    frames, evaluation = make_evaluation(folder=tmp_path)
+    unused = [replace(frame, name=f"unused/{frame.name}", split=None) for frame in frames]
+    scene = Scene(tmp_path, "nerfstudio", (*make_frames(20, tmp_path, "train"), *unused, *frames), True)
+    assert len(Pictured(scene).mapping_poses(evaluation)) == 20
 
 
 def test_page_is_whole_and_needs_nothing_else(report):

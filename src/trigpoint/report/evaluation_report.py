@@ -8,7 +8,7 @@ from pathlib import Path
 
 from trigpoint.core.artifact import write_json, write_text
 from trigpoint.core.pose import Pose
-from trigpoint.core.scene import TEST, Scene
+from trigpoint.core.scene import Scene
 from trigpoint.evaluation.circumstances import changed_settings, machine_facts
 from trigpoint.evaluation.reliability import Reliability
 from trigpoint.evaluation.results import Evaluation
@@ -72,7 +72,7 @@ class Pictured:
         if self.scene is None:
             return []
         evaluated = {result.name for result in evaluation.results}
-        return [frame.pose() for frame in self.scene.posed() if frame.split != TEST and frame.name not in evaluated]
+        return [frame.pose() for frame in self.scene.for_mapping() if frame.name not in evaluated]
 
 
 def map_facts(localizer: Localizer, map_path: Path) -> FactsByHeading:

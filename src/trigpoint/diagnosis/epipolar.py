@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trigpoint.core.errors import ImageError
+from trigpoint.core.evenly import evenly
 from trigpoint.core.image import read_image
 from trigpoint.core.scene import Frame
 from trigpoint.diagnosis.neighbours import Neighbours
@@ -56,7 +57,7 @@ def check_epipolar(frames: Sequence[Frame], neighbours: Neighbours, *, max_pairs
     Args:
         frames: N posed frames.
         neighbours: of the same frames.
-        max_pairs: pairs to look at, spread evenly over the frames.
+        max_pairs: pairs to look at, of evenly chosen frames.
     """
     results: list[tuple[str, str, float]] = []
     pairs = _choose_pairs(neighbours, max_pairs)
@@ -76,11 +77,11 @@ def check_epipolar(frames: Sequence[Frame], neighbours: Neighbours, *, max_pairs
 
 
 def _choose_pairs(neighbours: Neighbours, count: int) -> list[tuple[int, int]]:
-    """Evenly spread images, each with that neighbour within 30 degrees that is furthest away: it shows the most."""
+    """Evenly chosen images, each with that neighbour within 30 degrees that is furthest away: it shows the most."""
     usable = (neighbours.angle_deg < _MAX_ANGLE_DEG) & (neighbours.step > 1e-9)
     step = np.where(usable, neighbours.step, -1.0)
     rows = np.flatnonzero(usable.any(axis=1))
-    chosen = rows[np.unique(np.linspace(0, len(rows) - 1, count).round().astype(int))] if len(rows) else rows
+    chosen = rows[evenly(len(rows), count)]
     pairs = [(int(row), int(neighbours.index[row, step[row].argmax()])) for row in chosen]
     return list(dict.fromkeys((min(pair), max(pair)) for pair in pairs))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trigpoint.core.errors import ImageError
+from trigpoint.core.evenly import evenly
 from trigpoint.core.image import read_image
 from trigpoint.core.scene import Frame
 
@@ -38,10 +39,10 @@ class PictureCheck:
 
 
 def check_pictures(frames: Sequence[Frame], *, sample: int = SAMPLE) -> PictureCheck:
-    """Decode up to ``sample`` images, spread evenly over the frames, at a short side of 240 px."""
+    """Decode up to ``sample`` evenly chosen images at a short side of 240 px."""
     import cv2
 
-    chosen = np.unique(np.linspace(0, len(frames) - 1, min(sample, len(frames))).round().astype(int))
+    chosen = evenly(len(frames), sample)
     sharpness: dict[str, float] = {}
     dark: list[str] = []
     overexposed: list[str] = []

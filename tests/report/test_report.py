@@ -129,7 +129,7 @@ def test_page_tells_the_numbers(report):
         "12 images",
         "feed5eed",
         "5 cm, 5°",
-        "estimated positions lie outside",
+        "Estimated positions outside of the picture: ",
     ):
         assert expected in shown, expected
     assert shown.count("test/003.jpg") >= 2

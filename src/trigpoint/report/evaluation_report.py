@@ -166,7 +166,7 @@ def _scene(drawing: SceneDrawing) -> Figures:
     sentences = [
         "Red lines join true and estimated positions.",
         "What hides the cameras from above is left out." if drawing.hidden else "",
-        f"{lost} estimated positions lie outside of the picture." if lost else "",
+        f"Estimated positions outside of the picture: {lost}." if lost else "",
     ]
     mapping = [("mapping images", "mapping")] if drawing.mapping_poses else []
     legend = (*mapping, ("true positions", "true"), ("ok", "ok"), ("rejected", "rejected"), ("error", "failed"))

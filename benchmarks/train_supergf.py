@@ -24,6 +24,7 @@ from scipy.linalg import block_diag
 
 from trigpoint.core.artifact import write_json
 from trigpoint.core.camera import Camera
+from trigpoint.core.interrupt import stop_on_signals
 from trigpoint.core.progress import progress
 from trigpoint.core.scene import TEST, Frame
 from trigpoint.features.cache import SizedFeatures, ViewPolicy, image_features
@@ -94,18 +95,15 @@ def main() -> None:
 def train(options: argparse.Namespace) -> TrainedAggregator:
     """Train, or continue."""
     seen = [*photographed(options.work, options.views), *rendered(options.work, options.scenes, 0)]
-    return train_aggregator(
-        TrainingData(
-            [path for scene in seen for path in scene.paths],
-            labels_from_overlaps([scene.overlap for scene in seen]),
-            DATA.format(scenes=options.scenes, views=options.views),
-            licence="Apache-2.0",
-        ),
-        options.output,
-        recipe=recipe(options),
-        seed=options.seed,
-        control=TrainingControl(device=options.device),
+    data = TrainingData(
+        [path for scene in seen for path in scene.paths],
+        labels_from_overlaps([scene.overlap for scene in seen]),
+        DATA.format(scenes=options.scenes, views=options.views),
+        licence="Apache-2.0",
     )
+    with stop_on_signals() as stop:
+        control = TrainingControl(stop=stop, device=options.device)
+        return train_aggregator(data, options.output, recipe=recipe(options), seed=options.seed, control=control)
 
 
 def recipe(options: argparse.Namespace) -> SuperGFRecipe:

@@ -117,6 +117,7 @@ def _evaluate(
 
 
 def _train(folders: Sequence[Path], training: TrainingOptions, reading: SceneOptions, device: str) -> dict[str, Any]:
+    from trigpoint.core.interrupt import stop_on_signals
     from trigpoint.core.terminal import print_line
     from trigpoint.evaluation.retrieval import TRAIN_FLOOR, scene_overlaps
     from trigpoint.retrieval.supergf.build import TrainingControl, TrainingData, train_aggregator
@@ -141,13 +142,9 @@ def _train(folders: Sequence[Path], training: TrainingOptions, reading: SceneOpt
             paths += [frame.image_path for frame in frames]
             overlaps.append(scene_overlaps(scene, frames, TRAIN_FLOOR))
     names = ", ".join(folder.resolve().name for folder in folders)
-    trained = train_aggregator(
-        TrainingData(paths, labels_from_overlaps(overlaps), names),
-        training.output,
-        recipe=recipe,
-        start=start,
-        seed=training.seed,
-        control=TrainingControl(device=device),
-    )
+    data = TrainingData(paths, labels_from_overlaps(overlaps), names)
+    with stop_on_signals() as stop:
+        control = TrainingControl(stop=stop, device=device)
+        trained = train_aggregator(data, training.output, recipe=recipe, start=start, seed=training.seed, control=control)
     print_line(f"{trained.path}: {trained.bytes / 1e6:.1f} MB, learned from {len(paths)} images of {names}")
     return {"output": str(trained.path), "bytes": trained.bytes, "images": len(paths), "seconds": trained.seconds}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -13,6 +15,7 @@ from support.supergf_images import LISTS, walk_overlap, walks
 
 from trigpoint.cli import run
 from trigpoint.core.errors import ConfigError, MappingError
+from trigpoint.core.interrupt import Interrupted
 from trigpoint.retrieval.supergf.config import ListConfig
 from trigpoint.retrieval.supergf.labels import check_labels, labels_from_overlaps
 from trigpoint.retrieval.supergf.msls import read_city, sector_overlap
@@ -210,3 +213,15 @@ def test_the_verb_learns_from_a_city(tmp_path, monkeypatch):
     assert run(["retrieval", "train", str(write_city(tmp_path / "trondheim")), "-o", str(tmp_path / "a"), "--quiet"]) == 0
     assert [path.stem for path in asked["paths"]] == ["a", "b", "c", "d"]
     assert dense(asked["labels"])[0, 2] == pytest.approx(1)
+
+
+def test_the_verb_stops_the_training_on_a_signal(tmp_path, monkeypatch):
+    """After the step in hand and a checkpoint, not somewhere in the middle."""
+
+    def train_aggregator(*_, control, **options):
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert control.stop
+        raise Interrupted
+
+    monkeypatch.setattr("trigpoint.retrieval.supergf.build.train_aggregator", train_aggregator)
+    assert run(["retrieval", "train", str(write_city(tmp_path / "trondheim")), "-o", str(tmp_path / "a"), "--quiet"]) == 130

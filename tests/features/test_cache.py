@@ -9,7 +9,7 @@ from PIL import Image
 
 from trigpoint.core.errors import ImageError, MappingError
 from trigpoint.core.interrupt import Interrupted, StopRequest
-from trigpoint.features.cache import ViewPolicy, image_digest, image_features
+from trigpoint.features.cache import ViewPolicy, file_digest, image_features
 from trigpoint.features.dense_sift import DenseSift
 from trigpoint.features.pca import fit_pca
 from trigpoint.features.reduced import ReducedEncoder
@@ -85,10 +85,10 @@ def test_other_settings_or_pixels_are_not_in_the_cache(paths, cache, encoder):
     policies = (POLICY, ViewPolicy(32, 10), ViewPolicy(40, 20), ViewPolicy(32, 20, every_cell=True))
     for policy in policies:
         image_features(paths, encoder, policy, cache=cache)
-    first = image_digest(paths[0])
+    first = file_digest(paths[0])
     paths[0].unlink()
     paths[0].write_bytes(paths[1].read_bytes())
-    assert image_digest(paths[0]) == image_digest(paths[1]) != first
+    assert file_digest(paths[0]) == file_digest(paths[1]) != first
     changed = image_features(paths, encoder, POLICY, cache=cache)
     assert equal(changed[:1], changed[1:]) and len(list(cache.iterdir())) == 2 * len(policies)
 

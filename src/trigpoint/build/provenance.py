@@ -12,9 +12,8 @@ import torch
 
 from trigpoint._version import __version__
 from trigpoint.core.config import to_json
-from trigpoint.core.errors import ImageError
 from trigpoint.core.scene import TEST, Frame, Scene
-from trigpoint.features.cache import image_digest
+from trigpoint.features.cache import file_digest
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.network_config import GivenSupervision
 from trigpoint.mapping.scene_map import FORMAT_VERSION
@@ -36,7 +35,7 @@ def built_from(scene: Scene, frames: Sequence[Frame], config: MappingConfig, see
     digest = hashlib.sha256()
     for frame in frames:
         digest.update(json.dumps([frame.name, frame.camera.to_json(), frame.pose().matrix().tolist()]).encode())
-        digest.update(_content(frame.image_path).encode())
+        digest.update(file_digest(frame.image_path).encode())
     digest.update(_digest_of_extras(scene, frames, config).encode())
     return {
         "scene": scene.root.resolve().name,
@@ -73,12 +72,4 @@ def _digest_of_extras(scene: Scene, frames: Sequence[Frame], config: MappingConf
     files += [Path(name.removeprefix(AGGREGATOR)) for name in config.descriptors if name.startswith(AGGREGATOR)]
     units = [frame.depth_unit for frame in frames]
     # What is missing is reported, better than here, by the stage that needs it.
-    return json.dumps([scene.metric, units, [_content(path) for path in files if path.is_file()]])
-
-
-def _content(path: Path) -> str:
-    try:
-        return image_digest(path)
-    except OSError as error:
-        what = f"the file cannot be read ({error.strerror})"
-        raise ImageError("TP-101", what, where=path, fix="Check that it is there, and its permissions.") from error
+    return json.dumps([scene.metric, units, [file_digest(path) for path in files if path.is_file()]])

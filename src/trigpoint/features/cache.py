@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from trigpoint.core.artifact import read_artifact, sha256_of, write_artifact
-from trigpoint.core.errors import MapFileError, MappingError
+from trigpoint.core.errors import ImageError, MapFileError, MappingError
 from trigpoint.core.image import image_size, read_image
 from trigpoint.core.interrupt import Interrupted, StopRequest
 from trigpoint.core.progress import progress
@@ -103,14 +103,18 @@ def features_of_image(path: Path, encoder: LocalEncoder, policy: ViewPolicy, cac
     return features, size
 
 
-def image_digest(path: Path) -> str:
-    """Hex SHA-256 of an image file; a file is read again only when its size, time or place on the disk has changed.
+def file_digest(path: Path) -> str:
+    """Hex SHA-256 of a file of a scene; it is read again only when its size, time or place on the disk has changed.
 
     Raises:
-        OSError: the file cannot be read.
+        ImageError: the file cannot be read (TP-101).
     """
-    state = path.stat()
-    return _digest(path, state.st_ino, state.st_size, state.st_mtime_ns)
+    try:
+        state = path.stat()
+        return _digest(path, state.st_ino, state.st_size, state.st_mtime_ns)
+    except OSError as error:
+        what = f"the file cannot be read ({error.strerror})"
+        raise ImageError("TP-101", what, where=path, fix="Check that it is there, and its permissions.") from error
 
 
 @cache
@@ -119,7 +123,7 @@ def _digest(path: Path, *_state: int) -> str:
 
 
 def _key(path: Path, encoder: LocalEncoder, policy: ViewPolicy) -> str:
-    parts = [image_digest(path), encoder.name, encoder.weights_sha256, policy.short_side_px, policy.max_keypoints]
+    parts = [file_digest(path), encoder.name, encoder.weights_sha256, policy.short_side_px, policy.max_keypoints]
     if policy.every_cell:
         parts.append("every cell")
     return hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()[:32]
@@ -130,7 +134,7 @@ def _extract(path: Path, encoder: LocalEncoder, policy: ViewPolicy) -> ImageFeat
     view = plain_view(image.width, image.height, policy.short_side_px, encoder.size_multiple)
     features = extract_features(encoder, image, view, policy.max_keypoints)
     if len(features) > policy.max_keypoints and not policy.every_cell:
-        # Dense encoders return every cell: an even choice, as for localization.
+        # Dense encoders return every cell: an even choice of them.
         features = features.select(np.linspace(0, len(features) - 1, policy.max_keypoints).round().astype(np.int64))
     return replace(features, descriptors=_rounded(features.descriptors))
 

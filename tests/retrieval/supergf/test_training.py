@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from support.supergf_images import LISTS, SMALL, SMALL_DENSE, MemoryCache, tokens, walk_images, walk_overlap, walks
 
-from trigpoint.core.errors import ConfigError, MappingError
+from trigpoint.core.errors import ConfigError, ImageError, MappingError
 from trigpoint.core.interrupt import Interrupted, StopRequest
 from trigpoint.core.job import JobControl, open_job
 from trigpoint.features.encoders import load_encoder
@@ -166,6 +166,12 @@ def test_what_is_refused_before_any_work(tmp_path, pictures):
             recipe=replace(SIFT, aggregator=replace(SIFT.aggregator, input_dim=5)),
         )
     assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_image_is_named(tmp_path, pictures):
+    data = TrainingData([*pictures[:7], tmp_path / "gone.png"], labels_from_overlaps([walk_overlap(8)]))
+    with pytest.raises(ImageError, match=r"TP-101.*gone"):
+        train_aggregator(data, tmp_path / "a", recipe=SIFT, control=ON_CPU)
 
 
 def test_second_training_of_a_file_is_refused(tmp_path, pictures):

@@ -15,7 +15,7 @@ from trigpoint.core.config import to_json
 from trigpoint.core.device import pick_device
 from trigpoint.core.errors import ConfigError, MappingError, OutputError
 from trigpoint.core.job import Job, JobControl, open_job
-from trigpoint.features.cache import image_digest
+from trigpoint.features.cache import file_digest
 from trigpoint.features.encoders import load_encoder
 from trigpoint.features.local import LocalEncoder
 from trigpoint.retrieval.supergf.config import COMPACT, SuperGFRecipe
@@ -141,10 +141,10 @@ class _Inputs:
     device: torch.device
 
     def record(self) -> dict[str, Any]:
-        """Everything that the file's bytes depend on."""
+        """Everything that the file's bytes depend on. Raises ImageError TP-101 if an image cannot be read."""
         digest = hashlib.sha256()
         for path in self.data.paths:
-            digest.update(image_digest(path).encode())
+            digest.update(file_digest(path).encode())
         pairs = self.data.labels.pairs
         for array in (pairs.indptr, pairs.indices, pairs.data, self.data.labels.scene):
             digest.update(np.ascontiguousarray(array).tobytes())

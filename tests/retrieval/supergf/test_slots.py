@@ -141,20 +141,27 @@ def test_lengths_that_cannot_be_had(config, dim):
     assert caught.value.code == "TP-632"
 
 
+def test_all_directions_can_be_whitened():
+    descriptors = torch.randn(200, 4, generator=torch.Generator().manual_seed(0)) * torch.tensor([9.0, 4.0, 2.0, 1.0])
+    whitening = Whitening(4, 4).requires_grad_(False)
+    whitening.start(descriptors)
+    deviations = ((descriptors - whitening.mean) @ whitening.directions * (1 + whitening.change)).std(dim=0)
+    assert deviations.tolist() == pytest.approx([float(deviations[-1])] * 4, rel=1e-3)
+
+
 @pytest.mark.parametrize(("count", "rank"), [(200, 3), (9, 2), (2, 0)])
-def test_whitening_levels_the_spread(count, rank):
+def test_whitening_levels_the_deviations(count, rank):
     generator = torch.Generator().manual_seed(0)
-    spread = torch.tensor([9.0, 4.0, 2.0, 1.0, 1.0, 1.0])
-    found = torch.randn(count, 6, generator=generator) * spread + 5
+    descriptors = torch.randn(count, 6, generator=generator) * torch.tensor([9.0, 4.0, 2.0, 1.0, 1.0, 1.0]) + 5
     whitening = Whitening(6, 3).requires_grad_(False)
-    whitening.start(found)
+    whitening.start(descriptors)
     assert int((whitening.change != 0).sum()) == rank
     if rank == 3:
-        centred = found - whitening.mean
+        centred = descriptors - whitening.mean
         levelled = centred + centred @ whitening.directions * whitening.change @ whitening.directions.T
         values = torch.linalg.eigvalsh(torch.cov(levelled.T))
-        assert values.max() / values.min() < 2 < 50 < float(torch.linalg.cond(torch.cov(found.T)))
-    assert torch.isfinite(whitening(found)).all()
+        assert values.max() / values.min() < 2 < 50 < float(torch.linalg.cond(torch.cov(descriptors.T)))
+    assert torch.isfinite(whitening(descriptors)).all()
 
 
 @pytest.mark.parametrize(("config", "dim"), [(SLOTS, 24), (SLOTS, 12), (SMALL, 32)])

@@ -39,7 +39,7 @@ class Whitening(nn.Module):
     def start(self, descriptors: Tensor) -> None:
         """Take the principal directions of (P, D) descriptors, of unit length, of training images; few images give few.
 
-        The standard deviation along each is brought down to that along the last.
+        The standard deviation along each is brought down to that along the next direction, or the last of all.
         """
         rank = min(len(self.change), len(descriptors) // 4)
         if rank < 1:
@@ -53,4 +53,5 @@ class Whitening(nn.Module):
         self.mean.copy_(mean)
         self.directions.copy_(vectors[:, : len(self.change)])
         self.change.zero_()
-        self.change[:rank] = (values[:rank] / values[rank]).rsqrt().float() - 1
+        level = values[min(rank, len(values) - 1)]
+        self.change[:rank] = (values[:rank] / level).rsqrt().float() - 1

@@ -41,12 +41,11 @@ def cell_contrast(view: Tensor, cell_px: int) -> Tensor:
     return (functional.avg_pool2d(pixels**2, cell_px) - mean**2).clamp_min(0).sqrt().flatten()
 
 
-def strongest_peaks(scores: Tensor, count: int, *, radius: int, border: int, threshold: float) -> Tensor:
-    """(N, 2) int64 row and column, px, of at most ``count`` local maxima of an (H, W) map above a threshold, best first.
+def local_maxima(scores: Tensor, *, radius: int, border: int, threshold: float) -> Tensor:
+    """(N, 2) int64 row and column, px, of the local maxima of an (H, W) map above a threshold, in row order.
 
     Args:
         scores: (H, W) score map.
-        count: number of peaks at most.
         radius: a peak is the largest within so many px to each side.
         border: margin without peaks, px.
         threshold: peaks have a larger score.
@@ -57,9 +56,14 @@ def strongest_peaks(scores: Tensor, count: int, *, radius: int, border: int, thr
     peak = (values == highest) & (values > threshold)
     peak[:border] = peak[-border:] = False
     peak[:, :border] = peak[:, -border:] = False
-    positions = np.argwhere(peak)
-    best = np.argsort(-values[peak], kind="stable")[:count]
-    return torch.from_numpy(positions[best]).to(scores.device)
+    return torch.from_numpy(np.argwhere(peak)).to(scores.device)
+
+
+def strongest_peaks(scores: Tensor, count: int, *, radius: int, border: int, threshold: float) -> Tensor:
+    """(N, 2) as ``local_maxima`` of an (H, W) map: row and column, px, of the ``count`` highest at most, best first."""
+    peaks = local_maxima(scores, radius=radius, border=border, threshold=threshold)
+    best = scores[peaks[:, 0], peaks[:, 1]].argsort(descending=True, stable=True)[:count]
+    return peaks[best]
 
 
 def sample_map(grid: Tensor, keypoints_px: Tensor, size_px: tuple[int, int]) -> Tensor:

@@ -18,11 +18,11 @@ from trigpoint.localization.hypotheses import solve_known
 from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions, solve_pnp
 from trigpoint.mapping.image_matching import image_pairs
 from trigpoint.mapping.landmark_config import LandmarkConfig, TriangulationConfig
-from trigpoint.mapping.landmarks import Landmarks, directions
+from trigpoint.mapping.landmarks import Landmarks
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.observations import Observations, PosedKeypoints, join_tracks, match_support
 from trigpoint.mapping.triangulation import triangulate
-from trigpoint.retrieval.index import RetrievalIndex
+from trigpoint.retrieval.index import RetrievalIndex, directions
 
 CAMERAS = {
     "pinhole": Camera.pinhole(640, 480, 500),

@@ -48,10 +48,6 @@ class NeighbourTable:
         fraction = torch.rand(image.shape, generator=generator, dtype=torch.float64, device=self.indptr.device)
         return self.indices[start + (fraction * count).long()]
 
-    def to(self, device: torch.device | str) -> NeighbourTable:
-        """The table on another device."""
-        return NeighbourTable(self.indptr.to(device), self.indices.to(device))
-
 
 @dataclass(frozen=True, eq=False)
 class CovisibilityGraph:

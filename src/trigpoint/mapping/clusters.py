@@ -14,8 +14,7 @@ Array = NDArray[np.float64]
 
 def cluster_centres(positions: Array, count: int, seed: int) -> torch.Tensor:
     """(k, 3) float32 K-means centres (k-means++ start) of (P, 3) camera centres (GLACE, section 3.3); k <= P."""
-    labels, centres = _k_means(positions, min(count, len(positions)), numpy_generator(seed, "position clusters"))
-    del labels
+    _, centres = _k_means(positions, min(count, len(positions)), numpy_generator(seed, "position clusters"))
     return torch.from_numpy(centres).float()
 
 

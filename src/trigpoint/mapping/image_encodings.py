@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-
-class NeighbourTable(Protocol):
-    """Who sees the same things: ``covisibility.graph.NeighbourTable``."""
-
-    def draw(self, image: Tensor, generator: torch.Generator) -> Tensor:
-        """For (B,) indices of images one uniformly drawn neighbour each, itself included: (B,) indices."""
-        ...
+from trigpoint.covisibility.graph import NeighbourTable
 
 
 @dataclass(frozen=True, eq=False)

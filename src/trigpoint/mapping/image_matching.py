@@ -14,10 +14,8 @@ from trigpoint.core.progress import progress
 from trigpoint.covisibility.graph import CovisibilityGraph
 from trigpoint.features.cache import SizedFeatures
 from trigpoint.mapping.landmark_config import MatcherName
-from trigpoint.mapping.landmarks import MIN_COSINE
 from trigpoint.mapping.observations import PosedKeypoints
 from trigpoint.mapping.triangulation import MAX_ERROR_PX
-from trigpoint.retrieval.matching import Matcher, MutualNearest
 from trigpoint.retrieval.rerank import load_matcher
 
 Indices = NDArray[np.int64]
@@ -59,7 +57,7 @@ def match_images(
         Interrupted: stopped on request. The matches are not kept: this stage takes a minute or so.
         WeightsError: the matcher's weights are missing.
     """
-    match = _matcher(matcher).match
+    match = load_matcher(matcher, torch.device("cpu")).match
     centres = keypoints.centres()
     matches = [np.zeros((0, 2), dtype=np.int64)]
     with progress("matching images", len(pairs)) as advance:
@@ -73,7 +71,3 @@ def match_images(
                 matches.append(pair[confirmed] + (keypoints.first[a], keypoints.first[b]))
             advance()
     return np.concatenate(matches)
-
-
-def _matcher(name: MatcherName) -> Matcher:
-    return MutualNearest(MIN_COSINE) if name == "nearest" else load_matcher(name, torch.device("cpu"))

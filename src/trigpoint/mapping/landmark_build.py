@@ -18,13 +18,13 @@ from trigpoint.covisibility.graph import build_graph
 from trigpoint.features.cache import SizedFeatures
 from trigpoint.mapping.image_matching import image_pairs, match_images
 from trigpoint.mapping.landmark_config import LandmarkConfig, TriangulationConfig
-from trigpoint.mapping.landmarks import Landmarks, directions
+from trigpoint.mapping.landmarks import Landmarks
 from trigpoint.mapping.mapping_images import MappingImages
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.observations import Observations, PosedKeypoints, join_tracks
 from trigpoint.mapping.triangulation import Triangulated, triangulate
 from trigpoint.retrieval.descriptor import describe_images, fit_descriptor
-from trigpoint.retrieval.index import RetrievalIndex
+from trigpoint.retrieval.index import RetrievalIndex, directions
 
 _MATCHES = "matches.safetensors"
 # Mapping images whose frusta overlap at least this much may be matched: even a tenth gives points that both see.

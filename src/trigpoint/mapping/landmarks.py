@@ -20,12 +20,10 @@ from trigpoint.features.extract import ImageFeatures
 from trigpoint.mapping.landmark_config import LandmarkConfig
 from trigpoint.retrieval.descriptor import GlobalDescriptor, restore_descriptor
 from trigpoint.retrieval.index import RetrievalIndex, restore_index
+from trigpoint.retrieval.matching import MIN_COSINE
 
-# Smallest cosine between the descriptors of a match: what XFeat was published with.
-MIN_COSINE = 0.82
 # Mapping images whose landmarks a query is matched with: one right one is enough, and each costs a millisecond.
 RETRIEVED = 10
-_STEPS = 127
 # The fields that hold arrays.
 _TENSORS = ("positions", "first", "landmark", "descriptors")
 
@@ -164,12 +162,6 @@ class Landmarks:
         positions, first, landmark, descriptors = (torch.tensor(arrays[name]) for name in _TENSORS)
         descriptor = restore_descriptor(config.descriptor, config.descriptor_dim, part_of(tensors, "descriptor."))
         return Landmarks(descriptor, index, positions, first, landmark, descriptors)
-
-
-def directions(descriptors: Tensor) -> Tensor:
-    """(N, C) float descriptors to int8 directions: cosines change by about 0.0005."""
-    largest = descriptors.abs().amax(dim=1, keepdim=True).clamp_min(1e-12)
-    return torch.round(descriptors * (_STEPS / largest)).to(torch.int8)
 
 
 def _best_of_landmark(landmark: Tensor, highest: Tensor, liked: Tensor, count: int) -> Tensor:

@@ -11,6 +11,9 @@ from torch import Tensor
 
 from trigpoint.features.cache import SizedFeatures
 
+# Smallest cosine between the descriptors of a match: what XFeat was published with.
+MIN_COSINE = 0.82
+
 
 class Matcher(Protocol):
     """Pairs up keypoints of two images. ``name`` is its key in ``MATCHERS``."""
@@ -26,12 +29,12 @@ class MutualNearest:
     """Pairs that are each other's nearest neighbours by cosine, and alike enough.
 
     Attributes:
-        min_cosine: pairs below it are left out; 0.82 is what XFeat was published with.
+        min_cosine: pairs below it are left out.
     """
 
     name = "nearest"
 
-    def __init__(self, min_cosine: float = 0.82) -> None:
+    def __init__(self, min_cosine: float = MIN_COSINE) -> None:
         self.min_cosine = min_cosine
 
     def match(self, first: SizedFeatures, second: SizedFeatures) -> NDArray[np.int64]:

@@ -59,11 +59,6 @@ def candidate_inliers(query: SizedFeatures, candidates: Sequence[SizedFeatures],
     return np.array([_inliers(query, candidate, matcher) for candidate in candidates], dtype=np.int64)
 
 
-def rerank(query: SizedFeatures, candidates: Sequence[SizedFeatures], matcher: Matcher) -> NDArray[np.int64]:
-    """(K,) indices of the candidates by number of inliers, most first; those with equal numbers stay in their order."""
-    return np.argsort(-candidate_inliers(query, candidates, matcher), kind="stable")
-
-
 def _inliers(query: SizedFeatures, candidate: SizedFeatures, matcher: Matcher) -> int:
     pairs = matcher.match(query, candidate)
     first, second = query[0], candidate[0]

@@ -5,16 +5,16 @@ Skip-gram with negative sampling, with the windows and the loss of R-SCoRe (whic
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trigpoint.core.config import require
+from trigpoint.core.config import POSITIVE, Range, Settings, require
 from trigpoint.core.progress import progress
 from trigpoint.core.randomness import numpy_generator, torch_generator
 from trigpoint.covisibility.graph import CovisibilityGraph
@@ -24,7 +24,7 @@ _EPSILON = 1e-15
 
 
 @dataclass(frozen=True)
-class Node2VecParams:
+class Node2VecParams(Settings):
     """Settings of node2vec. The defaults are R-SCoRe's.
 
     Attributes:
@@ -39,23 +39,20 @@ class Node2VecParams:
         initial_std: standard deviation of the embeddings before training.
     """
 
-    p: float = 0.25
-    q: float = 4.0
-    walks_per_node: int = 128
+    p: Annotated[float, POSITIVE] = 0.25
+    q: Annotated[float, POSITIVE] = 4.0
+    walks_per_node: Annotated[int, Range(1)] = 128
     walk_length: int = 20
-    context: int = 10
-    negatives: int = 1
-    learning_rate: float = 0.01
-    steps: int = 5000
-    batch: int = 256
-    initial_std: float = 1.0
+    context: Annotated[int, Range(2)] = 10
+    negatives: Annotated[int, Range(1)] = 1
+    learning_rate: Annotated[float, POSITIVE] = 0.01
+    steps: Annotated[int, Range(1)] = 5000
+    batch: Annotated[int, Range(1)] = 256
+    initial_std: Annotated[float, POSITIVE] = 1.0
 
     def __post_init__(self) -> None:
-        for name in ("p", "q", "learning_rate", "initial_std"):
-            require(0 < getattr(self, name) < math.inf, f"node2vec.{name}", getattr(self, name), "above 0")
-        for name in ("walks_per_node", "negatives", "steps", "batch"):
-            require(getattr(self, name) >= 1, f"node2vec.{name}", getattr(self, name), "1 or more")
-        require(2 <= self.context <= self.walk_length, "node2vec.context", self.context, "2 up to walk_length")
+        super().__post_init__()
+        require(self.context <= self.walk_length, "node2vec.context", self.context, "2 up to walk_length")
 
 
 def node2vec_codes(

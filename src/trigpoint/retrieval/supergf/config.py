@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
+from typing import Annotated, Literal, get_args
 
-from trigpoint.core.config import require
+from trigpoint.core.config import POSITIVE, Range, Settings, require
+from trigpoint.core.image import MIN_SIDE_PX
 
-VARIANTS = ("sparse", "dense")
-POOLINGS = ("slots", "gem")
-NEGATIVES = ("everywhere", "scene")
+Variant = Literal["sparse", "dense"]
+VARIANTS: tuple[Variant, ...] = get_args(Variant)
+Count = Annotated[int, Range(1)]
+Fraction = Annotated[float, Range(0, 1)]
 
 
 @dataclass(frozen=True)
-class SuperGFConfig:
+class SuperGFConfig(Settings):
     """An aggregator. The paper's has ``width`` 512 and ``hidden`` 1024 with SuperPoint or SIFT below it.
 
     Attributes:
@@ -41,25 +43,25 @@ class SuperGFConfig:
         residual_power: differences from a slot's centre are divided by this power of their length (``"slots"``).
     """
 
-    variant: str = "sparse"
-    pooling: str = "slots"
+    variant: Variant = "sparse"
+    pooling: Literal["slots", "gem"] = "slots"
     encoder: str = "xfeat"
-    input_dim: int = 64
-    short_side_px: int = 480
-    width: int = 192
-    hidden: int = 384
-    layers: int = 3
-    heads: int = 8
-    max_keypoints: int = 512
-    slots: int = 32
-    iterations: int = 3
-    position_hidden: tuple[int, ...] = (32, 64)
-    stride: int = 2
-    gem_power: float = 3.0
-    slot_width: int = 16
-    sharpness: float = 100.0
+    input_dim: Count = 64
+    short_side_px: Annotated[int, Range(MIN_SIDE_PX)] = 480
+    width: Count = 192
+    hidden: Count = 384
+    layers: Annotated[int, Range(0)] = 3
+    heads: Count = 8
+    max_keypoints: Count = 512
+    slots: Annotated[int, Range(2)] = 32
+    iterations: Count = 3
+    position_hidden: tuple[Count, ...] = (32, 64)
+    stride: Count = 2
+    gem_power: Annotated[float, POSITIVE] = 3.0
+    slot_width: Count = 16
+    sharpness: Annotated[float, POSITIVE] = 100.0
     whitening_rank: int = 256
-    residual_power: float = 0.0
+    residual_power: Fraction = 0.0
 
     @property
     def dim(self) -> int:
@@ -67,28 +69,17 @@ class SuperGFConfig:
         return self.width if self.pooling == "gem" else self.slots * self.slot_width
 
     def __post_init__(self) -> None:
-        require(self.variant in VARIANTS, "aggregator.variant", self.variant, " or ".join(VARIANTS))
-        require(self.pooling in POOLINGS, "aggregator.pooling", self.pooling, " or ".join(POOLINGS))
-        names = ("input_dim", "width", "hidden", "heads", "max_keypoints", "iterations", "stride", "slot_width")
-        for name in names:
-            require(getattr(self, name) >= 1, f"aggregator.{name}", getattr(self, name), "1 or more")
-        require(self.layers >= 0, "aggregator.layers", self.layers, "0 or more")
-        require(self.slots >= 2, "aggregator.slots", self.slots, "2 or more")
-        smallest = min(self.position_hidden, default=0)
-        require(smallest >= 1, "aggregator.position_hidden", self.position_hidden, "at least one layer of 1 or more")
+        super().__post_init__()
+        require(bool(self.position_hidden), "aggregator.position_hidden", self.position_hidden, "one layer or more")
         fits = self.pooling == "gem" or 1 <= self.whitening_rank <= self.dim
         require(fits, "aggregator.whitening_rank", self.whitening_rank, "from 1 to slots times slot_width")
         fits = self.pooling == "gem" or self.slot_width <= self.input_dim
         require(fits, "aggregator.slot_width", self.slot_width, "at most the input_dim")
-        require(self.short_side_px >= 32, "aggregator.short_side_px", self.short_side_px, "32 or more")
         require(self.width % (4 * self.heads) == 0, "aggregator.width", self.width, "a multiple of 4 times the heads")
-        for name in ("gem_power", "sharpness"):
-            require(0 < getattr(self, name) < math.inf, f"aggregator.{name}", getattr(self, name), "positive")
-        require(0 <= self.residual_power <= 1, "aggregator.residual_power", self.residual_power, "0 to 1")
 
 
 @dataclass(frozen=True)
-class ListConfig:
+class ListConfig(Settings):
     """What a query is ranked against in training.
 
     Attributes:
@@ -102,26 +93,18 @@ class ListConfig:
         shared: rank every drawn image against all other images of the step, instead of each query against its own list.
     """
 
-    queries: int = 4
-    scenes: int = 0
-    positives: int = 1
-    soft_negatives: int = 2
-    negatives: int = 100
-    negatives_from: str = "everywhere"
-    positive_label: float = 0.5
+    queries: Count = 4
+    scenes: Annotated[int, Range(0)] = 0
+    positives: Count = 1
+    soft_negatives: Annotated[int, Range(0)] = 2
+    negatives: Annotated[int, Range(0)] = 100
+    negatives_from: Literal["everywhere", "scene"] = "everywhere"
+    positive_label: Annotated[float, Range(0, 1, open_low=True)] = 0.5
     shared: bool = False
-
-    def __post_init__(self) -> None:
-        for name in ("queries", "positives"):
-            require(getattr(self, name) >= 1, f"lists.{name}", getattr(self, name), "1 or more")
-        for name in ("scenes", "soft_negatives", "negatives"):
-            require(getattr(self, name) >= 0, f"lists.{name}", getattr(self, name), "0 or more")
-        require(self.negatives_from in NEGATIVES, "lists.negatives_from", self.negatives_from, " or ".join(NEGATIVES))
-        require(0 < self.positive_label <= 1, "lists.positive_label", self.positive_label, "more than 0, up to 1")
 
 
 @dataclass(frozen=True)
-class APConfig:
+class APConfig(Settings):
     """The listwise loss.
 
     Attributes:
@@ -133,22 +116,20 @@ class APConfig:
         decorrelation: weight of the attention decorrelation (sparse).
     """
 
-    bins: int = 20
-    low: float = 0.0
-    high: float = 1.0
+    bins: Annotated[int, Range(2)] = 20
+    low: Annotated[float, Range(-1, 1)] = 0.0
+    high: Annotated[float, Range(-1, 1)] = 1.0
     running_percentile: bool = False
     normalized: bool = False
-    decorrelation: float = 0.1
+    decorrelation: Annotated[float, Range(0)] = 0.1
 
     def __post_init__(self) -> None:
-        require(self.bins >= 2, "ap.bins", self.bins, "2 or more")
-        require(-1 <= self.low < self.high, "ap.low", self.low, "from -1, less than ap.high")
-        require(self.high <= 1, "ap.high", self.high, "at most 1")
-        require(0 <= self.decorrelation < math.inf, "ap.decorrelation", self.decorrelation, "0 or more")
+        super().__post_init__()
+        require(self.low < self.high, "ap.low", self.low, "less than ap.high")
 
 
 @dataclass(frozen=True)
-class AggregatorTrainingConfig:
+class AggregatorTrainingConfig(Settings):
     """How an aggregator learns.
 
     Attributes:
@@ -164,25 +145,16 @@ class AggregatorTrainingConfig:
         windows: fraction of the images of which only a window is shown (sparse).
     """
 
-    steps: int = 875_000
-    learning_rate: float = 1e-4
-    final_rate: float = 1e-6
-    warmup_steps: int = 0
-    weight_decay: float = 1e-4
-    keypoints: int = 0
-    keypoint_dropout: float = 0.0
-    score_jitter: float = 0.0
-    flip: float = 0.0
-    windows: float = 0.0
-
-    def __post_init__(self) -> None:
-        require(self.steps >= 1, "training.steps", self.steps, "1 or more")
-        require(0 < self.learning_rate < math.inf, "training.learning_rate", self.learning_rate, "positive")
-        for name in ("final_rate", "warmup_steps", "weight_decay", "keypoints", "score_jitter"):
-            require(0 <= getattr(self, name) < math.inf, f"training.{name}", getattr(self, name), "0 or more")
-        require(0 <= self.keypoint_dropout < 1, "training.keypoint_dropout", self.keypoint_dropout, "0 to less than 1")
-        for name in ("flip", "windows"):
-            require(0 <= getattr(self, name) <= 1, f"training.{name}", getattr(self, name), "0 to 1")
+    steps: Count = 875_000
+    learning_rate: Annotated[float, POSITIVE] = 1e-4
+    final_rate: Annotated[float, Range(0)] = 1e-6
+    warmup_steps: Annotated[int, Range(0)] = 0
+    weight_decay: Annotated[float, Range(0)] = 1e-4
+    keypoints: Annotated[int, Range(0)] = 0
+    keypoint_dropout: Annotated[float, Range(0, 1, open_high=True)] = 0.0
+    score_jitter: Annotated[float, Range(0)] = 0.0
+    flip: Fraction = 0.0
+    windows: Fraction = 0.0
 
 
 @dataclass(frozen=True)

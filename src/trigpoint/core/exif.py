@@ -55,7 +55,8 @@ def read_exif(image: Image.Image) -> Exif:
         try:
             # PNG's own method decodes the pixels first, in search of EXIF behind them.
             block = Image.Image.getexif(image) if image.format == "PNG" else image.getexif()
-            top = dict(block)
+            # Only what is asked for is parsed, so that damage elsewhere costs nothing.
+            top = {tag: block.get(tag) for tag in (_ORIENTATION, _MAKE, _MODEL)}
         except Exception:
             # Pillow parses EXIF lazily and a damaged block raises nearly anything; the pixels are still good.
             return NO_EXIF

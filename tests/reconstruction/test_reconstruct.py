@@ -22,11 +22,12 @@ from trigpoint.formats.readers import open_scene
 from trigpoint.reconstruction import build
 from trigpoint.reconstruction.account import ALONE, APART, BLANK, UNSURE, account_for, largest_group
 from trigpoint.reconstruction.build import reconstruct
-from trigpoint.reconstruction.database import create_database
+from trigpoint.reconstruction.database import create_database, keypoint_counts
+from trigpoint.reconstruction.features import extract_features
 from trigpoint.reconstruction.images import SourceImage, image_paths, read_headers
 from trigpoint.reconstruction.mapper import run_mapper
 from trigpoint.reconstruction.options import ReconstructionOptions
-from trigpoint.reconstruction.pairs import nearest_in_space, nearest_pairs, sequential_pairs
+from trigpoint.reconstruction.pairs import choose_pairs, nearest_in_space, nearest_pairs, sequential_pairs
 from trigpoint.reconstruction.placement import MIN_POINTS, outside_the_largest_group, take_out_weak_images
 from trigpoint.reconstruction.scale import metres_from_gps, scale_from_distance, scale_from_gps, similarity_between
 
@@ -377,3 +378,17 @@ def test_a_damaged_note_on_the_scale(finished, tmp_path, text, code):
     (scene / "trigpoint.json").write_text(text)
     with pytest.raises(SceneError, match=code):
         open_scene(scene)
+
+
+def test_many_images_of_next_to_nothing_are_neighbours_by_name_alone(tmp_path):
+    """Together they have thousands of keypoints, of too few kinds for a vocabulary."""
+    pixels = np.zeros((96, 128), np.uint8)
+    for x, y in np.random.default_rng(0).uniform((10, 10), (118, 86), (20, 2)).astype(int):
+        pixels[y - 2 : y + 3, x - 2 : x + 3] = 255
+    Image.fromarray(pixels).save(tmp_path / "dots.png")
+    images = [SourceImage(f"{number:03}.png", tmp_path / "dots.png", 128, 96) for number in range(160)]
+    create_database(tmp_path / "database.db", images, "shared")
+    extract_features(tmp_path / "database.db", images, 1, StopRequest())
+    assert sum(keypoint_counts(tmp_path / "database.db").values()) > 2048
+    pairs = choose_pairs(tmp_path / "database.db", images, "auto", 0)
+    assert {(1, 2), (1, 11), (150, 160)} <= set(pairs)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trigpoint.core.errors import MappingError
 from trigpoint.reconstruction.images import SourceImage
 from trigpoint.reconstruction.scale import metres_from_gps
 
@@ -23,8 +24,8 @@ EXHAUSTIVE_UP_TO = 150
 SEQUENCE_OVERLAP = 10
 LOOK_ALIKES = 20
 GPS_NEIGHBOURS = 20
-# Keypoints of an image that are looked at, and of all images that a vocabulary of 64 words takes.
-_PER_IMAGE, _MIN_KEYPOINTS = 1024, 2048
+# Keypoints of an image that are looked at.
+_PER_IMAGE = 1024
 
 
 def choose_pairs(database_path: Path, images: Sequence[SourceImage], rule: str, seed: int) -> list[tuple[int, int]]:
@@ -41,10 +42,11 @@ def choose_pairs(database_path: Path, images: Sequence[SourceImage], rule: str, 
         chosen: Pairs = set(combinations(range(count), 2))
     else:
         chosen = sequential_pairs(count) | nearest_pairs(image_vectors(database_path, count, seed), LOOK_ALIKES)
-        located = [index for index, image in enumerate(images) if image.gps]
+        located = {index: image.gps for index, image in enumerate(images) if image.gps}
         if len(located) > 1:
-            near = nearest_in_space(metres_from_gps([images[index].gps for index in located]), GPS_NEIGHBOURS)
-            chosen |= {(located[first], located[second]) for first, second in near}
+            near = nearest_in_space(metres_from_gps(list(located.values())), GPS_NEIGHBOURS)
+            number = list(located)
+            chosen |= {(number[first], number[second]) for first, second in near}
     return [(first + 1, second + 1) for first, second in sorted(chosen)]
 
 
@@ -81,9 +83,13 @@ def image_vectors(database_path: Path, count: int, seed: int) -> Array:
 
     with pycolmap.Database.open(database_path) as database:
         images = [_features(database, number) for number in range(1, count + 1)]
-    if sum(len(features) for features, _ in images) < _MIN_KEYPOINTS:
-        return np.zeros((count, vlad.NATURAL_DIM), dtype=np.float32)
-    descriptor = vlad.fit(images, vlad.NATURAL_DIM, seed, intra=True, power=1.0)
+    nothing = np.zeros((count, vlad.NATURAL_DIM), dtype=np.float32)
+    if not any(len(features) for features, _ in images):
+        return nothing
+    try:
+        descriptor = vlad.fit(images, vlad.NATURAL_DIM, seed, intra=True, power=1.0)
+    except MappingError:
+        return nothing
     return np.stack([descriptor.describe(features, size).numpy() for features, size in images])
 
 

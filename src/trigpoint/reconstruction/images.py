@@ -1,4 +1,4 @@
-"""The images of a reconstruction: found in a folder, decoded once to see whether they are whole, with what EXIF knows."""
+"""The images of a reconstruction: those of a folder whose headers make sense, with what EXIF knows of them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trigpoint.core.errors import ImageError, SceneError
+from trigpoint.core.exif import Position
 from trigpoint.core.image import IMAGE_SUFFIXES, read_header
 from trigpoint.core.scene import Problem
 
@@ -31,7 +32,7 @@ class SourceImage:
     width: int
     height: int
     device: str = ""
-    gps: tuple[float, float, float | None] | None = None
+    gps: Position | None = None
 
     def fingerprint(self) -> list[str | int]:
         """What changes when the file does: name, size in bytes, time of the last change."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trigpoint.core.errors import SceneError, did_you_mean
+from trigpoint.core.exif import Position
 from trigpoint.core.randomness import numpy_generator
 
 Array = NDArray[np.float64]
@@ -82,7 +83,7 @@ def scale_from_distance(
             what = f"the image {name} of --scale-distance "
             what += "could not be registered" if name in names else "is not among the images"
             raise SceneError(
-                "TP-256", what, where=name, fix=f"Name two registered images. {did_you_mean_few(name, centres)}"
+                "TP-256", what, where=name, fix=f"Name two registered images. {_did_you_mean_few(name, centres)}"
             )
     units = float(np.linalg.norm(centres[first] - centres[second]))
     points = np.array(list(centres.values()))
@@ -99,7 +100,7 @@ def scale_from_distance(
     return MetricScale(Similarity(metres / units, np.eye(3), np.zeros(3)), how, record)
 
 
-def scale_from_gps(centres: Array, gps: Sequence[tuple[float, float, float | None]], seed: int) -> MetricScale:
+def scale_from_gps(centres: Array, gps: Sequence[Position], seed: int) -> MetricScale:
     """Scale, orientation and origin from GPS: the world becomes east, north, up in metres.
 
     A similarity is found by RANSAC over triples of images, refined on all images that agree within 10 m.
@@ -133,18 +134,17 @@ def scale_from_gps(centres: Array, gps: Sequence[tuple[float, float, float | Non
     return MetricScale(similarity, how, record)
 
 
-def metres_from_gps(gps: Sequence[tuple[float, float, float | None] | None]) -> Array:
+def metres_from_gps(gps: Sequence[Position]) -> Array:
     """(N, 3) east, north, up in metres from the first position; where altitudes are missing, all count as equal."""
-    known = [entry for entry in gps if entry is not None]
-    flat = any(entry[2] is None for entry in known)
-    earth = np.array([_earth_centred(entry[0], entry[1], 0.0 if flat else entry[2] or 0.0) for entry in known])
-    latitude, longitude = np.deg2rad(known[0][0]), np.deg2rad(known[0][1])
+    flat = any(entry[2] is None for entry in gps)
+    earth = np.array([_earth_centred(entry[0], entry[1], 0.0 if flat else entry[2] or 0.0) for entry in gps])
+    latitude, longitude = np.deg2rad(gps[0][0]), np.deg2rad(gps[0][1])
     east = np.array([-np.sin(longitude), np.cos(longitude), 0.0])
     up = np.array([np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)])
     return (earth - earth[0]) @ np.stack([east, np.cross(up, east), up]).T
 
 
-def did_you_mean_few(name: str, known: Sequence[str] | dict[str, Any]) -> str:
+def _did_you_mean_few(name: str, known: Iterable[str]) -> str:
     """A suggestion for a wrong name out of possibly thousands."""
     return did_you_mean(name, known).split("Known:")[0].strip()
 

@@ -74,11 +74,11 @@ class Job:
         """
         path = self.folder / _RECORD
         record = json.loads(json.dumps(record))
-        found = path.exists()
-        self.resumed = found and not self.control.fresh and json.loads(path.read_text(encoding="utf-8")) == record
+        present = path.exists()
+        self.resumed = present and not self.control.fresh and json.loads(path.read_text(encoding="utf-8")) == record
         if self.resumed:
             return True
-        if found:
+        if present:
             _LOGGER.info("Discarding the work of an interrupted run with other images or settings in %s", self.folder)
             # First of all, so that a kill in between leaves nothing that looks like the beginnings of a job.
             path.unlink()

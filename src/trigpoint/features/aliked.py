@@ -39,14 +39,14 @@ class Aliked:
 
         features, scores = self.network.extract_dense_map(network_input(view, self.device, channels=3))
         detector = DKD(radius=NMS_RADIUS_PX, top_k=max_keypoints).to(self.device)
-        keypoints, kept, _ = detector(scores)
+        keypoints, keypoint_scores, _ = detector(scores)
         if len(keypoints[0]) == 0:
             return LocalFeatures(torch.empty(0, 2), torch.empty(0, self.dim), torch.empty(0))
         descriptors, _ = self.network.desc_head(features, keypoints)
         # -1 and 1 are the centres of the first and the last pixel there.
         last = torch.tensor([view.shape[1] - 1, view.shape[0] - 1], device=self.device)
         keypoints_px = (keypoints[0] + 1) / 2 * last + 0.5
-        return LocalFeatures(keypoints_px.cpu(), descriptors[0].contiguous().cpu(), kept[0].cpu())
+        return LocalFeatures(keypoints_px.cpu(), descriptors[0].contiguous().cpu(), keypoint_scores[0].cpu())
 
 
 def _with_detector(content: Any) -> Mapping[str, Tensor]:

@@ -34,6 +34,6 @@ class Disk:
 
         Scores are the values of the heat map (logits), all positive.
         """
-        found = self.network(network_input(view, self.device, channels=3), n=max_keypoints)[0]
-        keypoints = found.keypoints.float() + POSITION_IN_PIXEL_PX
-        return LocalFeatures(keypoints.cpu(), found.descriptors.contiguous().cpu(), found.detection_scores.cpu())
+        features = self.network(network_input(view, self.device, channels=3), n=max_keypoints)[0]
+        keypoints = features.keypoints.float() + POSITION_IN_PIXEL_PX
+        return LocalFeatures(keypoints.cpu(), features.descriptors.contiguous().cpu(), features.detection_scores.cpu())

@@ -45,8 +45,8 @@ def extract_features(encoder: LocalEncoder, image: DecodedImage, view: View, max
     features = encoder.encode(render_view(image, view), max_keypoints)
     image_px = view.to_image(features.keypoints_px.numpy())
     inside = ((image_px > 0) & (image_px < (image.width, image.height))).all(axis=1)
-    kept = features.select(torch.from_numpy(inside))
-    return ImageFeatures(image_px[inside], kept.descriptors, kept.scores, view.scale)
+    features = features.select(torch.from_numpy(inside))
+    return ImageFeatures(image_px[inside], features.descriptors, features.scores, view.scale)
 
 
 def rays_of(camera: Camera, image_px: NDArray[np.float64]) -> NDArray[np.float64]:

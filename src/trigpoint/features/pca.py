@@ -62,7 +62,7 @@ class Pca:
         variance = torch.from_numpy(arrays["explained_variance"].copy())
         total = np.asarray(arrays["total_variance"])
         fits = components.dim() == 2 and mean.shape == components.shape[1:] and variance.shape == components.shape[:1]
-        if not fits or total.shape != (1,) or not all(torch.isfinite(each).all() for each in (mean, components, variance)):
+        if not fits or total.shape != (1,) or not all(torch.isfinite(array).all() for array in (mean, components, variance)):
             raise ValueError("the arrays of the PCA do not fit together")
         return cls(mean.float(), components.float(), variance.double(), float(total[0]))
 

@@ -25,14 +25,14 @@ def main(mapper: str, database: Path, output: Path, seed: int, threads: int) -> 
 
 def _map_globally(pycolmap: Any, database: Path, output: Path, seed: int, threads: int) -> None:
     # Calibration changes the database, and another run must not find it changed.
-    own = output / "database.db"
-    shutil.copyfile(database, own)
-    with pycolmap.Database.open(own) as opened:
+    copy = output / "database.db"
+    shutil.copyfile(database, copy)
+    with pycolmap.Database.open(copy) as opened:
         guessed = any(not camera.has_prior_focal_length for camera in opened.read_all_cameras())
     if guessed:
         calibration = pycolmap.ViewGraphCalibrationOptions()
         calibration.random_seed = seed
-        pycolmap.calibrate_view_graph(own, calibration)
+        pycolmap.calibrate_view_graph(copy, calibration)
     options = pycolmap.GlobalPipelineOptions()
     options.num_threads = options.mapper.num_threads = threads
     options.random_seed = options.mapper.random_seed = seed
@@ -40,8 +40,8 @@ def _map_globally(pycolmap: Any, database: Path, output: Path, seed: int, thread
     options.mapper.global_positioning.random_seed = seed
     options.mapper.retriangulation.random_seed = seed
     options.mapper.global_positioning.use_gpu = options.mapper.bundle_adjustment.ceres.use_gpu = False
-    pycolmap.global_mapping(own, output, output, options)
-    own.unlink()
+    pycolmap.global_mapping(copy, output, output, options)
+    copy.unlink()
 
 
 def _map_incrementally(pycolmap: Any, database: Path, output: Path, seed: int, threads: int) -> None:

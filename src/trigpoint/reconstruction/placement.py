@@ -76,8 +76,8 @@ def take_out_weak_images(model: Any) -> dict[int, int]:
     weak: dict[int, int] = {}
     # Taking one image out takes points from others.
     while True:
-        found = {int(number): int(model.image(number).num_points3D) for number in model.reg_image_ids()}
-        bad = {number: count for number, count in found.items() if count < MIN_POINTS or not _is_possible(model, number)}
+        points = {int(number): int(model.image(number).num_points3D) for number in model.reg_image_ids()}
+        bad = {number: count for number, count in points.items() if count < MIN_POINTS or not _is_possible(model, number)}
         bad = bad or outside_the_largest_group(model)
         if not bad:
             return weak

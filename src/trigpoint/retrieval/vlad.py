@@ -121,11 +121,9 @@ def _shape(dim: int, local_dim: int) -> tuple[int, int]:
 def _sample(images: Sequence[SizedFeatures], seed: int) -> NDArray[np.float32]:
     """Local descriptors drawn evenly from all images, in random order."""
     generator = numpy_generator(seed, "vocabulary sample")
-    fraction = -(-_SAMPLE // len(images))
+    count = -(-_SAMPLE // len(images))
     drawn = [
-        features.descriptors.numpy()[generator.permutation(len(features))[:fraction]]
-        for features, _ in images
-        if len(features)
+        features.descriptors.numpy()[generator.permutation(len(features))[:count]] for features, _ in images if len(features)
     ]
     joined = np.concatenate(drawn).astype(np.float32)
     return joined[generator.permutation(len(joined))]

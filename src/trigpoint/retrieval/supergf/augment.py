@@ -50,11 +50,11 @@ def _changed(
     count = len(image.descriptors)
     left_out = config.keypoint_dropout * float(torch.rand((), generator=generator))
     most = min(count, config.keypoints) if config.keypoints else count
-    kept = torch.randperm(count, generator=generator)[: max(1, round(most * (1 - left_out)))]
-    where = image.where[kept].clone()
+    rows = torch.randperm(count, generator=generator)[: max(1, round(most * (1 - left_out)))]
+    where = image.where[rows].clone()
     if mirrored:
         where[:, 0] *= -1
     if config.score_jitter:
         noise = config.score_jitter * torch.randn(len(where), generator=generator)
         where[:, 2] = (where[:, 2] + noise).clamp(0, 1)
-    return replace(image, descriptors=image.descriptors[kept], where=where)
+    return replace(image, descriptors=image.descriptors[rows], where=where)

@@ -38,9 +38,9 @@ def soft_average_precision(
     # Each similarity lies between two neighbouring centres, so its triangular weights are two numbers.
     left = position.detach().floor().clamp(0, bins - 2)
     fraction = position - left
-    count, found = (_histogram(left.long(), fraction, values, bins) for values in (weight, relevant))
-    precision = found.cumsum(dim=1) / count.cumsum(dim=1).clamp_min(_NOTHING)
-    return (precision * found).sum(dim=1) / relevant.sum(dim=1).clamp_min(_NOTHING)
+    count, hits = (_histogram(left.long(), fraction, values, bins) for values in (weight, relevant))
+    precision = hits.cumsum(dim=1) / count.cumsum(dim=1).clamp_min(_NOTHING)
+    return (precision * hits).sum(dim=1) / relevant.sum(dim=1).clamp_min(_NOTHING)
 
 
 def ideal_average_precision(labels: Tensor, member: Tensor | None = None) -> Tensor:

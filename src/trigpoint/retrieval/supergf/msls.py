@@ -97,8 +97,8 @@ def sector_overlap(
             for start in range(0, len(near), _PAIRS_AT_ONCE)
         ]
     )
-    kept = values > 0
-    first, second, values = near[kept, 0], near[kept, 1], values[kept].astype(np.float32)
+    overlapping = values > 0
+    first, second, values = near[overlapping, 0], near[overlapping, 1], values[overlapping].astype(np.float32)
     both = (np.concatenate([first, second]), np.concatenate([second, first]))
     return sparse.coo_array((np.concatenate([values, values]), both), shape=(len(position_m), len(position_m)))
 
@@ -109,8 +109,8 @@ def _pair_overlap(
     shared = np.zeros(len(pairs))
     # Points spread evenly over one sector, counted in the other, and the other way round.
     points = _sector_points(angle_deg, radius_m)
-    for own, other in (pairs.T, pairs.T[::-1]):
-        world = points @ _turned(heading_deg[own]) + position_m[own][:, None]
+    for one, other in (pairs.T, pairs.T[::-1]):
+        world = points @ _turned(heading_deg[one]) + position_m[one][:, None]
         inside = (world - position_m[other][:, None]) @ np.swapaxes(_turned(heading_deg[other]), 1, 2)
         ahead = np.abs(np.arctan2(inside[..., 0], inside[..., 1])) <= np.deg2rad(angle_deg) / 2
         shared += 0.5 * (ahead & (np.hypot(inside[..., 0], inside[..., 1]) <= radius_m)).mean(axis=1)

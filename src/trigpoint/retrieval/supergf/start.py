@@ -53,24 +53,24 @@ def start_from_images(model: Aggregator, images: Images, seed: int) -> None:
 @torch.no_grad()
 def _start_whitening(model: SlotAggregator, images: Images, seed: int) -> None:
     generator = torch_generator(seed, "supergf-windows")
-    found = []
+    descriptors = []
     for index in evenly(len(images), _WHITENED):
         image = images[int(index)]
         # Parts of an image are images too: with them, fewer scenes give a better estimate of what images have in common.
         views = [image] if image.grid != (0, 0) else [image, window(image, generator), window(image, generator)]
-        found.append(model.gather(views).descriptors.cpu())
-    model.whitening.start(torch.cat(found))
+        descriptors.append(model.gather(views).descriptors.cpu())
+    model.whitening.start(torch.cat(descriptors))
 
 
 def _sample(model: SlotAggregator, images: Images, seed: int) -> NDArray[np.float32]:
     """Local descriptors drawn evenly from all images, in random order."""
     generator = numpy_generator(seed, "supergf-sample")
-    fraction = -(-_SAMPLE // len(images))
+    count = -(-_SAMPLE // len(images))
     drawn = []
     with torch.no_grad():
         for index in range(len(images)):
-            found = model.tokens([images[index]])[0][0].cpu().numpy()
-            drawn.append(found[generator.permutation(len(found))[:fraction]])
+            local = model.tokens([images[index]])[0][0].cpu().numpy()
+            drawn.append(local[generator.permutation(len(local))[:count]])
     joined = np.concatenate(drawn).astype(np.float32)
     return joined[generator.permutation(len(joined))]
 
@@ -82,12 +82,12 @@ def _bases(
     residuals = sample - centres[nearest]
     residuals /= np.linalg.norm(residuals, axis=1, keepdims=True).clip(1e-2) ** power
     everything = _principal(residuals, width)
-    found = [everything] * len(centres)
+    bases = [everything] * len(centres)
     for slot in range(len(centres)):
-        own = residuals[nearest == slot]
-        if len(own) >= _FEWEST_FOR_BASIS:
-            found[slot] = _principal(own, width)
-    return np.stack(found).astype(np.float32)
+        members = residuals[nearest == slot]
+        if len(members) >= _FEWEST_FOR_BASIS:
+            bases[slot] = _principal(members, width)
+    return np.stack(bases).astype(np.float32)
 
 
 def _principal(residuals: NDArray[np.float32], count: int) -> NDArray[np.float64]:

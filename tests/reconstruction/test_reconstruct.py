@@ -77,7 +77,7 @@ def test_a_known_distance_makes_the_scene_metric(finished):
 def test_images_share_a_camera_and_are_not_copied(finished, walk):
     report, scene, _ = finished
     assert report.cameras == 1
-    assert report.pictures == "hard links"
+    assert report.image_files == "hard links"
     assert scene.frames[0].image_path.samefile(walk[0] / scene.frames[0].name)
 
 

@@ -36,7 +36,7 @@ from trigpoint.reconstruction.video import choose_frames, is_video
 _LOGGER = logging.getLogger(__name__)
 
 # The incremental mapper is tried too when the global one registers fewer of the connected images than this.
-_ENOUGH = 0.9
+_MIN_REGISTERED = 0.9
 
 
 def reconstruct(
@@ -153,7 +153,11 @@ class _Run:
         possible = largest_group(len(images), pairs)
         first = "incremental" if options.mapper == "incremental" else "global"
         best = self._attempt(first, images) if possible >= 3 else None
-        if options.mapper == "auto" and possible >= 3 and (best is None or len(best.registered) < _ENOUGH * possible):
+        if (
+            options.mapper == "auto"
+            and possible >= 3
+            and (best is None or len(best.registered) < _MIN_REGISTERED * possible)
+        ):
             registered = 0 if best is None else len(best.registered)
             _LOGGER.info(
                 f"The global mapper registered {registered} of {possible} connected images; trying the incremental one"
@@ -203,7 +207,7 @@ class _Run:
         unregistered = account_for(
             names, placement.registered, placement.weak, keypoint_counts(database), verified_pairs(database)
         )
-        pictures = self._write(placement, whole, scale)
+        image_files = self._write(placement, whole, scale)
         return ReconstructionReport(
             output=self.job.output,
             images=len(whole),
@@ -218,7 +222,7 @@ class _Run:
             scale=scale.record if scale else {},
             scale_text=scale.how if scale else "",
             notes=tuple(self.notes),
-            pictures=pictures,
+            image_files=image_files,
             seconds=self.job.times.seconds,
             resumed=self.job.resumed,
         )
@@ -226,7 +230,7 @@ class _Run:
     def _write(self, placement: Placement, images: list[SourceImage], scale: MetricScale | None) -> str:
         record: dict[str, Any] = {"metric": scale is not None, "scale": scale.record if scale else {}}
         record |= {"images": len(images), "registered": len(placement.registered), "mapper": placement.mapper}
-        pictures = write_scene(self.job.output, self.job.folder, placement.model, images, record)
-        if pictures == REFERRED:
+        image_files = write_scene(self.job.output, self.job.folder, placement.model, images, record)
+        if image_files == REFERRED:
             self.notes.append(f"the scene refers to the images in {self.source}: keep them there")
-        return pictures
+        return image_files

@@ -30,7 +30,7 @@ class ReconstructionReport:
         scale: how that is known, as for JSON; empty otherwise.
         scale_text: the same as a sentence.
         notes: what the owner may like to know.
-        pictures: how the images came into the scene.
+        image_files: how the images came into the scene: ``"hard links"``, ``"symbolic links"`` or ``"copies"``.
         seconds: wall time of each stage of this run.
         resumed: whether an interrupted run was continued.
     """
@@ -48,7 +48,7 @@ class ReconstructionReport:
     scale: dict[str, Any]
     scale_text: str
     notes: tuple[str, ...]
-    pictures: str
+    image_files: str
     seconds: dict[str, float]
     resumed: bool
 
@@ -92,7 +92,7 @@ class ReconstructionReport:
             "metric": self.metric,
             "scale": self.scale,
             "notes": list(self.notes),
-            "pictures": self.pictures,
+            "image_files": self.image_files,
             "seconds": {**self.seconds, "total": sum(self.seconds.values())},
             "resumed": self.resumed,
         }

@@ -97,7 +97,7 @@ def test_sound_only(tmp_path):
 
 def test_a_missing_package_is_named(video, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
-    with pytest.raises(SceneError, match=r'TP-254.*pip install "trigpoint\[video\]"'):
+    with pytest.raises(SceneError, match=r"TP-254.*pip install '\.\[video\]'"):
         reconstruct(video, tmp_path / "scene")
 
 

@@ -129,5 +129,5 @@ def test_the_verb_searches_codes(room, capsys):
 
 def test_without_faiss(monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
-    with pytest.raises(MappingError, match=r"TP-634.*trigpoint\[large\]"):
+    with pytest.raises(MappingError, match=r"TP-634.*pip install '\.\[large\]'"):
         quantize(vectors(300, 8), 4, seed=0)

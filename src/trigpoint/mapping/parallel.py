@@ -6,6 +6,7 @@ step sees N times the configured batch. Alone, nothing here does anything.
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -113,4 +114,11 @@ def join_workers() -> Workers:
         # gloo for messages between CPUs; with GPUs each kind of tensor takes its own way.
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         torch.distributed.init_process_group(backend, timeout=_PATIENCE)
+        # Left in good order even after an error: threads of gloo that still run when the process ends abort it.
+        atexit.register(_leave)
     return Workers(torch.distributed.get_rank(), torch.distributed.get_world_size())
+
+
+def _leave() -> None:
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

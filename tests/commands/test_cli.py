@@ -81,7 +81,7 @@ def test_every_verb_has_help(verb, capsys):
 
 @pytest.mark.parametrize("arguments", [["--help"], ["map", "--help"]])
 def test_help_of_the_module(arguments):
-    done = subprocess.run([sys.executable, "-m", "trigpoint", *arguments], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-m", "trigpoint", *arguments], capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     assert "usage: trigpoint" in done.stdout
     assert done.stderr == ""
@@ -100,7 +100,7 @@ def test_help_loads_no_network_library():
         "except SystemExit: pass",
         "assert 'torch' not in sys.modules",
     )
-    subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True, timeout=60, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True, timeout=240, stdout=subprocess.DEVNULL)
 
 
 def test_exit_code_of_the_process(tmp_path):
@@ -307,7 +307,7 @@ def test_a_reader_that_goes_away_is_not_an_error():
     script = "from trigpoint.cli import main; import sys; main(['weights', 'list'])"
     read, write = os.pipe()
     os.close(read)
-    done = subprocess.run([sys.executable, "-c", script], stdout=write, stderr=subprocess.PIPE, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", script], stdout=write, stderr=subprocess.PIPE, text=True, timeout=240)
     os.close(write)
     assert "Traceback" not in done.stderr
     assert done.returncode == 0

@@ -37,7 +37,7 @@ os.waitpid(child, 0)
 
 def run_forked(parent_threads, child_threads=0):
     command = [sys.executable, "-c", FORKED, str(parent_threads), str(child_threads)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=True).stdout
 
 
 def test_a_forked_child_that_lost_its_threads_is_told():

@@ -202,9 +202,9 @@ def test_images_of_elsewhere_take_no_longer():
     pixels, world = generator.uniform(0, 600, (5000, 2)), generator.uniform(-5, 5, (5000, 3))
 
     def seconds(count):
-        began = time.perf_counter()
+        began = time.thread_time()
         solve_pnp(pixels[:count], world[:count], CAMERA, OPTIONS)
-        return time.perf_counter() - began
+        return time.thread_time() - began
 
     few, many = min(seconds(500) for _ in range(2)), min(seconds(5000) for _ in range(2))
     assert many < 4 * few + 0.1

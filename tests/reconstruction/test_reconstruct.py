@@ -207,7 +207,7 @@ def test_a_running_mapper_is_stopped(walk, tmp_path):
     create_database(tmp_path / "database.db", read_headers(walk[0], image_paths(walk[0]))[0], "auto")
     with pytest.raises(Interrupted):
         run_mapper("incremental", tmp_path, 14, ReconstructionOptions(), stop)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 100
 
 
 def test_a_crash_of_the_mapper_is_an_error(tmp_path):

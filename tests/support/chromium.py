@@ -113,7 +113,7 @@ def browser_page(url, width=1280, height=800):
     finally:
         process.terminate()
         try:
-            process.wait(timeout=10)
+            process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -124,7 +124,7 @@ def _page_address(profile):
     """Where the first tab listens for commands."""
     import urllib.request
 
-    file, end = profile / "DevToolsActivePort", time.monotonic() + 30
+    file, end = profile / "DevToolsActivePort", time.monotonic() + 100
     while not (file.exists() and len(file.read_text().splitlines()) >= 2):
         assert time.monotonic() < end, "Chromium did not start"
         time.sleep(0.1)

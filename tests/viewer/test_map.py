@@ -172,7 +172,7 @@ def test_ctrl_c_ends_the_verb_cleanly(cheap_map):
     assert line.startswith("viewer: http://localhost:"), line
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=100)
     assert process.returncode == 0, err
     assert "Traceback" not in err and out == ""
     with socket.socket() as probe:

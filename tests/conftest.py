@@ -7,6 +7,11 @@ import os
 import pytest
 
 
+def pytest_addoption(parser):
+    text = "draw N times as many cases in tests/faults, which injects faults, mutates files and kills processes"
+    parser.addoption("--faults", type=int, default=1, metavar="N", help=text)
+
+
 def pytest_configure():
     # Before anything loads numpy or torch. Two processes with two threads each would wait for one another, small networks
     # are fastest with one, and the bytes of a map depend on the number.

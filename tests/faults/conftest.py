@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 def cases(request) -> Callable[[int], range]:
-    """``cases(40)`` counts the 40 seeded cases of a test; with ``--faults N`` they are N times as many, the same ones first."""
+    """``cases(40)`` counts the 40 seeded cases of a test; ``--faults N`` draws N times as many, the same ones first."""
 
     def counted(usual: int) -> range:
         return range(usual * request.config.getoption("faults"))

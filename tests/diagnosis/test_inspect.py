@@ -203,6 +203,35 @@ def test_images_from_one_point_are_an_error(good):
 
 
 @pytest.mark.usefixtures("unmatched")
+def test_many_images_from_each_of_several_spots_are_no_error(good):
+    """Ten images at each spot: the eight nearest of every image stand where it does."""
+    shown = good.frames[0]
+    frames = [
+        replace(shown, name=f"{spot}-{turn}.png", cam_from_world=Pose(np.eye(3), np.array([spot, 0.0, turn * 0])))
+        for spot in range(5)
+        for turn in range(10)
+    ]
+    report = describe_scene(good.with_frames(frames))
+    assert "one point" not in messages(report)
+    assert report.exit_code() == 0
+
+
+@pytest.mark.usefixtures("unmatched")
+def test_many_cameras_are_summed_up_and_all_are_there_on_demand(good):
+    frames = [
+        replace(frame, camera=Camera.pinhole(WIDTH + 10 * (index // 2), HEIGHT + 10 * (index // 2), 300))
+        for index, frame in enumerate(good.frames)
+    ]
+    report = describe_scene(good.with_frames(frames))
+    cameras = [value for label, value in report.facts() if label == "camera"]
+    assert len(cameras) == 4
+    assert cameras[0].endswith("320x240: 2 images")
+    assert cameras[3].startswith("4 others: 8 images, ") and "350x270 to 380x300 px" in cameras[3]
+    assert len([label for label, _ in report.facts(all_cameras=True) if label == "camera"]) == 7
+    assert len(report.to_json()["cameras"]) == 7
+
+
+@pytest.mark.usefixtures("unmatched")
 def test_unknown_scale_is_never_called_metres(good):
     report = describe_scene(replace(good, metric=False))
     assert "The scale is unknown" in messages(report)

@@ -29,7 +29,13 @@ from trigpoint.reconstruction.mapper import run_mapper
 from trigpoint.reconstruction.options import ReconstructionOptions
 from trigpoint.reconstruction.pairs import choose_pairs, nearest_in_space, nearest_pairs, sequential_pairs
 from trigpoint.reconstruction.placement import MIN_POINTS, outside_the_largest_group, take_out_weak_images
-from trigpoint.reconstruction.scale import metres_from_gps, scale_from_distance, scale_from_gps, similarity_between
+from trigpoint.reconstruction.scale import (
+    check_scale_options,
+    metres_from_gps,
+    scale_from_distance,
+    scale_from_gps,
+    similarity_between,
+)
 
 NEGATIVE, BLANK_IMAGE = "other.jpg", "wall.jpg"
 
@@ -392,3 +398,35 @@ def test_many_images_of_next_to_nothing_are_neighbours_by_name_alone(tmp_path):
     assert sum(keypoint_counts(tmp_path / "database.db").values()) > 2048
     pairs = choose_pairs(tmp_path / "database.db", images, "auto", 0)
     assert {(1, 2), (1, 11), (150, 160)} <= set(pairs)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"scale_distance": ("walk 00.jpg", "nowhere.jpg", 1.0)}, r"TP-256.*nowhere.jpg.*not among the images"),
+        ({"scale_distance": ("nowhere.jpg", "walk 00.jpg", 1.0)}, r"TP-256.*nowhere.jpg"),
+        ({"gps": True}, r"TP-257.*only 0 of 14 images have a GPS position"),
+    ],
+)
+def test_a_scale_that_the_images_cannot_give_is_refused_before_any_work(options, words, walk, tmp_path, monkeypatch):
+    def too_late(*_):
+        raise AssertionError("work has begun")
+
+    monkeypatch.setattr(build, "create_database", too_late)
+    with pytest.raises(SceneError, match=words):
+        reconstruct(walk[0], tmp_path / "scene", options=ReconstructionOptions(**options))
+    assert not (tmp_path / "scene").exists()
+
+
+def test_gps_positions_of_one_spot_are_refused_before_any_work(tmp_path):
+    spot = (48.0, 2.0, 35.0)
+    images = [SourceImage(f"{number}.jpg", tmp_path / f"{number}.jpg", 4, 3, gps=spot) for number in range(5)]
+    with pytest.raises(SceneError, match=r"TP-257.*the same"):
+        check_scale_options(ReconstructionOptions(gps=True), images)
+    check_scale_options(ReconstructionOptions(gps=True), [replace(images[0], gps=(48.0, 2.001, 35.0)), *images])
+
+
+def test_a_video_has_no_gps(tmp_path):
+    (tmp_path / "walk.mp4").write_bytes(b"not looked at")
+    with pytest.raises(SceneError, match=r"TP-257.*video"):
+        reconstruct(tmp_path / "walk.mp4", tmp_path / "scene", options=ReconstructionOptions(gps=True))

@@ -17,6 +17,7 @@ from trigpoint.core.fork import require_torch_threads
 from trigpoint.core.job import Job, open_job, work_path
 from trigpoint.core.scene import Frame, Scene
 from trigpoint.diagnosis.inspect import MIN_POSED
+from trigpoint.diagnosis.neighbours import from_one_spot
 from trigpoint.features.encoders import load_encoder
 from trigpoint.mapping.config import MappingConfig, fitted_to
 from trigpoint.mapping.presets import DEFAULT_PRESET, resolve_config
@@ -146,9 +147,7 @@ def mapping_frames(scene: Scene) -> tuple[Frame, ...]:
             where=scene.root,
             fix="See 'trigpoint info' for what was found.",
         )
-    centres = scene.with_frames(frames).centres()
-    # Relative, as coordinates may be those of the whole earth, whose last digits are noise.
-    if float(centres.std(axis=0).max()) < 1e-9 * max(1.0, float(np.abs(centres).max())):
+    if from_one_spot(scene.with_frames(frames).centres()):
         raise MappingError(
             "TP-607",
             "all images were taken from the same spot, so distances cannot be learned",

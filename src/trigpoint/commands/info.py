@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 
 def info(
-    what: Annotated[Positional[Path], arg(metavar="SCENE|MAP")], /, *, reading: MappingSceneOptions, run: OutputOptions
+    what: Annotated[Positional[Path], arg(metavar="SCENE|MAP")],
+    /,
+    *,
+    all_cameras: bool = False,
+    reading: MappingSceneOptions,
+    run: OutputOptions,
 ) -> int:
     """Say what is in a scene (a folder of posed images) or in a map file, and what is missing.
 
@@ -23,6 +28,7 @@ def info(
 
     Args:
         what: folder of a scene, or a .trig file.
+        all_cameras: list every camera of a scene that has many.
         reading: how the scene is read.
         run: what is said.
     """
@@ -39,14 +45,14 @@ def info(
         run.write(map_document(scene_map, what))
         return 0
     report = describe_scene(reading.open(what))
-    print_blocks(_scene_blocks(report))
+    print_blocks(_scene_blocks(report, all_cameras))
     run.write(report.to_json())
     return report.exit_code()
 
 
-def _scene_blocks(report: SceneReport) -> list[Block]:
+def _scene_blocks(report: SceneReport, all_cameras: bool) -> list[Block]:
     """The facts about a scene, then its problems, a line each."""
     from trigpoint.report.blocks import Fact, Facts, Text
 
-    facts = [Fact(label, value) for label, value in report.facts()]
+    facts = [Fact(label, value) for label, value in report.facts(all_cameras=all_cameras)]
     return [Facts(facts), *(Text(f"{problem.severity}: {problem.message}") for problem in report.problems)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from trigpoint.core.scene import TEST, Frame, Problem, Scene
 from trigpoint.diagnosis.epipolar import EpipolarCheck, check_epipolar
 from trigpoint.diagnosis.image_quality import PictureCheck, check_pictures
-from trigpoint.diagnosis.neighbours import Neighbours, nearest_images
+from trigpoint.diagnosis.neighbours import Neighbours, from_one_spot, nearest_images
 from trigpoint.formats.builder import shortened
 
 MIN_POSED = 5
@@ -20,6 +21,8 @@ MAX_EPIPOLAR_PX = 3.0
 # in slow videos five times the usual distance is nothing.
 _FAR, _FAR_AT_LEAST = 5.0, 0.2
 _NEIGHBOURS = 8
+# Cameras that are listed one by one unless all are asked for: a folder of images from the internet has one for each image.
+_CAMERAS_LISTED = 3
 _SEVERITIES = ("error", "warning", "note")
 
 
@@ -98,8 +101,8 @@ class SceneReport:
         """Plain values for JSON."""
         return asdict(self)
 
-    def facts(self) -> list[tuple[str, str]]:
-        """The facts as text: (label, value)."""
+    def facts(self, *, all_cameras: bool = False) -> list[tuple[str, str]]:
+        """The facts as text: (label, value); of many cameras the most frequent ones, or all of them."""
         size = " x ".join(f"{side:.3g}" for side in self.positions.extent)
         scale = "metres" if self.metric else "unknown scale"
         images, step = self.images, self.positions.step
@@ -108,7 +111,7 @@ class SceneReport:
             ("scene", f"{self.root} ({self.format}, {scale})"),
             ("images", f"{images.total}, {images.posed} with a pose, {turned}"),
             ("split", f"{images.train} train, {images.test} test, {images.sequences} recordings"),
-            *(("camera", f"{name}: {count} images") for name, count in self.cameras),
+            *(("camera", text) for text in self._camera_lines(all_cameras)),
             ("extent", f"{size} {self.units} between the cameras"),
         ]
         if step is not None:
@@ -117,6 +120,19 @@ class SceneReport:
         if self.epipolar is not None and self.epipolar.median_px is not None:
             facts.append(("poses", f"{self.epipolar.median_px:.2f} px off, {self.epipolar.pairs} pairs of images compared"))
         return facts
+
+    def _camera_lines(self, every: bool) -> list[str]:
+        """A line for each camera, or for the most frequent ones and one line for the others."""
+        listed = len(self.cameras) if every or len(self.cameras) <= _CAMERAS_LISTED + 1 else _CAMERAS_LISTED
+        lines = [f"{name}: {count} images" for name, count in self.cameras[:listed]]
+        rest = self.cameras[listed:]
+        if rest:
+            models, sizes = (sorted({name.split()[part] for name, _ in rest}) for part in (0, 1))
+            sizes = sorted(sizes, key=lambda size: math.prod(map(int, size.split("x"))))
+            spread = f"{sizes[0]} to {sizes[-1]} px" if len(sizes) > 1 else f"{sizes[0]} px"
+            images = sum(count for _, count in rest)
+            lines.append(f"{len(rest)} others: {images} images, {', '.join(models)}, {spread} (--all-cameras lists them)")
+        return lines
 
 
 def describe_scene(scene: Scene) -> SceneReport:
@@ -181,7 +197,8 @@ def _pose_problems(scene: Scene, posed: tuple[Frame, ...], near: Neighbours | No
         result.append(Problem("note", "The scale is unknown: positions will be in the units of these poses, not in metres."))
     if near is None:
         return result
-    if not near.step.max() > 0:
+    # Distances to the nearest images do not tell: all of them may have been taken from the same spot, of several.
+    if from_one_spot(scene.centres()):
         result.append(
             Problem("error", "All images were taken from one point: depth cannot be learned. Move while taking them.")
         )

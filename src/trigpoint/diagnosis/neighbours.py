@@ -34,6 +34,12 @@ class Neighbours:
     angle_deg: Array
 
 
+def from_one_spot(centres: Array) -> bool:
+    """Whether (N, 3) camera centres, in any unit, are the same point, up to the last digits of their numbers."""
+    # Relative, as coordinates may be those of the whole earth, whose last digits are noise.
+    return float(centres.std(axis=0).max()) < 1e-9 * max(1.0, float(np.abs(centres).max()))
+
+
 def nearest_images(poses: Sequence[Pose], count: int) -> Neighbours:
     """The ``count`` nearest others of each of the N poses (``cam_from_world``, N >= 2), fewer if there are fewer."""
     from scipy.spatial import KDTree

@@ -23,6 +23,7 @@ from trigpoint.formats import (
     tum,
     twelvescenes,
 )
+from trigpoint.formats.damaged import without_damaged_images
 from trigpoint.formats.format import Reader, ReadOptions
 from trigpoint.formats.splits import Holdout, apply_holdout, parse_holdout
 
@@ -67,7 +68,8 @@ def open_scene(
         path: the folder, or the file or subfolder that holds the poses (``transforms.json``, ``sparse/0``).
         format: name of the format, from ``READERS`` or of another package; None finds out.
         holdout: rule for the test split, as a value or as text such as ``"every:8:0"``; None keeps the split of the format.
-        skip_invalid: leave out images that cannot be used and list them in ``Scene.problems``, instead of raising.
+        skip_invalid: leave out images that cannot be used and list them in ``Scene.problems``, instead of raising. All
+            images are decoded then, as the header of one that was cut short is whole.
         metric: whether one unit of the poses is one metre; None takes what the format says.
 
     Raises:
@@ -87,7 +89,10 @@ def open_scene(
 
     options = ReadOptions(skip_invalid, metric, open_part)
     scene = _recognised(folder, options) if format is None else _named(format, folder).read(folder, options)
-    return scene if rule is None else apply_holdout(scene, rule)
+    scene = scene if rule is None else apply_holdout(scene, rule)
+    # After the split, which counts images: a rule holds out the same images, whether a damaged one is left out or not.
+    # The parts of a joint scene have been looked at by ``open_part``.
+    return without_damaged_images(scene) if skip_invalid and scene.format != joint.READER.name else scene
 
 
 def _recognised(folder: Path, options: ReadOptions) -> Scene:

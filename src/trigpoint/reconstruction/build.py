@@ -29,7 +29,7 @@ from trigpoint.reconstruction.output import REFERRED, write_scene
 from trigpoint.reconstruction.pairs import choose_pairs
 from trigpoint.reconstruction.placement import Placement, load_placement
 from trigpoint.reconstruction.report import ReconstructionReport
-from trigpoint.reconstruction.scale import MetricScale, scale_from_distance, scale_from_gps
+from trigpoint.reconstruction.scale import MetricScale, check_scale_options, scale_from_distance, scale_from_gps
 from trigpoint.reconstruction.silence import errors_only
 from trigpoint.reconstruction.video import choose_frames, is_video
 
@@ -79,6 +79,13 @@ def _check(source: Path, target: Path, options: ReconstructionOptions) -> None:
         raise SceneError(
             "TP-259", "frames are only chosen from a video", where=source, fix="Leave --frames and --every out."
         )
+    if is_video(source) and options.gps:
+        raise SceneError(
+            "TP-257",
+            "the frames of a video have no GPS positions",
+            where=source,
+            fix="Measure one distance instead and give --scale-distance.",
+        )
     if source.is_file() and not is_video(source):
         raise SceneError("TP-251", "this is neither a folder nor a video file", where=source, fix="Name a folder of images.")
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
@@ -100,6 +107,7 @@ class _Run:
         times = self.job.times
         with times.measure("images"):
             images = self._images()
+            check_scale_options(self.options, images)
         database = self.job.folder / "database.db"
         if not database.exists():
             create_database(database, images, self.options.camera)

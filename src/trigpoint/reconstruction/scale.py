@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 from trigpoint.core.errors import SceneError, did_you_mean
 from trigpoint.core.exif import Position
 from trigpoint.core.randomness import numpy_generator
+from trigpoint.reconstruction.images import SourceImage
+from trigpoint.reconstruction.options import ReconstructionOptions
 
 Array = NDArray[np.float64]
 
 _EARTH_RADIUS_M, _EARTH_FLATTENING = 6_378_137.0, 1 / 298.257223563
 MIN_GPS_IMAGES = 4
+_GPS_NEEDED = f"{MIN_GPS_IMAGES} or more are needed"
 _GPS_TOLERANCE_M = 10.0
 _TRIALS = 500
 # The error of the scale is about that of the positions, relative to the extent of the scene.
@@ -63,6 +66,25 @@ def similarity_between(source: Array, target: Array) -> Similarity:
     return Similarity(scale, rotation, target_mean - scale * rotation @ source_mean)
 
 
+def check_scale_options(options: ReconstructionOptions, images: Sequence[SourceImage]) -> None:
+    """Refuse, before any work, a scale that these images cannot give: names that are not there, too few GPS positions.
+
+    Raises:
+        SceneError: TP-256, TP-257.
+    """
+    if options.scale_distance is not None:
+        names = [image.name for image in images]
+        for name in options.scale_distance[:2]:
+            if name not in names:
+                raise _distance_error(name, "is not among the images", names)
+    if options.gps:
+        known = [image.gps for image in images if image.gps is not None]
+        if len(known) < MIN_GPS_IMAGES:
+            raise _gps_error(f"only {len(known)} of {len(images)} images have a GPS position, {_GPS_NEEDED}")
+        if not np.ptp(metres_from_gps(known), axis=0).max() > 0:
+            raise _gps_error(f"the GPS positions of all {len(known)} images that have one are the same")
+
+
 def scale_from_distance(
     centres: dict[str, Array], names: Sequence[str], first: str, second: str, metres: float
 ) -> MetricScale:
@@ -80,11 +102,8 @@ def scale_from_distance(
     """
     for name in (first, second):
         if name not in centres:
-            what = f"the image {name} of --scale-distance "
-            what += "could not be registered" if name in names else "is not among the images"
-            raise SceneError(
-                "TP-256", what, where=name, fix=f"Name two registered images. {_did_you_mean_few(name, centres)}"
-            )
+            what = "could not be registered" if name in names else "is not among the images"
+            raise _distance_error(name, what, centres)
     units = float(np.linalg.norm(centres[first] - centres[second]))
     points = np.array(list(centres.values()))
     extent = float(np.linalg.norm(points.max(axis=0) - points.min(axis=0)))
@@ -114,7 +133,7 @@ def scale_from_gps(centres: Array, gps: Sequence[Position], seed: int) -> Metric
         SceneError: too few images with GPS, or positions that do not agree with the images (TP-257).
     """
     if len(centres) < MIN_GPS_IMAGES:
-        raise _gps_error(f"only {len(centres)} registered images have a GPS position, {MIN_GPS_IMAGES} or more are needed")
+        raise _gps_error(f"only {len(centres)} registered images have a GPS position, {_GPS_NEEDED}")
     targets = metres_from_gps(gps)
     inliers = _consensus(centres, targets, seed)
     if inliers.sum() < max(MIN_GPS_IMAGES, 0.5 * len(centres)):
@@ -142,6 +161,11 @@ def metres_from_gps(gps: Sequence[Position]) -> Array:
     east = np.array([-np.sin(longitude), np.cos(longitude), 0.0])
     up = np.array([np.cos(latitude) * np.cos(longitude), np.cos(latitude) * np.sin(longitude), np.sin(latitude)])
     return (earth - earth[0]) @ np.stack([east, np.cross(up, east), up]).T
+
+
+def _distance_error(name: str, what: str, known: Iterable[str]) -> SceneError:
+    fix = f"Name two registered images. {_did_you_mean_few(name, known)}"
+    return SceneError("TP-256", f"the image {name} of --scale-distance {what}", where=name, fix=fix)
 
 
 def _did_you_mean_few(name: str, known: Iterable[str]) -> str:

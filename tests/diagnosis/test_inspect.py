@@ -182,6 +182,33 @@ def test_a_lonely_image_is_named(good):
     assert "1 of 14 (06.png)" in messages(describe_scene(lonely))
 
 
+def part_of_joint(good, name, step, count):
+    """A row of images, ``step`` apart, that look in directions which differ as much as the steps do."""
+    return [
+        replace(
+            good.frames[0],
+            name=f"{name}/{index:03d}.png",
+            cam_from_world=Pose.from_quaternion(quaternion, (index * step, 0, 0)),
+        )
+        for index in range(count)
+        for quaternion in [(np.cos(0.1 * index * step), 0.0, np.sin(0.1 * index * step), 0.0)]
+    ]
+
+
+@pytest.mark.usefixtures("unmatched")
+def test_distances_are_compared_within_each_scene_of_a_joint_one(good):
+    """A video beside few single images: far is what is far for its own scene."""
+    dense, sparse = part_of_joint(good, "dense", 0.02, 40), part_of_joint(good, "sparse", 2.0, 8)
+    joint = replace(good.with_frames([*dense, *sparse]), format="joint")
+    assert "far from all others" not in messages(describe_scene(joint))
+    assert "7 of 48 (sparse/001.png" in messages(describe_scene(replace(joint, format="test")))
+    lost = replace(dense[20], cam_from_world=Pose(np.eye(3), np.array([0.4, 30.0, 0.0])))
+    found = messages(describe_scene(joint.with_frames([*dense[:20], lost, *dense[21:], *sparse])))
+    assert "1 of 48 (dense/020.png)" in found
+    alone = replace(sparse[0], name="alone/000.png")
+    assert "1 of 49 (alone/000.png)" in messages(describe_scene(joint.with_frames([*dense, *sparse, alone])))
+
+
 @pytest.mark.usefixtures("unmatched")
 @pytest.mark.parametrize(
     ("keep", "unposed", "words"),

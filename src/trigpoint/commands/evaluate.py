@@ -136,10 +136,11 @@ def _evaluate(
 def _numbers(evaluation: Evaluation, scene: Scene) -> dict[str, Any]:
     """The evaluation as JSON; of the scenes of a joint scene without their images, which stand in the whole."""
     from trigpoint.evaluation.evaluate import evaluations_by_scene
+    from trigpoint.formats.joint import JOINT
     from trigpoint.report.evaluation_blocks import scenes_table
     from trigpoint.report.terminal import print_blocks
 
-    by_scene = evaluations_by_scene(evaluation) if scene.format == "joint" else {}
+    by_scene = evaluations_by_scene(evaluation) if scene.format == JOINT else {}
     if not by_scene:
         return evaluation.to_json()
     print_blocks([scenes_table(by_scene)])

@@ -14,6 +14,7 @@ from trigpoint.diagnosis.epipolar import EpipolarCheck, check_epipolar
 from trigpoint.diagnosis.image_quality import PictureCheck, check_pictures
 from trigpoint.diagnosis.neighbours import Neighbours, from_one_spot, nearest_images
 from trigpoint.formats.builder import shortened
+from trigpoint.formats.joint import JOINT, scene_of
 
 MIN_POSED = 5
 MAX_EPIPOLAR_PX = 3.0
@@ -202,13 +203,29 @@ def _pose_problems(scene: Scene, posed: tuple[Frame, ...], near: Neighbours | No
         result.append(
             Problem("error", "All images were taken from one point: depth cannot be learned. Move while taking them.")
         )
-    usual = float(np.median(near.distance[:, 0]))
-    far = np.flatnonzero(near.distance[:, 0] > max(_FAR * usual, _FAR_AT_LEAST))
-    if len(far):
-        names = shortened([posed[index].name for index in far])
+    far = [frame for part in _parts(scene, posed) for frame in _far_from_others(part)]
+    if far:
+        names = shortened([frame.name for frame in far])
         message = f"Images far from all others, badly learned or with a wrong pose: {len(far)} of {len(posed)} ({names})."
         result.append(Problem("warning", message))
     return result
+
+
+def _parts(scene: Scene, posed: tuple[Frame, ...]) -> list[list[Frame]]:
+    """The images whose distances may be compared: in a joint scene, those of each of its scenes, which differ in density."""
+    parts: dict[str, list[Frame]] = {}
+    for frame in posed:
+        parts.setdefault(scene_of(frame.name) if scene.format == JOINT else "", []).append(frame)
+    return list(parts.values())
+
+
+def _far_from_others(frames: list[Frame]) -> list[Frame]:
+    """The images of one part that are much farther from their nearest than is usual in it; one that is alone is, too."""
+    if len(frames) < 2:
+        return frames
+    distance = nearest_images([frame.pose() for frame in frames], 1).distance[:, 0]
+    limit = max(_FAR * float(np.median(distance)), _FAR_AT_LEAST)
+    return [frame for frame, away in zip(frames, distance, strict=True) if away > limit]
 
 
 def _picture_problems(pictures: PictureCheck) -> list[Problem]:

@@ -31,6 +31,8 @@ from trigpoint.formats.format import Reader, ReadOptions
 from trigpoint.formats.textfiles import is_file, read_json
 
 Array = NDArray[np.float64]
+# Name of the format.
+JOINT = "joint"
 SUFFIX = ".joint.json"
 VERSION = 2
 SPACING = 5.0
@@ -99,7 +101,7 @@ def joint_scene(
         problems += [replace(problem, message=f"{name}: {problem.message}") for problem in scene.problems]
     frames.sort(key=lambda frame: frame.name)
     tracks = _joint_tracks(scenes, names, moves)
-    return Scene(root or scenes[0].root, "joint", tuple(frames), metric, tuple(problems), track_source=tracks)
+    return Scene(root or scenes[0].root, JOINT, tuple(frames), metric, tuple(problems), track_source=tracks)
 
 
 def grid_offset(scene: Scene, index: int, count: int, spacing: float, scale: float = 1.0) -> Array:
@@ -253,4 +255,4 @@ def _moved(frame: Frame, scene: str, scale: float, offset: Array) -> Frame:
     return replace(frame, name=name, cam_from_world=pose, sequence=sequence, depth_unit=unit)
 
 
-READER = Reader("joint", sniff, read, "a file NAME.joint.json that lists scenes")
+READER = Reader(JOINT, sniff, read, "a file NAME.joint.json that lists scenes")

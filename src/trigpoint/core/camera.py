@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from trigpoint.core.errors import GeometryError, did_you_mean
+from trigpoint.core.errors import GeometryError
 
 if TYPE_CHECKING:
     from jaxtyping import Float64
@@ -121,6 +124,24 @@ def camera_model_names() -> list[str]:
     return sorted(set(pycolmap.CameraModelId.__members__) - _WITHOUT_PINHOLE)
 
 
+def model_hint(model: str, known: Iterable[str]) -> str:
+    """The suggestion part of an error about an unknown camera model: the known name that it is a typing error of, then all.
+
+    A name of another lens is never suggested: ``SIMPLE_RADIAL`` looks like ``SIMPLE_RADIAL_FISHEYE`` and would be wrong by
+    hundreds of pixels.
+    """
+    known = sorted(known)
+    same_lens = [name for name in known if _lens(name) == _lens(model)]
+    close = difflib.get_close_matches(model.upper(), same_lens, n=1, cutoff=0.85)
+    hint = f"Did you mean '{close[0]}'? " if close else ""
+    return f"{hint}Known: {', '.join(known)}."
+
+
+def _lens(model: str) -> tuple[bool, str]:
+    """What two spellings of one model have in common: fisheye or not, and the digits, which count terms."""
+    return "FISH" in model.upper(), re.sub(r"\D", "", model)
+
+
 def check_model(model: str, params: tuple[float, ...]) -> None:
     """Refuse a model that does not exist or does not have so many parameters.
 
@@ -128,7 +149,7 @@ def check_model(model: str, params: tuple[float, ...]) -> None:
         GeometryError: TP-311, TP-312.
     """
     if model not in _PINHOLES and model not in camera_model_names():
-        raise GeometryError("TP-311", f"unknown camera model '{model}'", fix=did_you_mean(model, camera_model_names()))
+        raise GeometryError("TP-311", f"unknown camera model '{model}'", fix=model_hint(model, camera_model_names()))
     names = parameter_names(model)
     if len(params) != len(names):
         raise GeometryError(

@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from trigpoint.core.camera import camera_model_names, parameter_names
-from trigpoint.core.errors import GeometryError, SceneError, did_you_mean
+from trigpoint.core.camera import camera_model_names, model_hint, parameter_names
+from trigpoint.core.errors import GeometryError, SceneError
 from trigpoint.formats.colmap_layout import check_binary_model
 from trigpoint.formats.textfiles import is_file, read_rows, read_text
 
@@ -91,9 +91,7 @@ def _check_text_model(folder: Path) -> None:
                 "TP-214", f"id, model, width, height and parameters expected, got {len(words)} words", where=where, fix=_FIX
             )
         if words[1] not in names:
-            raise GeometryError(
-                "TP-311", f"unknown camera model '{words[1]}'", where=where, fix=did_you_mean(words[1], names)
-            )
+            raise GeometryError("TP-311", f"unknown camera model '{words[1]}'", where=where, fix=model_hint(words[1], names))
         expected = parameter_names(words[1])
         if len(words) - 4 != len(expected):
             raise GeometryError(

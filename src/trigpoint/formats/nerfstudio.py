@@ -16,7 +16,7 @@ from trigpoint.core.pose import Pose
 from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
 from trigpoint.formats.builder import SceneBuilder
 from trigpoint.formats.format import Reader, ReadOptions
-from trigpoint.formats.nerfstudio_camera import camera_of
+from trigpoint.formats.nerfstudio_camera import camera_of, flag
 from trigpoint.formats.textfiles import is_file, read_json, to_numbers
 
 FILE_NAME = "transforms.json"
@@ -39,7 +39,7 @@ def read(path: Path, options: ReadOptions) -> Scene:
     file = path if is_file(path) else path / FILE_NAME
     document = read_json(file)
     # No program but ours writes this key; without it the scale is unknown.
-    builder = SceneBuilder(file.parent, "nerfstudio", metric=document.get("metric") is True, options=options)
+    builder = SceneBuilder(file.parent, "nerfstudio", metric=flag(document, "metric", str(file)) is True, options=options)
     frames = document.get("frames")
     if not isinstance(frames, list) or not frames:
         raise SceneError("TP-219", "the list 'frames' is missing or empty", where=file, fix="Export it again.")

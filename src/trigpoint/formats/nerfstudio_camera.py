@@ -7,14 +7,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from trigpoint.core.camera import Camera
-from trigpoint.core.errors import GeometryError, SceneError, did_you_mean
+from trigpoint.core.camera import Camera, camera_model_names, model_hint, parameter_names
+from trigpoint.core.errors import GeometryError, SceneError
 from trigpoint.formats.builder import SceneBuilder
 from trigpoint.formats.textfiles import to_numbers
 
 # All of these are special cases of OpenCV's polynomial distortion.
 _PERSPECTIVE = ("OPENCV", "PERSPECTIVE", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "FULL_OPENCV")
-_FISHEYE = ("OPENCV_FISHEYE", "FISHEYE")
+# All of these are special cases of its polynomial of the angle.
+_FISHEYE = ("OPENCV_FISHEYE", "FISHEYE", "SIMPLE_FISHEYE", "SIMPLE_RADIAL_FISHEYE", "RADIAL_FISHEYE")
+# The lens of Project Aria, under the names that nerfstudio and COLMAP have for it. Six radial terms, two tangential ones and
+# four of a thin prism, which nerfstudio writes as one list.
+_ARIA, _ARIA_LIST = ("FISHEYE624", "RAD_TAN_THIN_PRISM_FISHEYE"), "distortion_params"
+_ARIA_KEYS = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2", "s1", "s2", "s3", "s4")
 _MAX_SIDE_PX = 100_000
 
 
@@ -28,39 +33,69 @@ def camera_of(builder: SceneBuilder, values: Mapping[str, Any], image: Path, whe
         where: file and frame, for errors.
 
     Raises:
-        SceneError: no focal length (TP-219), a value that is no number (TP-214).
-        GeometryError: TP-311, TP-313.
+        SceneError: no focal length or a missing term of the distortion (TP-219), a value that is no number (TP-214).
+        GeometryError: TP-311, TP-313, TP-314.
     """
-    size = _size(builder, values, image, where)
+    size = size_of(values, where) or builder.size_of(image)
+    model, params = intrinsics_of(values, size, where)
+    return builder.camera(model, size, params, where)
+
+
+def intrinsics_of(values: Mapping[str, Any], size: tuple[int, int], where: str) -> tuple[str, tuple[float, ...]]:
+    """COLMAP's name of the camera model, and its parameters for an image of (width, height) px. Raises as ``camera_of``."""
     focal_x = _focal(values, "fl_x", "camera_angle_x", size[0], where)
     focal_y = _focal(values, "fl_y", "camera_angle_y", size[1], where)
     focal_x, focal_y = focal_x or focal_y, focal_y or focal_x
     if focal_x is None or focal_y is None:
         raise SceneError("TP-219", "neither 'fl_x' nor 'camera_angle_x' is given", where=where, fix="Export it again.")
     centre = [_number(values, key, where, side / 2) for key, side in zip(("cx", "cy"), size, strict=True)]
-    k1, k2, k3, k4, p1, p2 = (_number(values, key, where, 0.0) for key in ("k1", "k2", "k3", "k4", "p1", "p2"))
     pinhole = (focal_x, focal_y, *centre)
-    if _is_fisheye(values, where):
-        return builder.camera("OPENCV_FISHEYE", size, (*pinhole, k1, k2, k3, k4), where)
+    model = _model(values, where)
+    if model in _ARIA:
+        return _ARIA[1], (*pinhole, *_aria_terms(values, where))
+    if model not in (*_PERSPECTIVE, *_FISHEYE):
+        return model, _by_name(model, values, pinhole, where)
+    k1, k2, k3, k4, p1, p2 = (_number(values, key, where, 0.0) for key in ("k1", "k2", "k3", "k4", "p1", "p2"))
+    if model in _FISHEYE:
+        return "OPENCV_FISHEYE", (*pinhole, k1 or _number(values, "k", where, 0.0), k2, k3, k4)
     if k4:
         raise GeometryError(
             "TP-314", f"a perspective camera with k4 = {k4:g} cannot be used", where=where, fix="Calibrate with k1 to k3."
         )
     if k3:
-        return builder.camera("FULL_OPENCV", size, (*pinhole, k1, k2, p1, p2, k3, 0.0, 0.0, 0.0), where)
-    if any((k1, k2, p1, p2)):
-        return builder.camera("OPENCV", size, (*pinhole, k1, k2, p1, p2), where)
-    return builder.camera("PINHOLE", size, pinhole, where)
+        return "FULL_OPENCV", (*pinhole, k1, k2, p1, p2, k3, 0.0, 0.0, 0.0)
+    return ("OPENCV", (*pinhole, k1, k2, p1, p2)) if any((k1, k2, p1, p2)) else ("PINHOLE", pinhole)
 
 
-def _size(builder: SceneBuilder, values: Mapping[str, Any], image: Path, where: str) -> tuple[int, int]:
+def size_of(values: Mapping[str, Any], where: str) -> tuple[int, int] | None:
+    """(width, height), px; None where they are not given.
+
+    Raises:
+        SceneError: no numbers (TP-214).
+        GeometryError: no whole pixels (TP-313).
+    """
     given = [values.get("w"), values.get("h")]
     if None in given:
-        return builder.size_of(image)
+        return None
     width, height = to_numbers(given, where)
     if not all(1 <= side <= _MAX_SIDE_PX and side == int(side) for side in (width, height)):
         raise GeometryError("TP-313", f"impossible image size {width:g}x{height:g}", where=where, fix="Give whole pixels.")
     return int(width), int(height)
+
+
+def flag(values: Mapping[str, Any], key: str, where: str) -> bool | None:
+    """A key that says true or false; None where it is missing.
+
+    Raises:
+        SceneError: another value, such as 1 or "true", which other readers would take for different things (TP-219).
+    """
+    value = values.get(key)
+    if value is None or isinstance(value, bool):
+        return value
+    shown = repr(value)[:40]
+    raise SceneError(
+        "TP-219", f"'{key}' is {shown}, which is neither true nor false", where=where, fix=f'Write "{key}": true, or false.'
+    )
 
 
 def _focal(values: Mapping[str, Any], key: str, angle_key: str, side_px: int, where: str) -> float | None:
@@ -80,11 +115,42 @@ def _number(values: Mapping[str, Any], key: str, where: str, default: float) -> 
     return default if values.get(key) is None else to_numbers([values[key]], f"{where}, {key}")[0]
 
 
-def _is_fisheye(values: Mapping[str, Any], where: str) -> bool:
-    model = values.get("camera_model") or "OPENCV"
-    if model in _FISHEYE:
-        return True
-    if model not in _PERSPECTIVE:
-        fix = did_you_mean(str(model), [*_PERSPECTIVE, *_FISHEYE])
-        raise GeometryError("TP-311", f"camera model {str(model)[:40]!r} cannot be used", where=where, fix=fix)
-    return values.get("is_fisheye") is True
+def _model(values: Mapping[str, Any], where: str) -> str:
+    """The name of the model, one of COLMAP's or an alias of one."""
+    given = values.get("camera_model") or "OPENCV"
+    model = given.upper() if isinstance(given, str) else ""
+    fisheye = flag(values, "is_fisheye", where)
+    known = sorted({*_PERSPECTIVE, *_FISHEYE, *_ARIA, *camera_model_names()})
+    if model not in known or (model in _ARIA and _ARIA[1] not in known):
+        raise GeometryError(
+            "TP-311", f"camera model {str(given)[:40]!r} is not supported", where=where, fix=model_hint(str(given), known)
+        )
+    if fisheye and model in _PERSPECTIVE:
+        # instant-ngp knows two lenses, and says so beside a model that other programs have filled in.
+        return "OPENCV_FISHEYE"
+    if fisheye is False and "FISHEYE" in model:
+        raise SceneError(
+            "TP-219", f"'is_fisheye' is false, but 'camera_model' is {model}", where=where, fix="Remove what is wrong."
+        )
+    return model
+
+
+def _aria_terms(values: Mapping[str, Any], where: str) -> tuple[float, ...]:
+    terms = values.get(_ARIA_LIST)
+    if terms is None:
+        return tuple(_number(values, key, where, 0.0) for key in _ARIA_KEYS)
+    if not isinstance(terms, list) or len(terms) != len(_ARIA_KEYS):
+        raise SceneError("TP-219", f"'{_ARIA_LIST}' is not a list of 12 numbers", where=where, fix="Export it again.")
+    return tuple(to_numbers(terms, f"{where}, {_ARIA_LIST}"))
+
+
+def _by_name(model: str, values: Mapping[str, Any], pinhole: tuple[float, ...], where: str) -> tuple[float, ...]:
+    """The parameters of any other model of COLMAP, under COLMAP's names; none of its terms is guessed."""
+    known = dict(zip(("f", "fx", "fy", "cx", "cy"), (pinhole[0], *pinhole), strict=True))
+    names = parameter_names(model)
+    missing = [name for name in names if name not in known and values.get(name) is None]
+    if missing:
+        raise SceneError("TP-219", f"'{missing[0]}' of a {model} camera is missing", where=where, fix="Export it again.")
+    if "f" in names and known["fx"] != known["fy"]:
+        raise SceneError("TP-219", f"'fl_x' and 'fl_y' of a {model} camera differ", where=where, fix="Export it again.")
+    return tuple(known[name] if name in known else _number(values, name, where, 0.0) for name in names)

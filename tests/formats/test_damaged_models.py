@@ -157,9 +157,9 @@ def test_binary_colmap(change, code, words, tmp_path):
         ("cameras.txt", "1 PINHOLE 64 48 60 60 32 24", "1 PINHOLE", "TP-214", "cameras.txt, line"),
         ("cameras.txt", " 60 60", " -60 60", "TP-313", "camera 1"),
         ("images.txt", "000.jpg", "001.jpg", "TP-205", "001.jpg"),
-        ("images.txt", " 000.jpg", "", "TP-232", "sparse/0"),
-        ("images.txt", " 1 003.jpg", " 9 003.jpg", "TP-232", "sparse/0"),
-        ("points3D.txt", "9 9 9", "9 x 9", "TP-232", "sparse/0"),
+        ("images.txt", " 000.jpg", "", "TP-214", "images.txt, line 5"),
+        ("images.txt", " 1 003.jpg", " 9 003.jpg", "TP-232", "no camera 9 [...images.txt, line 11, 003.jpg]"),
+        ("points3D.txt", "9 9 9", "9 x 9", "TP-214", "points3D.txt, line 4"),
         ("points3D.txt", "9 9 9", "9 \0 9", "TP-212", "points3D.txt"),
     ],
 )
@@ -172,7 +172,7 @@ def test_text_colmap(file, old, new, code, words, tmp_path):
         edit(path, old, new)
     caught = error(tmp_path)
     assert caught.code == code
-    assert words in str(caught)
+    assert words in str(caught).replace(f"{tmp_path}/sparse/0/", "...")
 
 
 def test_colmap_text_model_cut_between_images_warns(tmp_path):

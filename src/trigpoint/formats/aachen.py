@@ -7,20 +7,18 @@ below ``3D-models`` (v1.1). ``database_intrinsics.txt``, if it is in either fold
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 from trigpoint.core.camera import Camera
-from trigpoint.core.colmap import images_from_colmap, intrinsics_from_colmap, pose_from_colmap
 from trigpoint.core.errors import SceneError
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
 from trigpoint.formats.builder import SceneBuilder
-from trigpoint.formats.colmap import model_tracks
-from trigpoint.formats.colmap_model import find_models, load_model
+from trigpoint.formats.colmap import add_tracks
+from trigpoint.formats.colmap_model import find_models, model_files
 from trigpoint.formats.format import Reader, ReadOptions
 from trigpoint.formats.nvm import nvm_camera, read_nvm
-from trigpoint.formats.textfiles import is_file, read_rows, to_numbers
+from trigpoint.formats.textfiles import is_file, read_rows, to_numbers, to_whole_px
 
 IMAGES, MODELS, QUERIES = "images_upright", "3D-models", "queries"
 _NVM = "aachen_cvpr2018_db.nvm"
@@ -81,8 +79,7 @@ def _camera_lines(file: Path) -> dict[str, tuple[list[str], str]]:
 
 
 def _listed_camera(builder: SceneBuilder, words: list[str], where: str) -> Camera:
-    width, height, *params = to_numbers(words[1:], where)
-    return builder.camera(words[0], (int(width), int(height)), tuple(params), where)
+    return builder.camera(words[0], to_whole_px(words[1:3], where), tuple(to_numbers(words[3:], where)), where)
 
 
 def _read_nvm_images(builder: SceneBuilder, known: dict[str, tuple[list[str], str]]) -> None:
@@ -106,16 +103,19 @@ def _read_colmap_images(builder: SceneBuilder, known: dict[str, tuple[list[str],
             fix="Copy the 3D models of the data set there.",
         )
     builder.note(f"Poses come from the COLMAP model {model.relative_to(builder.root).as_posix()}.")
-    builder.tracks_of = partial(model_tracks, model)
-    for name, image in images_from_colmap(load_model(model), str(model)):
-        with builder.image(name):
-            if builder.exists(name, builder.root / IMAGES / name):
-                where = f"{model}, {name}"
-                if name in known:
-                    camera = _listed_camera(builder, *known[name])
+    files = model_files(model)
+    cameras = files.cameras()
+    for image in files.images():
+        with builder.image(image.name):
+            image.check()
+            if builder.exists(image.name, builder.root / IMAGES / image.name):
+                if image.name in known:
+                    camera = _listed_camera(builder, *known[image.name])
                 else:
-                    camera = builder.camera(*intrinsics_from_colmap(image.camera), where)
-                _add(builder, name, camera, pose_from_colmap(image, where))
+                    listed = image.camera(cameras)
+                    camera = builder.camera(*listed.intrinsics(), listed.where)
+                _add(builder, image.name, camera, image.pose())
+    add_tracks(builder, files)
 
 
 def _add(builder: SceneBuilder, name: str, camera: Camera, pose: Pose | None) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from trigpoint.core.camera import Camera
 from trigpoint.core.errors import GeometryError, SceneError, TrigpointError
@@ -39,6 +39,7 @@ class SceneBuilder:
         # Set by readers of models with points: the tracks of the named images.
         self.tracks_of: Callable[[Sequence[str]], TrackSource] | None = None
         self._frames: list[Frame] = []
+        self._names: set[str] = set()
         self._missing: list[str] = []
         self._invalid: list[tuple[str, TrigpointError]] = []
         self._sizes: dict[Path, tuple[int, int]] = {}
@@ -58,7 +59,10 @@ class SceneBuilder:
         try:
             yield
         except TrigpointError as error:
-            self._invalid.append((name, error if error.where else _placed(error, name)))
+            where = error.where or name
+            # A file of its own says which image it belongs to; a line of a list does not.
+            named = PurePosixPath(name).name.partition(".")[0] in where
+            self._invalid.append((name, _placed(error, where if named else f"{where}, {name}")))
 
     def size_of(self, path: Path) -> tuple[int, int]:
         """Upright (width, height) of an image, px, from its header, read once. Raises as ``image_size``."""
@@ -91,7 +95,8 @@ class SceneBuilder:
         """Add an image after comparing its pose, camera and file.
 
         Raises:
-            TrigpointError: no pose (TP-204); another size than its camera (TP-221, TP-222, TP-223); TP-1xx.
+            TrigpointError: no pose (TP-204); a name that another image has (TP-205); another size than its camera (TP-221,
+                TP-222, TP-223); TP-1xx.
         """
         frame.pose()
         self.add_query(frame)
@@ -99,6 +104,10 @@ class SceneBuilder:
     def add_query(self, frame: Frame) -> None:
         """Add an image whose pose may be unknown to all but the makers of the data set. Raises as ``add``, but TP-204."""
         frame.check_size(self.size_of(frame.image_path))
+        if frame.name in self._names:
+            fix = "Remove one of them, or give --skip-invalid to use the first."
+            raise SceneError("TP-205", "this image is listed twice", where=frame.name, fix=fix)
+        self._names.add(frame.name)
         self._frames.append(frame)
 
     def build(self) -> Scene:
@@ -106,7 +115,7 @@ class SceneBuilder:
 
         Raises:
             TrigpointError: the first invalid image's error, with their count, unless they are to be skipped or nothing
-                would be left; no image at all (TP-206); image names that occur twice (TP-205).
+                would be left; no image at all (TP-206).
         """
         self._invalid.sort(key=lambda item: item[0])
         if self._invalid and not (self.options.skip_invalid and self._frames):

@@ -5,17 +5,16 @@ Frames are named as in the model. The folder part of a name, if any, is the fram
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from trigpoint.core.colmap import images_from_colmap, intrinsics_from_colmap, pose_from_colmap, tracks_from_colmap
 from trigpoint.core.errors import SceneError
 from trigpoint.core.image import IMAGE_SUFFIXES
 from trigpoint.core.scene import Frame, Scene
-from trigpoint.core.tracks import Tracks, TrackSource
+from trigpoint.core.tracks import TrackSource
 from trigpoint.formats.builder import SceneBuilder
-from trigpoint.formats.colmap_model import announced_images, find_models, fullest_model, is_binary, load_model
+from trigpoint.formats.colmap_entries import ModelFiles, good_points, read_tracks
+from trigpoint.formats.colmap_model import announced_images, find_models, fullest_model, is_binary, model_files
 from trigpoint.formats.format import Reader, ReadOptions
 from trigpoint.formats.textfiles import is_file, read_json
 
@@ -31,7 +30,7 @@ def read(path: Path, options: ReadOptions) -> Scene:
     """Read the model with the most images, and the images of ``images`` beside it.
 
     Raises:
-        SceneError: the model cannot be used, as ``load_model``; only reduced copies of the images (TP-224); a
+        SceneError: the model cannot be used, as ``model_files``; only reduced copies of the images (TP-224); a
             ``trigpoint.json`` that is malformed (TP-213) or does not say whether the scene is metric (TP-219).
         TrigpointError: an image, pose or camera cannot be used, as ``SceneBuilder.build``.
     """
@@ -41,17 +40,20 @@ def read(path: Path, options: ReadOptions) -> Scene:
     if len(models) > 1:
         used = model.relative_to(path).as_posix()
         builder.note(f"There are {len(models)} partial models; {used} is used, which has the most images.")
-    images = images_from_colmap(load_model(model), str(model))
+    files = model_files(model)
+    images, cameras = files.images(), files.cameras()
     _check_announced(builder, model, len(images))
-    folder = _image_folder(model, [name for name, _ in images])
-    for name, image in images:
+    folder = _image_folder(model, [image.name for image in images])
+    for image in images:
+        name = image.name
         with builder.image(name):
+            image.check()
             if builder.exists(name, folder / name):
-                camera = builder.camera(*intrinsics_from_colmap(image.camera), f"{model}, camera {image.camera_id}")
-                pose = pose_from_colmap(image, f"{model}, {name}")
-                builder.add(Frame(name, folder / name, camera, pose, sequence=name.rpartition("/")[0]))
-    _note_unregistered(builder, folder, {name for name, _ in images})
-    builder.tracks_of = partial(model_tracks, model)
+                listed = image.camera(cameras)
+                camera = builder.camera(*listed.intrinsics(), listed.where)
+                builder.add(Frame(name, folder / name, camera, image.pose(), sequence=name.rpartition("/")[0]))
+    _note_unregistered(builder, folder, {image.name for image in images})
+    add_tracks(builder, files)
     return builder.build()
 
 
@@ -67,14 +69,20 @@ def _is_metric(model: Path) -> bool:
     return metric
 
 
-def model_tracks(model: Path, names: Sequence[str]) -> TrackSource:
-    """The points of a model folder and their observations in the named images, read when they are asked for."""
-    files = sorted(path for path in model.iterdir() if path.suffix in (".bin", ".txt"))
-    return TrackSource(partial(_read_tracks, model, names), files)
+def add_tracks(builder: SceneBuilder, files: ModelFiles) -> None:
+    """Give the scene the points of a model, which are read when they are asked for, and now only checked.
 
-
-def _read_tracks(model: Path, names: Sequence[str]) -> Tracks | None:
-    return tracks_from_colmap(load_model(model), names, str(model))
+    Raises:
+        SceneError: a point that cannot be used (TP-214, TP-232), unless such are to be left out.
+    """
+    skip_invalid = builder.options.skip_invalid
+    _, errors = good_points(files.points())
+    if errors and not skip_invalid:
+        raise errors[0]
+    if errors:
+        builder.warn(f"3D points left out: {len(errors)}. The first: {errors[0].what} [{errors[0].where}].")
+    paths = sorted(path for path in files.paths[0].parent.iterdir() if path.suffix in (".bin", ".txt"))
+    builder.tracks_of = lambda names: TrackSource(partial(read_tracks, files, names, skip_invalid=skip_invalid), paths)
 
 
 def _check_announced(builder: SceneBuilder, model: Path, count: int) -> None:

@@ -1,6 +1,6 @@
-"""Byte layout of a binary COLMAP model, checked before pycolmap sees it.
+"""Byte layout of a binary COLMAP model, checked before anything reads it.
 
-pycolmap trusts the counts in these files: with a damaged one it asks for terabytes of memory or loops for hours. Walking
+Readers trust the counts in these files: with a damaged one pycolmap asks for terabytes of memory or loops for hours. Walking
 over the records, without looking inside them, costs a fraction of a second and finds every cut or shifted file.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from trigpoint.core.camera import parameter_names
@@ -67,23 +67,38 @@ def _check_file(path: Path, step: Step) -> None:
 
 def _walk(data: mmap.mmap, step: Step, path: Path) -> tuple[int, int, int]:
     """(records announced, records passed, position after them, beyond the end for a file that is cut short)."""
-    count, done, position = 0, 0, _COUNT64.size
+    done, position = 0, _COUNT64.size
     try:
-        count = _COUNT64.unpack_from(data, 0)[0]
-        while done < count and position <= len(data):
-            position = step(data, position, path)
-            done += 1
+        for _, end in records(data, step, path):
+            done, position = done + 1, end
     except struct.error:
         position = len(data) + 1
-    return count, done, position
+    return _COUNT64.unpack_from(data, 0)[0] if len(data) >= _COUNT64.size else 0, done, position
 
 
-def _camera(data: mmap.mmap, position: int, path: Path) -> int:
+def records(data: mmap.mmap, step: Step, path: Path) -> Iterator[tuple[int, int]]:
+    """(start, end) of each record of a file, as far as they lie inside it.
+
+    Raises:
+        struct.error: the file ends inside a number.
+        GeometryError: unknown camera model (TP-311).
+    """
+    position = _COUNT64.size
+    for _ in range(_COUNT64.unpack_from(data, 0)[0]):
+        if position > len(data):
+            return
+        start, position = position, step(data, position, path)
+        yield start, position
+
+
+def camera_step(data: mmap.mmap, position: int, path: Path) -> int:
+    """Position after the record of a camera that begins at ``position``, bytes. Raises as ``records``."""
     camera_id, model_id, _, _ = _CAMERA.unpack_from(data, position)
-    return position + _CAMERA.size + 8 * _parameter_count(model_id, f"{path}, camera {camera_id}")
+    return position + _CAMERA.size + 8 * len(parameter_names(camera_model(model_id, f"{path}, camera {camera_id}")))
 
 
-def _parameter_count(model_id: int, where: str) -> int:
+def camera_model(model_id: int, where: str) -> str:
+    """Name of the camera model of a number. Raises GeometryError TP-311 for an unknown one."""
     import pycolmap
 
     names = {int(value): name for name, value in pycolmap.CameraModelId.__members__.items()}
@@ -91,17 +106,19 @@ def _parameter_count(model_id: int, where: str) -> int:
     if name == "INVALID":
         known = ", ".join(f"{number} {name}" for number, name in sorted(names.items()) if number >= 0)
         raise GeometryError("TP-311", f"unknown camera model with id {model_id}", where=where, fix=f"Known: {known}.")
-    return len(parameter_names(name))
+    return name
 
 
-def _image(data: mmap.mmap, position: int, path: Path) -> int:
+def image_step(data: mmap.mmap, position: int, path: Path) -> int:
+    """Position after the record of an image that begins at ``position``, bytes. Raises as ``records``."""
     end = data.find(b"\0", position + _IMAGE_BYTES)
     if end < 0:
         return len(data) + 1
     return end + 1 + _COUNT64.size + _POINT2D_BYTES * _COUNT64.unpack_from(data, end + 1)[0]
 
 
-def _point3d(data: mmap.mmap, position: int, path: Path) -> int:
+def point_step(data: mmap.mmap, position: int, path: Path) -> int:
+    """Position after the record of a 3D point that begins at ``position``, bytes. Raises as ``records``."""
     track = _COUNT64.unpack_from(data, position + _POINT3D_BYTES)[0]
     return position + _POINT3D_BYTES + _COUNT64.size + _TRACK_ELEMENT_BYTES * track
 
@@ -123,9 +140,9 @@ def _frame(data: mmap.mmap, position: int, path: Path) -> int:
 
 
 _STEPS: dict[str, Step] = {
-    "cameras.bin": _camera,
-    "images.bin": _image,
-    "points3D.bin": _point3d,
+    "cameras.bin": camera_step,
+    "images.bin": image_step,
+    "points3D.bin": point_step,
     "rigs.bin": _rig,
     "frames.bin": _frame,
 }

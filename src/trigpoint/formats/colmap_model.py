@@ -1,4 +1,4 @@
-"""COLMAP models below a folder, loaded through pycolmap: binary or text, with or without rigs."""
+"""COLMAP models below a folder: binary or text, with or without rigs."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from trigpoint.core.camera import camera_model_names, model_hint, parameter_names
-from trigpoint.core.errors import GeometryError, SceneError
+from trigpoint.core.errors import SceneError
+from trigpoint.formats.colmap_binary import binary_files
+from trigpoint.formats.colmap_entries import FIX, ModelFiles
 from trigpoint.formats.colmap_layout import check_binary_model
-from trigpoint.formats.textfiles import is_file, read_rows, read_text
+from trigpoint.formats.colmap_text import text_files
+from trigpoint.formats.textfiles import is_file, numbered_lines
 
 _FOLDERS = ("", "sparse", "colmap/sparse", "dense/sparse")
 _MAX_SUB_MODELS = 1000
-_FIX = "Copy or export it again."
 
 
 def is_binary(folder: Path) -> bool:
@@ -53,58 +54,47 @@ def _count_images(folder: Path) -> int:
         if is_binary(folder):
             with (folder / "images.bin").open("rb") as stream:
                 return struct.unpack("<Q", stream.read(8))[0]
-        lines = [line for line in read_text(folder / "images.txt").splitlines() if not line.startswith("#")]
-        return (len(lines) + 1) // 2
+        return (sum(not line.startswith("#") for _, line in numbered_lines(folder / "images.txt")) + 1) // 2
     except (OSError, struct.error, SceneError):
         return 0
 
 
-def load_model(folder: Path) -> Any:
-    """The ``pycolmap.Reconstruction`` of a folder.
+def model_files(folder: Path) -> ModelFiles:
+    """The files of a model, whole as far as that shows without reading what is in them.
 
     Raises:
-        SceneError: missing (TP-210), empty (TP-211), not text (TP-212), malformed (TP-214), damaged (TP-231) or
-            contradictory files (TP-232).
-        GeometryError: unknown camera model (TP-311), wrong number of parameters (TP-312).
+        SceneError: a file is missing (TP-210), empty (TP-211) or damaged (TP-231).
+        GeometryError: unknown camera model (TP-311).
     """
     if is_binary(folder):
         check_binary_model(folder)
-    else:
-        _check_text_model(folder)
+        return binary_files(folder)
+    files = text_files(folder)
+    for path in files.paths:
+        next(numbered_lines(path), None)
+    return files
+
+
+def load_model(folder: Path) -> Any:
+    """The ``pycolmap.Reconstruction`` of a folder, for models of our own making; scenes are read by ``model_files``.
+
+    Raises:
+        SceneError: missing (TP-210), empty (TP-211), damaged (TP-231) or contradictory files (TP-232).
+        GeometryError: unknown camera model (TP-311).
+    """
+    check_binary_model(folder)
     import pycolmap
 
     try:
         return pycolmap.Reconstruction(folder)
     except (ValueError, LookupError, RuntimeError, ArithmeticError, MemoryError, TypeError) as error:
         reason = str(error).split("Check failed: ")[-1].strip()
-        raise SceneError("TP-232", f"COLMAP cannot load this model ({reason})", where=folder, fix=_FIX) from error
-
-
-def _check_text_model(folder: Path) -> None:
-    for name in ("images.txt", "points3D.txt"):
-        read_text(folder / name)
-    names = camera_model_names()
-    for number, words in read_rows(folder / "cameras.txt"):
-        where = f"{folder / 'cameras.txt'}, line {number}"
-        if len(words) < 4:
-            raise SceneError(
-                "TP-214", f"id, model, width, height and parameters expected, got {len(words)} words", where=where, fix=_FIX
-            )
-        if words[1] not in names:
-            raise GeometryError("TP-311", f"unknown camera model '{words[1]}'", where=where, fix=model_hint(words[1], names))
-        expected = parameter_names(words[1])
-        if len(words) - 4 != len(expected):
-            raise GeometryError(
-                "TP-312",
-                f"camera model {words[1]} takes {len(expected)} parameters, got {len(words) - 4}",
-                where=where,
-                fix=f"Give {', '.join(expected)}.",
-            )
+        raise SceneError("TP-232", f"COLMAP cannot load this model ({reason})", where=folder, fix=FIX) from error
 
 
 def announced_images(folder: Path) -> int | None:
     """The number of images that the head of a text model's images.txt gives, if it does."""
-    for line in read_text(folder / "images.txt").splitlines():
+    for _, line in numbered_lines(folder / "images.txt"):
         if not line.startswith("#"):
             return None
         _, label, rest = line.partition("Number of images:")

@@ -22,7 +22,7 @@ from trigpoint.core.pose import Pose
 from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
 from trigpoint.formats.builder import SceneBuilder
 from trigpoint.formats.format import Reader, ReadOptions
-from trigpoint.formats.textfiles import is_file, read_text, to_numbers
+from trigpoint.formats.textfiles import is_file, read_text, to_numbers, to_whole_px
 
 _SENSORS = PurePosixPath("sensors/sensors.txt")
 _LOOKED_AT = 20_000
@@ -138,8 +138,8 @@ def _camera(builder: SceneBuilder, sensor: _Row | None, device: str, where: str)
             where=where,
             fix="Calibrate it, or give --skip-invalid to leave its images out.",
         )
-    width, height, *params = to_numbers(sensor.words[4:], sensor.where)
-    return builder.camera(sensor.words[3], (int(width), int(height)), tuple(params), sensor.where)
+    size, params = to_whole_px(sensor.words[4:6], sensor.where), to_numbers(sensor.words[6:], sensor.where)
+    return builder.camera(sensor.words[3], size, tuple(params), sensor.where)
 
 
 class _Trajectories:

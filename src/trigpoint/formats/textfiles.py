@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trigpoint.core.errors import SceneError
+from trigpoint.core.errors import GeometryError, SceneError
 
 Array = NDArray[np.float64]
+_MAX_SIDE_PX = 100_000
 
 
 def is_file(path: Path) -> bool:
@@ -32,10 +34,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         data = path.read_bytes()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SceneError(
-            "TP-210", f"the file cannot be read ({reason})", where=path, fix="Check that the folder is complete."
-        ) from error
+        raise _unreadable(path, error) from error
     if not data.strip():
         raise SceneError("TP-211", "the file is empty", where=path, fix="Copy or export it again.")
     return data
@@ -43,15 +42,55 @@ def read_bytes(path: Path) -> bytes:
 
 def read_text(path: Path) -> str:
     """A whole UTF-8 text file. Raises as ``read_bytes``, and TP-212 for a file that is not text."""
+    data = read_bytes(path)
+    _check_encoding(data, path)
     try:
-        text = read_bytes(path).decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SceneError(
-            "TP-212", f"this is not a text file (byte {error.start})", where=path, fix="Copy or export it again."
-        ) from error
+        raise _no_text(path, f"byte {error.start}") from error
     if "\0" in text:
-        raise SceneError("TP-212", "this is not a text file (NUL bytes)", where=path, fix="Copy or export it again.")
+        raise _no_text(path, "NUL bytes")
     return text
+
+
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """(number from 1, text) of every line of a text file, one at a time: models are larger than memory should be.
+
+    Raises:
+        SceneError: as ``read_text``.
+    """
+    empty = True
+    try:
+        with path.open("rb") as stream:
+            _check_encoding(stream.read(4), path)
+        with path.open(encoding="utf-8-sig") as lines:
+            for number, line in enumerate(lines, start=1):
+                if "\0" in line:
+                    raise _no_text(path, f"NUL bytes in line {number}")
+                empty = empty and not line.strip()
+                yield number, line
+    except UnicodeDecodeError as error:
+        raise _no_text(path, "not valid UTF-8") from error
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    if empty:
+        raise SceneError("TP-211", "the file is empty", where=path, fix="Copy or export it again.")
+
+
+def _check_encoding(start: bytes, path: Path) -> None:
+    """Name what Notepad and PowerShell write, which is text, but not of the kind that programs read."""
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise _no_text(path, "but UTF-16")
+
+
+def _no_text(path: Path, reason: str) -> SceneError:
+    fix = "Copy or export it again, as UTF-8 text."
+    return SceneError("TP-212", f"this is not a UTF-8 text file ({reason})", where=path, fix=fix)
+
+
+def _unreadable(path: Path, error: OSError | ValueError) -> SceneError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return SceneError("TP-210", f"the file cannot be read ({reason})", where=path, fix="Check that the folder is complete.")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -87,8 +126,31 @@ def to_numbers(words: Iterable[Any], where: str) -> list[float]:
                 raise ValueError
             result.append(float(word))
         except (ValueError, OverflowError):
-            raise SceneError("TP-214", f"{str(word)[:40]!r} is not a number", where=where, fix="Correct the file.") from None
+            raise _no_number(word, where) from None
     return result
+
+
+def _no_number(word: Any, where: str) -> SceneError:
+    text = str(word)[:40]
+    try:
+        float(text.replace(",", ".", 1))
+    except ValueError:
+        return SceneError("TP-214", f"{text!r} is not a number", where=where, fix="Correct the file.")
+    what = f"{text!r} is not a number: it has a decimal comma"
+    return SceneError("TP-214", what, where=where, fix="Write decimal points, as programs in English do.")
+
+
+def to_whole_px(values: Sequence[Any], where: str) -> tuple[int, int]:
+    """Width and height of an image, px, from two words or JSON values.
+
+    Raises:
+        SceneError: TP-214.
+        GeometryError: no size that an image can have (TP-313).
+    """
+    width, height = to_numbers(values, where)
+    if not all(1 <= side <= _MAX_SIDE_PX and side == int(side) for side in (width, height)):
+        raise GeometryError("TP-313", f"impossible image size {width:g}x{height:g}", where=where, fix="Give whole pixels.")
+    return int(width), int(height)
 
 
 def read_matrix(path: Path, shapes: Iterable[tuple[int, int]]) -> Array:

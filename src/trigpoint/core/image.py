@@ -1,11 +1,13 @@
 """The one image decoder. Every file either decodes upright and whole, or gives a named error.
 
-The header is read before any pixel, so a huge image costs nothing to refuse. Images are turned upright by their EXIF
+The header is read before any pixel, so a huge image costs nothing to refuse; ``image_limits.py`` says what is too much for
+files of unknown origin. Images are turned upright by their EXIF
 orientation: width, height, keypoints and cameras everywhere speak of the upright image.
 """
 
 from __future__ import annotations
 
+import errno
 import threading
 from dataclasses import dataclass
 from io import BytesIO
@@ -17,13 +19,15 @@ from PIL import Image, UnidentifiedImageError
 
 from trigpoint.core.errors import ImageError
 from trigpoint.core.exif import NO_EXIF, Exif, read_exif
+from trigpoint.core.image_limits import MAX_FILE_BYTES, beyond, check_effort, check_scans, check_size, check_structure
+from trigpoint.core.regular_file import open_regular, read_regular
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 # Everything else that Pillow can open stays closed: some of it starts other programs (EPS).
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "PPM", "GIF")
-MAX_PIXELS = 120_000_000
-MIN_SIDE_PX = 32
 _HEADER_BYTES = 1 << 18
+# Rows that are freed of their transparency at a time: a whole image would need three more copies of itself.
+_BAND_ROWS = 256
 # Pillow keeps its limit of pixels in a global variable, which two threads must not set back in the wrong order.
 _PILLOW_LIMIT = threading.Lock()
 _QUARTER_TURNS = (5, 6, 7, 8)
@@ -107,7 +111,8 @@ def read_image(path: Path, *, short_side_px: int | None = None, color: bool = Fa
 
     Raises:
         ImageError: missing or empty file (TP-101), not an image (TP-102), cut short or damaged (TP-103), more than 8
-            bits a channel (TP-104), colours for print (TP-105), too many pixels (TP-106), too small (TP-107).
+            bits a channel (TP-104), colours for print (TP-105), too many pixels (TP-106), too small (TP-107), beyond a
+            limit for files of unknown origin (TP-109).
     """
     return decode_image(_read_bytes(path), path, short_side_px=short_side_px, color=color)
 
@@ -118,7 +123,8 @@ def decode_image(data: bytes, name: Path | str, *, short_side_px: int | None = N
     with _open(path, data) as image:
         if image.format in ("JPEG", "MPO"):
             _check_jpeg_is_whole(data, path)
-        return _decoded(image, path, short_side_px, color)
+            check_scans(image, data, path)
+        return _decoded(image, path, short_side_px, color, data=data)
 
 
 def image_from_pixels(pixels: NDArray[np.uint8] | Image.Image, *, short_side_px: int | None = None) -> DecodedImage:
@@ -133,7 +139,7 @@ def image_from_pixels(pixels: NDArray[np.uint8] | Image.Image, *, short_side_px:
     """
     image, path = (pixels, Path("image")) if isinstance(pixels, Image.Image) else (_from_array(pixels), Path("array"))
     _check_header(image, path, b"")
-    return _decoded(image, path, short_side_px, color=False, draft=False)
+    return _decoded(image, path, short_side_px, color=False)
 
 
 def _from_array(pixels: NDArray[np.uint8]) -> Image.Image:
@@ -146,14 +152,16 @@ def _from_array(pixels: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def _decoded(image: Image.Image, path: Path, short_side_px: int | None, color: bool, *, draft: bool = True) -> DecodedImage:
-    """The open image upright and reduced; ``draft`` may make the image itself smaller while it is decoded."""
+def _decoded(
+    image: Image.Image, path: Path, short_side_px: int | None, color: bool, *, data: bytes | None = None
+) -> DecodedImage:
+    """The open image upright and reduced; with its file's bytes it may become smaller itself while it is decoded."""
     exif = read_exif(image)
     width, height = _upright_size(image, exif)
     target = _reduced_size(width, height, short_side_px)
     turn = _TURNS.get(exif.orientation)
     size = (target[1], target[0]) if exif.orientation in _QUARTER_TURNS else target
-    pixels = _pixels(image, path, size, color, draft=draft)
+    pixels = _pixels(image, path, size, color, data)
     if turn is not None:
         pixels = pixels.transpose(turn)
     values = np.array(pixels)
@@ -162,20 +170,22 @@ def _decoded(image: Image.Image, path: Path, short_side_px: int | None, color: b
     return DecodedImage(values, None, width, height, exif)
 
 
-def _pixels(image: Image.Image, path: Path, size: tuple[int, int], color: bool, *, draft: bool) -> Image.Image:
+def _pixels(image: Image.Image, path: Path, size: tuple[int, int], color: bool, data: bytes | None) -> Image.Image:
     mode = "RGB" if color else "L"
     full = image.size
     try:
-        # JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the cost; never below the size that is wanted.
-        if draft:
+        if data is not None:
+            # JPEG decodes at 1/2, 1/4 or 1/8 for a fraction of the cost; never below the size that is wanted.
             image.draft(mode, size)
+            copied = image.mode != mode or _is_transparent(image)
+            flat_bytes = (4 if color else 1) if copied else 0
+            check_effort(image, data, path, flat_bytes=flat_bytes, reduced=size != image.size)
         image.load()
-        flat = _without_transparency(image)
+        flat = _flat(image, mode)
     except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
         raise ImageError(
             "TP-103", f"the image is damaged or cut short ({error})", where=path, fix="Copy or download it again."
         ) from error
-    flat = flat.convert(mode)
     if flat.size == size:
         return flat
     # A reduced JPEG covers ceil(full / 2^n) cells, the last of them partly outside the image: the box cuts that part off.
@@ -194,25 +204,41 @@ def _is_much_larger(source: tuple[int, int], target: tuple[int, int]) -> bool:
     return min(source) > 4 * min(target)
 
 
-def _without_transparency(image: Image.Image) -> Image.Image:
-    if image.mode in ("LA", "PA", "RGBA") or (image.mode == "P" and "transparency" in image.info):
+def _is_transparent(image: Image.Image) -> bool:
+    return image.mode in ("LA", "PA", "RGBA") or (image.mode == "P" and "transparency" in image.info)
+
+
+def _flat(image: Image.Image, mode: str) -> Image.Image:
+    """The image without transparency, in ``mode``."""
+    if not _is_transparent(image):
+        return image if image.mode == mode else image.convert(mode)
+    result = Image.new(mode, image.size)
+    for top in range(0, image.size[1], _BAND_ROWS):
+        band = image.crop((0, top, image.size[0], min(top + _BAND_ROWS, image.size[1]))).convert("RGBA")
         # Transparent parts hold arbitrary colours; white is what every viewer shows there.
-        background = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(background, image.convert("RGBA")).convert("RGB")
-    return image
+        background = Image.new("RGBA", band.size, "white")
+        result.paste(Image.alpha_composite(background, band).convert("RGB").convert(mode), (0, top))
+    return result
 
 
-def _read_bytes(path: Path, limit: int = -1) -> bytes:
+def _read_bytes(path: Path, first: int | None = None) -> bytes:
+    """The bytes of an image file, or its ``first`` ones."""
     try:
-        with path.open("rb") as stream:
-            data = stream.read(limit)
+        if first is None:
+            data = read_regular(path, MAX_FILE_BYTES)
+        else:
+            with open_regular(path) as stream:
+                data = stream.read(first)
     except FileNotFoundError:
         raise ImageError("TP-101", "there is no such image file", where=path, fix="Check the path.") from None
     except IsADirectoryError:
         raise ImageError("TP-101", "this is a folder, not an image file", where=path, fix="Name the images in it.") from None
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        if getattr(error, "errno", None) == errno.EFBIG:
+            raise beyond(reason, path) from error
         raise ImageError(
-            "TP-101", f"the image file cannot be read ({error.strerror})", where=path, fix="Check its permissions."
+            "TP-101", f"the image file cannot be read ({reason})", where=path, fix="Check its permissions."
         ) from error
     if not data:
         raise ImageError("TP-101", "the image file is empty (0 bytes)", where=path, fix="Copy or download it again.")
@@ -222,6 +248,7 @@ def _read_bytes(path: Path, limit: int = -1) -> bytes:
 def _open(path: Path, data: bytes) -> Image.Image:
     if not data:
         raise ImageError("TP-101", "the image file is empty (0 bytes)", where=path, fix="Copy or download it again.")
+    check_structure(data, path)
     try:
         image = _open_unlimited(data)
     except UnidentifiedImageError:
@@ -246,18 +273,7 @@ def _open_unlimited(data: bytes) -> Image.Image:
 
 
 def _check_header(image: Image.Image, path: Path, data: bytes) -> None:
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise ImageError(
-            "TP-106",
-            f"the image has {width}x{height} px, more than {MAX_PIXELS // 1_000_000} million",
-            where=path,
-            fix="Resize it.",
-        )
-    if min(width, height) < MIN_SIDE_PX:
-        raise ImageError(
-            "TP-107", f"the image has only {width}x{height} px", where=path, fix=f"Both sides need {MIN_SIDE_PX} px or more."
-        )
+    check_size(*image.size, path)
     if image.mode == "CMYK":
         raise ImageError("TP-105", "the image has print colours (CMYK)", where=path, fix="Convert it to RGB.")
     if image.mode not in _EIGHT_BIT_MODES:

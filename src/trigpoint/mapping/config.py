@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from trigpoint.core.config import Range, Settings, require
-from trigpoint.core.image import MIN_SIDE_PX
+from trigpoint.core.image_limits import MIN_SIDE_PX
 from trigpoint.features.encoders import is_dense
 from trigpoint.features.views import NO_AUGMENTATION
 from trigpoint.mapping.encoding_config import GlobalEncoding, NodeEncoding

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal, get_args
 
 from trigpoint.core.config import POSITIVE, Range, Settings, require
-from trigpoint.core.image import MIN_SIDE_PX
+from trigpoint.core.image_limits import MIN_SIDE_PX
 
 Variant = Literal["sparse", "dense"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)

@@ -18,9 +18,12 @@ from trigpoint.core.camera import Camera
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import Frame, Scene
 from trigpoint.diagnosis import inspect
-from trigpoint.diagnosis.epipolar import EpipolarCheck, check_epipolar, fundamental_matrix
 from trigpoint.diagnosis.inspect import ImageCounts, SceneReport, describe_scene
 from trigpoint.diagnosis.neighbours import nearest_images
+from trigpoint.diagnosis.pose_check import PoseCheck, check_poses
+from trigpoint.diagnosis.pose_verdict import require_fitting_poses
+from trigpoint.diagnosis.two_view import VerifiedPair
+from trigpoint.formats.conventions import AS_THEY_ARE, CONVENTIONS, read_poses_as, reread
 from trigpoint.formats.readers import open_scene
 
 WIDTH, HEIGHT = 320, 240
@@ -71,8 +74,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Scene:
 @pytest.fixture
 def unmatched(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves the slowest check out of tests of the others."""
-    result = EpipolarCheck(0.3, 8, 8, ("a", "b", 0.4))
-    monkeypatch.setattr(inspect, "check_epipolar", lambda frames, neighbours: result)
+    monkeypatch.setattr(inspect, "check_scene", lambda scene, frames: {"": PoseCheck(0.3, 8, 8, 8, 8)})
 
 
 def messages(report: SceneReport) -> str:
@@ -106,13 +108,10 @@ def with_camera(scene: Scene, camera: Camera) -> Scene:
     return scene.with_frames(replace(frame, camera=camera) for frame in scene.frames)
 
 
-def inverted(scene: Scene) -> Scene:
-    return scene.with_frames(replace(frame, cam_from_world=frame.pose().inverse()) for frame in scene.frames)
-
-
-def in_opengl_axes(scene: Scene) -> Scene:
-    flip = Pose(np.diag([1.0, -1.0, -1.0]), np.zeros(3))
-    return scene.with_frames(replace(frame, cam_from_world=flip @ frame.pose()) for frame in scene.frames)
+def written_as(scene: Scene, convention: str) -> Scene:
+    """The scene as it is read if its file has another convention than its format, which has world-to-camera matrices."""
+    frames = [replace(frame, cam_from_world=reread(frame.pose(), convention, "opencv-w2c")) for frame in scene.frames]
+    return scene.with_frames(frames)
 
 
 def shifted_by_one(scene: Scene) -> Scene:
@@ -121,33 +120,100 @@ def shifted_by_one(scene: Scene) -> Scene:
     return scene.with_frames(replace(frame, image_path=other.image_path) for frame, other in pairs)
 
 
-@pytest.mark.parametrize("spoil", [inverted, in_opengl_axes, shifted_by_one])
-def test_wrong_poses_are_noticed(spoil, good):
-    assert "warning: Poses or focal length do not fit the images" in messages(describe_scene(spoil(good)))
+@pytest.mark.parametrize("convention", [name for name in CONVENTIONS if name != "opencv-w2c"])
+def test_the_convention_that_fits_is_found(convention, good):
+    check = check_poses(written_as(good, convention).frames, "opencv-w2c", anchors=4)
+    assert not check.fits
+    assert (check.explained, check.convention, check.explained_then) == (0, convention, 4)
+
+
+def test_the_convention_that_fits_is_named(good):
+    wrong = written_as(good, "opengl-c2w")
+    report = describe_scene(wrong)
+    assert "error: The poses do not fit the images: 0 of 8 pairs of images agree with them" in messages(report)
+    assert "Give --poses opengl-c2w to read them so" in messages(report)
+    assert report.exit_code() == 1
+    json.dumps(report.to_json(), allow_nan=False)
+    as_it_is = describe_scene(read_poses_as(wrong, AS_THEY_ARE))
+    assert "warning: The poses do not fit the images" in messages(as_it_is) and as_it_is.exit_code() == 0
+    right = read_poses_as(wrong, "opengl-c2w")
+    assert require_fitting_poses(right, right.frames) == ""
+
+
+def test_poses_of_other_images_fit_in_no_convention(good):
+    report = describe_scene(shifted_by_one(good))
+    assert "error: The poses do not fit the images" in messages(report)
+    assert "Check that poses, cameras and images belong together; --poses as-they-are" in messages(report)
+
+
+def test_one_wrong_pose_is_named(good):
+    turn = Pose(Rotation.from_euler("x", 9, degrees=True).as_matrix(), np.zeros(3))
+    report = describe_scene(swapped(good, 7, cam_from_world=turn @ good.frames[7].pose()))
+    assert "warning: Images with a pose that fits none of their neighbours: 1 (07.png)." in messages(report)
+    assert report.exit_code() == 0
+
+
+def test_images_that_look_alike_prove_nothing(good):
+    """Both ends of a facade look the same: images of one end match those of the other, and poses that differ are right."""
+    frames = list(good.frames)
+    frames[13] = replace(frames[13], image_path=frames[0].image_path)
+    report = describe_scene(good.with_frames(frames))
+    assert report.epipolar is not None and report.epipolar.fits
+    assert report.exit_code() == 0
+
+
+def test_poses_of_images_that_do_not_match_are_not_judged(good, tmp_path):
+    generator = np.random.default_rng(4)
+    frames = []
+    for frame in written_as(good, "opengl-c2w").frames:
+        path = tmp_path / frame.name
+        Image.fromarray(generator.integers(0, 255, (HEIGHT, WIDTH), dtype=np.uint8)).save(path)
+        frames.append(replace(frame, image_path=path))
+    report = describe_scene(good.with_frames(frames))
+    assert "poses and focal length were not checked" in messages(report) and report.exit_code() == 0
+
+
+def test_each_scene_of_a_joint_one_is_checked(good):
+    def part(name: str, scene: Scene) -> list[Frame]:
+        return [replace(frame, name=f"{name}/{frame.name}") for frame in scene.frames]
+
+    frames = [*part("east", good), *part("north", good), *part("west", written_as(good, "opengl-w2c"))]
+    report = describe_scene(replace(good, format="joint").with_frames(frames))
+    assert "error: The poses of west do not fit the images" in messages(report)
+    assert "'trigpoint info' of the folder of west" in messages(report)
+    assert len([problem for problem in report.problems if problem.severity == "error"]) == 1
 
 
 def test_wrong_focal_length_is_noticed(good):
     wrong = with_camera(good, replace(CAMERA, params=(450.0, 450.0, *CAMERA.params[2:])))
-    assert "focal length do not fit" in messages(describe_scene(wrong))
+    assert "focal lengths may be wrong" in messages(describe_scene(wrong))
 
 
 def test_the_distortion_is_used(good):
-    near = nearest_images([frame.pose() for frame in good.frames], 8)
     straight = with_camera(good, Camera("PINHOLE", WIDTH, HEIGHT, CAMERA.params[:4]))
-    with_lens, without = (check_epipolar(scene.frames, near, max_pairs=3) for scene in (good, straight))
+    with_lens, without = (check_poses(scene.frames, "opencv-w2c", anchors=3) for scene in (good, straight))
     assert with_lens.median_px is not None and without.median_px is not None
     assert without.median_px > 2 * with_lens.median_px
 
 
-def test_fundamental_matrix(good):
+@pytest.mark.parametrize("depth", [1.0, -1.0])
+def test_distances_from_epipolar_lines(depth, good):
+    """Of exact points, before both cameras or behind them, and of a move that is not the one of the poses."""
     points = np.random.default_rng(0).uniform((-1, -1, -0.5), (1, 1, 0.5), (20, 3))
-    first, second = good.frames[0], good.frames[2]
-    a, b = (frame.pose().apply(points) @ frame.camera.matrix().T for frame in (first, second))
-    a, b = a / a[:, 2:], b / b[:, 2:]
-    matrix = fundamental_matrix(first, second)
-    lines = a @ matrix.T
-    distances = np.abs((b * lines).sum(axis=1)) / np.hypot(lines[:, 0], lines[:, 1])
-    assert distances.max() < 1e-9
+    first, second = good.frames[0].pose(), good.frames[2].pose()
+    seen = [depth * pose.apply(points) for pose in (first, second)]
+    a, b = (rays / rays[:, 2:] for rays in seen)
+    pair = VerifiedPair(0, 1, a, b, (280.0, 280.0))
+    relative = second @ first.inverse()
+    assert pair.distance_px(relative) < 1e-9 and not pair.is_behind(relative)
+    assert pair.is_behind(Pose(relative.rotation, -relative.translation))
+    sideways = Pose(relative.rotation, relative.translation + np.array([0.0, 1.0, 0.0]))
+    assert pair.distance_px(sideways) > 3
+    # Without a move the rotation alone tells where a keypoint goes.
+    turned = Pose(relative.rotation, np.zeros(3))
+    assert pair.distance_px(turned) > 3 and not pair.is_behind(turned)
+    there = a @ turned.rotation.T
+    assert VerifiedPair(0, 1, a, there / there[:, 2:], (280.0, 280.0)).distance_px(turned) < 1e-9
 
 
 @pytest.mark.usefixtures("unmatched")
@@ -278,11 +344,32 @@ def test_nearest_images_weigh_turns_and_moves():
     assert near.distance[0, :2] == pytest.approx(0)
 
 
-@pytest.mark.parametrize(("scene", "highest_px"), [("redkitchen_ace", 1.0), ("fox_nerfstudio", 1.0), ("bonsai_colmap", 0.7)])
+@pytest.mark.parametrize(
+    ("scene", "highest_px"),
+    [
+        ("redkitchen_ace", 1.0),
+        ("fox_nerfstudio", 1.0),
+        ("bonsai_colmap", 0.7),
+        ("strecha_castle", 0.5),
+        ("strecha_herzjesu", 0.5),
+        ("south_building", 0.5),
+        ("liberty48", 1.0),
+        ("office_ace", 2.0),
+    ],
+)
 def test_real_samples_fit(scene, highest_px):
     report = describe_scene(open_scene(data_folder(scene)))
     assert report.epipolar is not None and report.epipolar.median_px is not None
     assert report.epipolar.median_px < highest_px
     assert report.exit_code() == 0
     assert ("DSCF5650.JPG" in messages(report)) == (scene == "bonsai_colmap")
+    assert "fit" not in messages(report)
     assert Path(report.root).name == scene
+
+
+@pytest.mark.parametrize("convention", [name for name in CONVENTIONS if name != "opengl-c2w"])
+def test_wrong_poses_of_a_real_scene_are_refused_with_the_convention_that_fits(convention):
+    scene = open_scene(data_folder("fox_nerfstudio"))
+    frames = [replace(frame, cam_from_world=reread(frame.pose(), convention, "opengl-c2w")) for frame in scene.frames[::2]]
+    check = check_poses(frames, "opengl-c2w")
+    assert (check.explained, check.convention) == (0, convention)

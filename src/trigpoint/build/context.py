@@ -50,6 +50,7 @@ class BuildContext:
         encoder: local encoder, without PCA.
         workers: the processes that share the work.
         job: work folder, request to stop, times.
+        pose_warning: in what way the poses do not fit the images; ``""`` if they do.
     """
 
     scene: Scene
@@ -60,6 +61,7 @@ class BuildContext:
     encoder: LocalEncoder
     workers: Workers
     job: Job
+    pose_warning: str = ""
 
     @property
     def stop(self) -> StopRequest:

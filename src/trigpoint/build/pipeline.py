@@ -18,6 +18,7 @@ from trigpoint.core.job import Job, open_job, work_path
 from trigpoint.core.scene import Frame, Scene
 from trigpoint.diagnosis.inspect import MIN_POSED
 from trigpoint.diagnosis.neighbours import from_one_spot
+from trigpoint.diagnosis.pose_verdict import require_fitting_poses
 from trigpoint.features.encoders import load_encoder
 from trigpoint.mapping.config import MappingConfig, fitted_to
 from trigpoint.mapping.presets import DEFAULT_PRESET, resolve_config
@@ -59,7 +60,8 @@ def build_map(
     Interrupted at any moment, the same call continues from ``OUTPUT.work`` and ends, on the CPU, in the same bytes.
 
     Args:
-        scene: images with poses; those of the test split are left out, and the map keeps the rule that chose them.
+        scene: images with poses; those of the test split are left out, and the map keeps the rule that chose them. Poses
+            that do not fit the images are refused (TP-241), unless ``read_poses_as(scene, "as-they-are")`` says to go on.
         output: the map file to write.
         config: the recipe, or its name, a key in ``PRESETS``.
         seed: seed of every random number.
@@ -81,9 +83,11 @@ def build_map(
     validation_images = 0 if recipe.network is None else recipe.network.acceptance.validation_images
     _check_workers(workers.count, len(frames) - validation_images, scene.root)
     encoder = load_encoder(recipe.features.encoder, chosen)
+    # Every process looks, as what one refuses all must.
+    pose_warning = require_fitting_poses(scene, frames)
 
     def context_of(job: Job) -> BuildContext:
-        return BuildContext(scene, frames, recipe, seed, chosen, encoder, workers, job)
+        return BuildContext(scene, frames, recipe, seed, chosen, encoder, workers, job, pose_warning)
 
     if not workers.first:
         return _assist(context_of(Job(output, work_path(output), control)))

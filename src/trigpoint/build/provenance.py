@@ -43,6 +43,7 @@ def built_from(scene: Scene, frames: Sequence[Frame], config: MappingConfig, see
         "images": len(frames),
         "held_out": sum(frame.split == TEST for frame in scene.frames),
         "holdout": scene.holdout,
+        "poses": scene.poses,
         "seed": seed,
         "digest": digest.hexdigest(),
     }

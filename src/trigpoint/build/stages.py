@@ -93,7 +93,7 @@ class MapDraft:
             dim=self.encoder.dim,
             weights_sha256=context.encoder.weights_sha256,
             metric=context.scene.metric,
-            built_from=context.built_from,
+            built_from={**context.built_from, "pose_warning": context.pose_warning},
             pca=self.pca,
         )
 

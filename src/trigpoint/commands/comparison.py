@@ -10,6 +10,7 @@ from trigpoint.build.kept_maps import kept_map
 from trigpoint.build.pipeline import mapping_frames
 from trigpoint.core.interrupt import stop_on_signals
 from trigpoint.core.scene import Scene
+from trigpoint.diagnosis.pose_verdict import require_fitting_poses
 from trigpoint.evaluation.circumstances import machine_facts
 from trigpoint.evaluation.evaluate import evaluate
 from trigpoint.evaluation.metrics import Threshold
@@ -56,6 +57,9 @@ def run_comparison(scene: Scene, output: Path, task: ComparisonTask) -> tuple[li
         Interrupted: stopped on request; finished maps stay and the same task continues.
     """
     counts = {"mapping images": len(mapping_frames(scene)), "test images": len(split_frames(scene, "test"))}
+
+    # Before the first preset, not in each of them.
+    require_fitting_poses(scene, mapping_frames(scene))
 
     def build(preset: str, seed: int) -> tuple[Path, int, float | None]:
         path, config = output / f"{preset}-{seed}.trig", resolve_config(preset, task.overrides)

@@ -22,6 +22,7 @@ def map_blocks(scene_map: SceneMap, path: Path) -> list[Block]:
         Fact("features", scene_map.config.features.encoder),
         Fact("images", f"{built['images']} of '{built['scene']}' ({built['format']})"),
         *([Fact("held out", f"{built['held_out']} images{rule}")] if built["held_out"] else []),
+        *([Fact("poses", f"read as {built['poses']}")] if built.get("poses") else []),
         Fact("unit", "metre" if scene_map.metric else "unknown length"),
         *content_facts(scene_map),
     ]
@@ -67,15 +68,18 @@ def content_facts(scene_map: SceneMap) -> list[Fact]:
 def warnings(scene_map: SceneMap) -> list[Text]:
     """What the owner of a map that explains nothing should know."""
     acceptance = scene_map.acceptance
+    wrong = scene_map.built_from.get("pose_warning")
+    result = [Text(f"warning: when this map was made, {wrong}.")] if wrong else []
     if not acceptance.images or acceptance.typical_inlier_ratio > acceptance.noise_inlier_ratio:
-        return []
+        return result
     return [
+        *result,
         Text(
             "warning: this map will hardly accept any image: its own images have only"
             f" {acceptance.typical_inlier_ratio:.1%} inliers, and images out of the map reach"
             f" {acceptance.noise_inlier_ratio:.1%}. Poses or cameras may be wrong ('trigpoint info SCENE' checks them), the"
             " images may overlap too little, or the training was too short."
-        )
+        ),
     ]
 
 

@@ -48,28 +48,39 @@ class SceneOptions:
         holdout: images held out for evaluation: every:N:K, blocks:A-B,... or sequence:NAME; if not given, the rule kept in
             the map, or else the scene's own.
         skip_invalid: leave out images that cannot be used instead of stopping at them.
+        poses: read poses as opencv-c2w, opengl-c2w, opencv-w2c, opengl-w2c, opencv-w2c-centre or opengl-w2c-centre, not as
+            the format says, or use them as-they-are although they do not fit the images; if not given, what is kept in the
+            map.
     """
 
     format: str | None = None
     holdout: str | None = None
     skip_invalid: bool = False
+    poses: str | None = None
 
     def open(self, path: Path, *, metric: bool | None = None) -> Scene:
         """The scene with the images held out that the user named; ``metric`` as ``open_scene``.
 
         Raises:
-            ConfigError: a rule that is none (TP-715, TP-716) or does not fit the scene (TP-717 to TP-719).
-            SceneError, GeometryError, ImageError: as ``open_scene``.
+            ConfigError: a rule that is none (TP-715, TP-716) or does not fit the scene (TP-717 to TP-719); no convention
+                of poses (TP-727).
+            SceneError, GeometryError, ImageError: as ``open_scene`` and ``read_poses_as``.
         """
         from trigpoint.formats.readers import open_scene
 
-        return open_scene(path, format=self.format, holdout=self.holdout, skip_invalid=self.skip_invalid, metric=metric)
+        if self.poses is None:
+            return open_scene(path, format=self.format, holdout=self.holdout, skip_invalid=self.skip_invalid, metric=metric)
+        from trigpoint.formats.conventions import check_convention, read_poses_as
+
+        check_convention(self.poses)
+        scene = open_scene(path, format=self.format, holdout=self.holdout, skip_invalid=self.skip_invalid, metric=metric)
+        return read_poses_as(scene, self.poses)
 
     def open_with(self, path: Path, scene_map: SceneMap) -> Scene:
-        """The scene in the unit of a map, split as the user says or else as the map was made. Raises as ``open``."""
-        from trigpoint.evaluation.splits import split_as_map
+        """The scene in the unit of a map, read and split as the user says, or else as its map. Raises as ``open``."""
+        from trigpoint.evaluation.splits import read_as_map
 
-        return split_as_map(self.open(path, metric=scene_map.metric), scene_map)
+        return read_as_map(self.open(path, metric=scene_map.metric), scene_map)
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,7 @@ def _evaluate(
 def _train(folders: Sequence[Path], training: TrainingOptions, reading: SceneOptions, device: str) -> dict[str, Any]:
     from trigpoint.core.interrupt import stop_on_signals
     from trigpoint.core.terminal import print_line
+    from trigpoint.diagnosis.pose_verdict import require_fitting_poses
     from trigpoint.evaluation.retrieval import TRAIN_FLOOR, scene_overlaps
     from trigpoint.retrieval.supergf.build import TrainingControl, TrainingData, train_aggregator
     from trigpoint.retrieval.supergf.config import COMPACT, FINE_TUNE
@@ -138,6 +139,7 @@ def _train(folders: Sequence[Path], training: TrainingOptions, reading: SceneOpt
             overlaps.append(city.overlap())
         else:
             scene = reading.open(folder)
+            require_fitting_poses(scene, scene.for_mapping())
             frames = scene.for_mapping()
             paths += [frame.image_path for frame in frames]
             overlaps.append(scene_overlaps(scene, frames, TRAIN_FLOOR))

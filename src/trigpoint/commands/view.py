@@ -58,6 +58,7 @@ def view(map: MapPath, /, *, display: ViewOptions, reading: SceneOptions, run: D
         points=display.points,
         format=reading.format,
         skip_invalid=reading.skip_invalid,
+        poses=reading.poses,
     )
     view_map(
         map,

@@ -117,6 +117,7 @@ class Scene:
         metric: whether one unit of the poses is one metre.
         problems: what the reader noticed.
         holdout: the hold-out rule that set the splits, such as ``"every:8:0"``; None where the format says them.
+        poses: the convention that the poses were read in, where the user named one (``formats/conventions.py``).
         track_source: reads the triangulated points that came with the poses; None if there are none.
     """
 
@@ -126,6 +127,7 @@ class Scene:
     metric: bool
     problems: tuple[Problem, ...] = ()
     holdout: str | None = None
+    poses: str | None = None
     track_source: TrackSource | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:

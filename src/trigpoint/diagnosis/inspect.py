@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from trigpoint.core.scene import TEST, Frame, Problem, Scene
-from trigpoint.diagnosis.epipolar import EpipolarCheck, check_epipolar
 from trigpoint.diagnosis.image_quality import PictureCheck, check_pictures
 from trigpoint.diagnosis.neighbours import Neighbours, from_one_spot, nearest_images
+from trigpoint.diagnosis.pose_check import PoseCheck, summed
+from trigpoint.diagnosis.pose_verdict import check_scene, pose_problems
 from trigpoint.formats.builder import shortened
 from trigpoint.formats.joint import JOINT, scene_of
 
 MIN_POSED = 5
-MAX_EPIPOLAR_PX = 3.0
 # An image is far from the others at five times the usual distance, but never within a turn of 0.2 radians, about 11 degrees:
 # in slow videos five times the usual distance is nothing.
 _FAR, _FAR_AT_LEAST = 5.0, 0.2
@@ -86,7 +86,7 @@ class SceneReport:
     cameras: tuple[tuple[str, int], ...]
     positions: CameraPositions
     pictures: PictureCheck
-    epipolar: EpipolarCheck | None
+    epipolar: PoseCheck | None
     problems: tuple[Problem, ...]
 
     @property
@@ -144,12 +144,12 @@ def describe_scene(scene: Scene) -> SceneReport:
     posed = scene.posed()
     near = nearest_images([frame.pose() for frame in posed], _NEIGHBOURS) if len(posed) > 1 else None
     pictures = check_pictures(scene.frames)
-    epipolar = check_epipolar(posed, near) if near is not None else None
+    checks = check_scene(scene, posed) if near is not None else {}
     problems = [
         *scene.problems,
         *_pose_problems(scene, posed, near),
         *_picture_problems(pictures),
-        *(_epipolar_problems(epipolar) if epipolar is not None else []),
+        *(pose_problems(scene, checks) if checks else []),
     ]
     return SceneReport(
         root=str(scene.root),
@@ -159,7 +159,7 @@ def describe_scene(scene: Scene) -> SceneReport:
         cameras=_cameras(scene),
         positions=_positions(scene, near),
         pictures=pictures,
-        epipolar=epipolar,
+        epipolar=summed(list(checks.values())) if checks else None,
         problems=tuple(sorted(problems, key=lambda problem: _SEVERITIES.index(problem.severity))),
     )
 
@@ -243,20 +243,3 @@ def _picture_problems(pictures: PictureCheck) -> list[Problem]:
         counted = f"Images that cannot be decoded: {len(pictures.damaged)} of {pictures.looked_at} looked at"
         result.append(Problem("error", f"{counted} (first: {name}: {why})."))
     return result
-
-
-def _epipolar_problems(check: EpipolarCheck) -> list[Problem]:
-    if check.median_px is None or check.worst is None:
-        message = "No two neighbouring images could be matched, so poses and focal length were not checked."
-        return [Problem("warning", message)]
-    if check.median_px > MAX_EPIPOLAR_PX:
-        message = (
-            f"Poses or focal length do not fit the images: matching points are {check.median_px:.1f} px off "
-            f"(under 1 px is usual). Check that poses, cameras and images belong together."
-        )
-        return [Problem("warning", message)]
-    first, second, worst_px = check.worst
-    if worst_px > 2 * MAX_EPIPOLAR_PX:
-        message = f"The poses of {first} and {second} do not fit each other ({worst_px:.1f} px off); the rest is fine."
-        return [Problem("warning", message)]
-    return []

@@ -17,7 +17,7 @@ from trigpoint.core.progress import progress
 from trigpoint.core.scene import Frame, Scene
 from trigpoint.evaluation.metrics import Threshold, default_thresholds, gross_error_threshold, pose_errors
 from trigpoint.evaluation.results import Evaluation, FrameResult
-from trigpoint.evaluation.splits import split_as_map, split_frames
+from trigpoint.evaluation.splits import read_as_map, split_as_map, split_frames
 from trigpoint.formats.joint import scene_of
 from trigpoint.formats.readers import open_scene
 from trigpoint.formats.splits import Split
@@ -63,7 +63,7 @@ def evaluate(
     if isinstance(localizer, (str, Path)):
         localizer = Localizer.load(localizer)
     if not isinstance(scene, Scene):
-        scene = open_scene(scene, metric=localizer.map.metric)
+        scene = read_as_map(open_scene(scene, metric=localizer.map.metric), localizer.map)
     scene = split_as_map(scene, localizer.map)
     frames = split_frames(scene, split)
     limits = tuple(thresholds) or default_thresholds(localizer.map.metric, scene.centres())

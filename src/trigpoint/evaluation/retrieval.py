@@ -19,6 +19,7 @@ from trigpoint.core.progress import progress
 from trigpoint.core.scene import TEST, Frame, Scene
 from trigpoint.covisibility.depth_range import depth_range
 from trigpoint.covisibility.overlap import overlap_scores
+from trigpoint.diagnosis.pose_verdict import require_fitting_poses
 from trigpoint.features.cache import SizedFeatures, ViewPolicy, image_features
 from trigpoint.features.encoders import load_encoder
 from trigpoint.retrieval.descriptor import AGGREGATOR, GlobalDescriptor, descriptor_kind, fit_descriptor
@@ -101,9 +102,12 @@ def scene_task(scene: Scene) -> RetrievalTask:
     The images held out are the queries, and the right answers overlap by half or more, see ``overlap_scores``.
 
     Raises:
+        SceneError: the poses do not fit the images (TP-241).
         MappingError: nothing to evaluate (TP-635).
     """
     queries, gallery = scene.subset(TEST).posed(), scene.for_mapping()
+    # Overlaps of wrong poses would make wrong answers right.
+    require_fitting_poses(scene, scene.posed())
     return posed_task(scene.root.resolve().name, queries, gallery, _positives(scene, queries, gallery), scene.root)
 
 

@@ -4,8 +4,25 @@ from __future__ import annotations
 
 from trigpoint.core.errors import ConfigError
 from trigpoint.core.scene import Frame, Scene
+from trigpoint.formats.conventions import read_poses_as
 from trigpoint.formats.splits import Split, apply_holdout, chosen_split, parse_holdout
 from trigpoint.mapping.scene_map import SceneMap
+
+
+def read_as_map(scene: Scene, scene_map: SceneMap, *, split: bool = True) -> Scene:
+    """A scene that was just read, with its poses in the convention that its map was made with, and split as its map.
+
+    A convention was named for the format of the map's scene: it does not hold for others. Without ``split`` all images stay
+    as they are.
+
+    Raises:
+        ConfigError: as ``split_as_map``.
+    """
+    built = scene_map.built_from
+    convention = built.get("poses")
+    if convention is not None and scene.poses is None and scene.format == built["format"]:
+        scene = read_poses_as(scene, convention)
+    return split_as_map(scene, scene_map) if split else scene
 
 
 def split_as_map(scene: Scene, scene_map: SceneMap) -> Scene:

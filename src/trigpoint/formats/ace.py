@@ -124,4 +124,4 @@ def _camera(builder: SceneBuilder, image: Path, calibration: Path) -> Camera:
     return builder.camera("PINHOLE", size, params, str(calibration))
 
 
-READER = Reader("ace", sniff, read, "train/rgb and train/poses, or the same below test")
+READER = Reader("ace", sniff, read, "train/rgb and train/poses, or the same below test", poses="opencv-c2w")

@@ -89,4 +89,6 @@ def _add(builder: SceneBuilder, split: str, where: str, words: list[str], camera
     return True
 
 
-READER = Reader("cambridge", sniff, read, "dataset_train.txt or dataset_test.txt beside reconstruction.nvm")
+READER = Reader(
+    "cambridge", sniff, read, "dataset_train.txt or dataset_test.txt beside reconstruction.nvm", poses="opencv-w2c-centre"
+)

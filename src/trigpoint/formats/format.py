@@ -35,9 +35,11 @@ class Reader:
         sniff: whether a file or folder looks like this format, from file names alone. Never raises.
         read: reads it, or raises a ``TrigpointError``.
         looks_for: the files that make a folder recognisable, for people.
+        poses: how its files say where a camera stood, a key of ``CONVENTIONS`` in ``formats/conventions.py``.
     """
 
     name: str
     sniff: Callable[[Path], bool]
     read: Callable[[Path, ReadOptions], Scene]
     looks_for: str
+    poses: str = "opencv-w2c"

@@ -115,4 +115,4 @@ def _splits(document: dict[str, Any], file: Path) -> dict[str, str]:
     return dict.fromkeys(lists.get("train_filenames", []), TRAIN) | dict.fromkeys(test, TEST)
 
 
-READER = Reader("nerfstudio", sniff, read, "transforms.json")
+READER = Reader("nerfstudio", sniff, read, "transforms.json", poses="opengl-c2w")

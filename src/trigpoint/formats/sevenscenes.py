@@ -127,4 +127,4 @@ def _check_pairs(builder: SceneBuilder, folder: Path, images: dict[str, Path], p
     builder.warn(f"{folder.name}: {what}. These were left out.")
 
 
-READER = Reader("sevenscenes", sniff, read, "TrainSplit.txt or TestSplit.txt beside seq-XX folders")
+READER = Reader("sevenscenes", sniff, read, "TrainSplit.txt or TestSplit.txt beside seq-XX folders", poses="opencv-c2w")

@@ -158,4 +158,4 @@ def _camera_from_json(file: Path) -> Camera:
         raise type(error)(error.code, error.what, where=error.where or file, fix=error.fix) from error
 
 
-READER = Reader("tum", sniff, read, "rgb.txt and groundtruth.txt")
+READER = Reader("tum", sniff, read, "rgb.txt and groundtruth.txt", poses="opencv-c2w")

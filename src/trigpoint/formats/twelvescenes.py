@@ -107,4 +107,4 @@ def _paired_stems(builder: SceneBuilder) -> list[str]:
     return sorted(images & poses)
 
 
-READER = Reader("twelvescenes", sniff, read, "info.txt and split.txt beside a folder data")
+READER = Reader("twelvescenes", sniff, read, "info.txt and split.txt beside a folder data", poses="opencv-c2w")

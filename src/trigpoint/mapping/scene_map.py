@@ -109,6 +109,8 @@ class BuiltFrom(Settings):
         holdout: the rule by which they were left out, or None.
         seed: seed of every random number.
         digest: SHA-256 of images, poses, cameras and all files that the recipe reads.
+        poses: the convention that the user named for the poses, or None: that of the format.
+        pose_warning: in what way the poses do not fit the images, as a sentence; ``""`` if they do.
     """
 
     scene: str
@@ -118,6 +120,8 @@ class BuiltFrom(Settings):
     holdout: str | None
     seed: int
     digest: str
+    poses: str | None = None
+    pose_warning: str = ""
 
 
 @dataclass(frozen=True)

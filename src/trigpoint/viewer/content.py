@@ -18,7 +18,8 @@ from trigpoint.core.randomness import numpy_generator
 from trigpoint.core.scene import Frame, Scene
 from trigpoint.evaluation.metrics import Threshold
 from trigpoint.evaluation.results import Evaluation
-from trigpoint.evaluation.splits import split_as_map, split_frames
+from trigpoint.evaluation.splits import read_as_map, split_frames
+from trigpoint.formats.conventions import read_poses_as
 from trigpoint.formats.readers import open_scene
 from trigpoint.formats.splits import Split
 from trigpoint.localization.batch import image_files
@@ -49,6 +50,7 @@ class ContentOptions:
         points: how many points to show at most.
         format: format of both folders; None finds out.
         skip_invalid: leave out images that cannot be used.
+        poses: convention of the poses of both folders; None: that of the format, or the one kept in the map.
     """
 
     scene: Path | None = None
@@ -58,6 +60,7 @@ class ContentOptions:
     points: int = 40_000
     format: str | None = None
     skip_invalid: bool = False
+    poses: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +205,9 @@ def _open(folder: Path, scene_map: SceneMap, options: ContentOptions, *, split: 
         skip_invalid=options.skip_invalid,
         metric=scene_map.metric,
     )
-    return split_as_map(scene, scene_map) if split else scene
+    if options.poses is not None:
+        scene = read_poses_as(scene, options.poses)
+    return read_as_map(scene, scene_map, split=split)
 
 
 def _points(finder: Finder, frames: Sequence[Frame], limit: int) -> PointCloud:

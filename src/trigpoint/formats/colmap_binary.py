@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trigpoint.core.errors import SceneError
+from trigpoint.core.regular_file import open_regular
 from trigpoint.formats.colmap_entries import (
     NO_POINT,
     ModelCamera,
@@ -46,7 +47,7 @@ def binary_files(folder: Path) -> ModelFiles:
 
 def _read(file: Path, step: Step) -> Iterator[tuple[mmap.mmap, int, int]]:
     """(bytes of the file, start of a record, its end)."""
-    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with open_regular(file) as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
         for start, end in records(data, step, file):
             yield data, start, end
 

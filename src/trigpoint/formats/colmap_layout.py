@@ -13,6 +13,7 @@ from pathlib import Path
 
 from trigpoint.core.camera import parameter_names
 from trigpoint.core.errors import GeometryError, SceneError
+from trigpoint.core.regular_file import open_regular
 
 _CAMERA = struct.Struct("<IiQQ")
 _COUNT64 = struct.Struct("<Q")
@@ -49,7 +50,7 @@ def check_binary_model(folder: Path) -> None:
 
 def _check_file(path: Path, step: Step) -> None:
     try:
-        stream = path.open("rb")
+        stream = open_regular(path)
     except OSError as error:
         raise SceneError("TP-210", f"the file cannot be read ({error.strerror})", where=path, fix=_FIX) from error
     with stream:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trigpoint.core.errors import SceneError
+from trigpoint.core.regular_file import open_regular
 from trigpoint.formats.colmap_binary import binary_files
 from trigpoint.formats.colmap_entries import FIX, ModelFiles
 from trigpoint.formats.colmap_layout import check_binary_model
@@ -52,7 +53,7 @@ def _count_images(folder: Path) -> int:
     """Number of images that a model announces; 0 for one that cannot be read."""
     try:
         if is_binary(folder):
-            with (folder / "images.bin").open("rb") as stream:
+            with open_regular(folder / "images.bin") as stream:
                 return struct.unpack("<Q", stream.read(8))[0]
         return (sum(not line.startswith("#") for _, line in numbered_lines(folder / "images.txt")) + 1) // 2
     except (OSError, struct.error, SceneError):

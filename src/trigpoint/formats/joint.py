@@ -14,6 +14,7 @@ unit of the scene. An image is called ``SCENE/IMAGE``, and its sequence begins w
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 
 from trigpoint.core.artifact import write_json
 from trigpoint.core.errors import SceneError
-from trigpoint.core.pose import Pose
+from trigpoint.core.pose import MAX_COORDINATE, Pose
 from trigpoint.core.scene import Frame, Problem, Scene
 from trigpoint.core.tracks import Tracks, TrackSource, joined_tracks
 from trigpoint.formats.format import Reader, ReadOptions
@@ -36,6 +37,7 @@ JOINT = "joint"
 SUFFIX = ".joint.json"
 VERSION = 2
 SPACING = 5.0
+MAX_SCENES = 1000
 _KEYS = {"path", "name", "offset", "scale", "holdout", "format"}
 
 
@@ -170,10 +172,14 @@ def read_joint(file: Path) -> tuple[list[JointPart], float]:
     spacing = document.get("spacing", SPACING)
     entries = document.get("scenes")
     if not _is_number(spacing) or spacing <= 0:
-        raise _wrong(file, f"the spacing {str(spacing)[:20]} is not a positive number")
+        raise _wrong(file, f"the spacing {_short(spacing)} is not a positive number below {MAX_COORDINATE:g}")
     if not isinstance(entries, list) or not entries:
         raise _wrong(file, "it lists no scenes")
-    return [_scene(entry, file, number) for number, entry in enumerate(entries, start=1)], float(spacing)
+    if len(entries) > MAX_SCENES:
+        raise _wrong(file, f"it lists {len(entries)} scenes, more than {MAX_SCENES}")
+    parts = [_scene(entry, file, number) for number, entry in enumerate(entries, start=1)]
+    _check_names([part.name for part in parts], file)
+    return parts, float(spacing)
 
 
 def _scene(entry: Any, file: Path, number: int) -> JointPart:
@@ -182,19 +188,31 @@ def _scene(entry: Any, file: Path, number: int) -> JointPart:
         raise _wrong(file, f"{where} needs a path, and may have {', '.join(sorted(_KEYS - {'path'}))}")
     offset, scale = entry.get("offset"), entry.get("scale")
     if offset is not None and not (isinstance(offset, list) and len(offset) == 3 and all(map(_is_number, offset))):
-        raise _wrong(file, f"the offset of {where} is not three numbers")
-    if scale is not None and not (_is_number(scale) and scale > 0):
-        raise _wrong(file, f"the scale of {where} is not a positive number")
+        raise _wrong(file, f"the offset of {where} is not three numbers below {MAX_COORDINATE:g}")
+    if scale is not None and not (_is_number(scale) and scale >= 1 / MAX_COORDINATE):
+        raise _wrong(file, f"the scale of {where} is not a number from {1 / MAX_COORDINATE:g} to {MAX_COORDINATE:g}")
     texts = {key: entry.get(key) for key in ("name", "holdout", "format")}
     if any(value is not None and not isinstance(value, str) for value in texts.values()):
         raise _wrong(file, f"name, holdout and format of {where} are texts")
     path = file.parent / entry["path"]
-    name = texts["name"] or path.resolve().name
+    try:
+        name = texts["name"] or path.resolve().name
+        there = path.exists()
+    except (OSError, ValueError, RuntimeError):
+        # Too long, with NUL, no Unicode, a circle of links.
+        raise _wrong(file, f"the path of {where} cannot be one: {entry['path'][:80]!r}") from None
+    if not there:
+        raise SceneError("TP-201", f"the folder of {where} does not exist", where=path, fix=f"Correct its path in {file}.")
     return JointPart(path, name, None if offset is None else tuple(offset), scale, texts["holdout"], texts["format"])
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    # Compared, not asked whether it is finite: a whole number of JSON may have a thousand digits.
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -MAX_COORDINATE <= value <= MAX_COORDINATE
+
+
+def _short(value: Any) -> str:
+    return repr(value)[:20] if isinstance(value, (str, float)) else type(value).__name__
 
 
 def _wrong(where: Path | None, what: str) -> SceneError:
@@ -211,10 +229,11 @@ def _joint_file(path: Path) -> Path | None:
 def _check_names(names: Sequence[str], where: Path | None) -> None:
     if not names:
         raise _wrong(where, "it has no scenes")
+    counts = Counter(names)
     for name in names:
         if not name or "/" in name or "\\" in name:
             raise _wrong(where, f"'{name}' cannot be the name of a scene")
-        if list(names).count(name) > 1:
+        if counts[name] > 1:
             raise _wrong(where, f"two scenes are called '{name}'")
 
 
@@ -250,6 +269,9 @@ def _moved(frame: Frame, scene: str, scale: float, offset: Array) -> Frame:
     pose = frame.cam_from_world
     if pose is not None:
         pose = Pose(pose.rotation, scale * pose.translation - pose.rotation @ offset)
+        if np.abs(pose.translation).max() > MAX_COORDINATE:
+            what = f"the scale and offset of '{scene}' put its images more than {MAX_COORDINATE:g} units away"
+            raise _wrong(frame.image_path, what)
     sequence = f"{scene}/{frame.sequence}" if frame.sequence else scene
     name, unit = f"{scene}/{frame.name}", scale * frame.depth_unit
     return replace(frame, name=name, cam_from_world=pose, sequence=sequence, depth_unit=unit)

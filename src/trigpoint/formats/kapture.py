@@ -155,20 +155,26 @@ class _Trajectories:
         for row in _rows(rigs, 9) if _has_rows(rigs) else []:
             self._rigs.setdefault(row.words[1], []).append(row)
 
-    def pose(self, stamp: str, device: str, levels: int = _RIG_LEVELS) -> Pose | None:
+    def pose(self, stamp: str, device: str) -> Pose | None:
         """``cam_from_world`` of a sensor or rig at a time, None if unknown.
 
         Raises:
             GeometryError: TP-301 to TP-303.
             SceneError: TP-214.
         """
+        return self._through_rigs(stamp, device, {device}, _RIG_LEVELS)
+
+    def _through_rigs(self, stamp: str, device: str, seen: set[str], levels: int) -> Pose | None:
         row = self._poses.get((stamp.lstrip("0"), device))
         if row is not None:
             return _pose(row)
         for row in self._rigs.get(device, []) if levels else []:
-            rig_from_world = self.pose(stamp, row.words[0], levels - 1)
-            if rig_from_world is not None:
-                return _pose(row) @ rig_from_world
+            # A damaged file lets rigs carry each other, in as many lines as it likes: each is asked once.
+            if row.words[0] not in seen:
+                seen.add(row.words[0])
+                rig_from_world = self._through_rigs(stamp, row.words[0], seen, levels - 1)
+                if rig_from_world is not None:
+                    return _pose(row) @ rig_from_world
         return None
 
 

@@ -19,7 +19,7 @@ from trigpoint.core.camera import Camera
 from trigpoint.core.errors import SceneError
 from trigpoint.core.pose import Pose
 from trigpoint.formats.builder import SceneBuilder
-from trigpoint.formats.textfiles import to_numbers
+from trigpoint.formats.textfiles import numbered_lines, to_numbers
 
 _AGAIN = "Copy the file again."
 _NUMBERS = 10
@@ -103,17 +103,9 @@ def forward_terms(radial: float, reach: float) -> tuple[float, float]:
 
 def _lines(file: Path) -> Iterator[tuple[int, str]]:
     """(number, text) of the lines that are not blank."""
-    try:
-        with file.open(encoding="utf-8") as stream:
-            for number, line in enumerate(stream, start=1):
-                if line.strip():
-                    yield number, line.strip()
-    except OSError as error:
-        raise SceneError(
-            "TP-210", f"the file cannot be read ({error.strerror})", where=file, fix="Check that the folder is complete."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise SceneError("TP-212", "this is not a text file", where=file, fix=_AGAIN) from error
+    for number, line in numbered_lines(file):
+        if line.strip():
+            yield number, line.strip()
 
 
 def _camera(text: str, where: str) -> NvmCamera:

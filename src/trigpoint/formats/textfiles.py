@@ -1,8 +1,12 @@
-"""Small text files of numbers, as the formats use them for poses, calibration and lists. Errors name file and line."""
+"""Small text files of numbers, as the formats use them for poses, calibration and lists. Errors name file and line.
+
+Scenes may come from strangers: only regular files are read, and up to a bound.
+"""
 
 from __future__ import annotations
 
 import codecs
+import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -12,9 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trigpoint.core.errors import GeometryError, SceneError
+from trigpoint.core.regular_file import open_regular, read_regular
 
 Array = NDArray[np.float64]
 _MAX_SIDE_PX = 100_000
+# Lists of 300,000 images; their words take up to 30 times as much memory.
+MAX_TEXT_BYTES = 32 << 20
+# A transforms.json of 50,000 images has 2 million values, each of up to 100 bytes in memory.
+MAX_JSON_BYTES = 64 << 20
+MAX_JSON_VALUES = 4_000_000
+# A line of a COLMAP model holds all 2D points of an image.
+MAX_LINE = 1 << 24
 
 
 def is_file(path: Path) -> bool:
@@ -25,14 +37,14 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path, limit_bytes: int = MAX_TEXT_BYTES) -> bytes:
     """The bytes of a file that must not be empty.
 
     Raises:
-        SceneError: missing or unreadable (TP-210), empty (TP-211).
+        SceneError: missing, unreadable, larger than ``limit_bytes``, a device or a pipe (TP-210), empty (TP-211).
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path, limit_bytes)
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
     if not data.strip():
@@ -40,9 +52,9 @@ def read_bytes(path: Path) -> bytes:
     return data
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, limit_bytes: int = MAX_TEXT_BYTES) -> str:
     """A whole UTF-8 text file. Raises as ``read_bytes``, and TP-212 for a file that is not text."""
-    data = read_bytes(path)
+    data = read_bytes(path, limit_bytes)
     _check_encoding(data, path)
     try:
         text = data.decode("utf-8-sig")
@@ -57,14 +69,15 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     """(number from 1, text) of every line of a text file, one at a time: models are larger than memory should be.
 
     Raises:
-        SceneError: as ``read_text``.
+        SceneError: as ``read_text``, but files of any size are read; a line of more than ``MAX_LINE`` characters (TP-212).
     """
     empty = True
     try:
-        with path.open("rb") as stream:
-            _check_encoding(stream.read(4), path)
-        with path.open(encoding="utf-8-sig") as lines:
-            for number, line in enumerate(lines, start=1):
+        with open_regular(path) as stream, io.TextIOWrapper(stream, encoding="utf-8-sig") as lines:
+            _check_encoding(stream.peek(4)[:4] if isinstance(stream, io.BufferedReader) else b"", path)
+            for number, line in enumerate(iter(lambda: lines.readline(MAX_LINE), ""), start=1):
+                if len(line) == MAX_LINE:
+                    raise _no_text(path, f"line {number} is longer than {MAX_LINE:,} characters")
                 if "\0" in line:
                     raise _no_text(path, f"NUL bytes in line {number}")
                 empty = empty and not line.strip()
@@ -95,7 +108,10 @@ def _unreadable(path: Path, error: OSError | ValueError) -> SceneError:
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON file that holds one object. Raises as ``read_text``, and TP-213 for anything that is not such JSON."""
-    text = read_text(path)
+    text = read_text(path, MAX_JSON_BYTES)
+    if sum(map(text.count, ",:[{")) > MAX_JSON_VALUES:
+        what = f"the JSON holds more than {MAX_JSON_VALUES:,} values"
+        raise SceneError("TP-213", what, where=path, fix="Export a smaller scene.")
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trigpoint.core.camera import Camera
-from trigpoint.core.errors import GeometryError, SceneError, TrigpointError
+from trigpoint.core.errors import SceneError, TrigpointError
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import Frame, Scene
 from trigpoint.formats.builder import SceneBuilder
 from trigpoint.formats.format import Reader, ReadOptions
-from trigpoint.formats.textfiles import is_file, read_json, read_rows, read_text, to_numbers
+from trigpoint.formats.textfiles import is_file, read_json, read_rows, read_text, to_numbers, to_whole_px
 
 MAX_TIME_GAP_S = 0.02
 # Published calibrations: fx fy cx cy k1 k2 p1 p2 k3.
@@ -149,11 +149,9 @@ def _camera_from_json(file: Path) -> Camera:
     if missing:
         raise SceneError("TP-219", f"'{missing[0]}' is missing", where=file, fix="It needs model, width, height, params.")
     params = document["params"] if isinstance(document["params"], list) else [document["params"]]
-    size = to_numbers([document["width"], document["height"]], str(file))
-    if not all(1 <= value <= 100_000 and value == int(value) for value in size):
-        raise GeometryError("TP-313", f"impossible image size {size}", where=file, fix="Give whole pixels.")
+    size = to_whole_px([document["width"], document["height"]], str(file))
     try:
-        return Camera(str(document["model"]), int(size[0]), int(size[1]), tuple(to_numbers(params, str(file))))
+        return Camera(str(document["model"]), *size, tuple(to_numbers(params, str(file))))
     except TrigpointError as error:
         raise type(error)(error.code, error.what, where=error.where or file, fix=error.fix) from error
 

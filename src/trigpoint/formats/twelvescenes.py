@@ -16,7 +16,7 @@ from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
 from trigpoint.formats.builder import SceneBuilder, shortened
 from trigpoint.formats.format import Reader, ReadOptions
 from trigpoint.formats.pseudo_truth import SfmPose, read_sfm_poses
-from trigpoint.formats.textfiles import is_file, read_matrix, read_text, to_numbers
+from trigpoint.formats.textfiles import is_file, read_matrix, read_text, to_numbers, to_whole_px
 
 _AGAIN = "Copy the file again."
 _INTRINSIC = "m_calibrationColorIntrinsic"
@@ -81,7 +81,7 @@ def _calibration(file: Path) -> tuple[tuple[int, int], float]:
                 "TP-214", f"'{key} =' with {count} numbers was expected, got {len(words)}", where=file, fix=_AGAIN
             )
         numbers[key] = to_numbers(words, f"{file}, {key}")
-    size = (int(numbers["m_colorWidth"][0]), int(numbers["m_colorHeight"][0]))
+    size = to_whole_px([numbers["m_colorWidth"][0], numbers["m_colorHeight"][0]], f"{file}, m_colorWidth")
     return size, (numbers[_INTRINSIC][0] + numbers[_INTRINSIC][5]) / 2
 
 

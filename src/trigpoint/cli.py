@@ -7,13 +7,14 @@ import sys
 
 from trigpoint._version import __version__
 from trigpoint.core.errors import TrigpointError
-from trigpoint.core.terminal import print_error, shown_on_terminal
+from trigpoint.core.interrupt import STOPPED, Interrupted, signals_interrupt
+from trigpoint.core.terminal import print_error, printable, shown_on_terminal
 
 _DESCRIPTION = (
     "Learns a scene from images, then tells for any new image where the camera stood. --version tells which one this is; "
     "--debug, after any verb, where in the program an error was raised."
 )
-EXIT_OK, EXIT_NOT_LOCALIZED, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 2, 130
+EXIT_OK, EXIT_NOT_LOCALIZED, EXIT_ERROR, EXIT_INTERRUPTED = 0, 1, 2, STOPPED
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -32,20 +33,31 @@ def run(arguments: list[str]) -> int:
         return EXIT_OK
     debug = "--debug" in arguments
     try:
-        with shown_on_terminal():
+        with shown_on_terminal(), signals_interrupt():
             return _run_verb([argument for argument in arguments if argument != "--debug"])
     except TrigpointError as error:
         if debug:
             raise
         print_error(str(error))
         return EXIT_ERROR
-    except KeyboardInterrupt:
-        print("Stopped. Finished work is kept: run the same command to continue.", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"Stopped. {printable(_what_is_kept(stop, arguments))}", file=sys.stderr)
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away, as 'head' does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
+
+
+def _what_is_kept(stop: KeyboardInterrupt, arguments: list[str]) -> str:
+    """A true sentence about what there is after a stop."""
+    from trigpoint.commands import RESUMABLE
+
+    if str(stop):
+        return str(stop)
+    if isinstance(stop, Interrupted) or RESUMABLE.intersection(arguments[:1]):
+        return "Finished work is kept: run the same command to continue."
+    return "It was not finished: the same command begins anew."
 
 
 def _run_verb(arguments: list[str]) -> int:

@@ -35,3 +35,20 @@ def option_texts(verb):
             match = re.search(rf"(?s)\n +{field}: (.*?)(?=\n +\w+: |\n\n|\Z)", inspect.getdoc(source) or "")
             texts[f"--{field.replace('_', '-')}"] = " ".join(match[1].split()) if match else ""
     return texts
+
+
+# The least that each verb wants to be called with.
+VERB_ARGUMENTS = {
+    "demo": [],
+    "info": ["scene"],
+    "reconstruct": ["images", "-o", "out"],
+    "map": ["scene", "-o", "out.trig"],
+    "localize": ["map.trig", "image.jpg"],
+    "evaluate": ["map.trig", "scene"],
+    "compare": ["scene", "-o", "out"],
+    "export": ["scene", "--to", "json", "-o", "out.json"],
+    "view": ["map.trig"],
+    "retrieval": ["evaluate", "scene"],
+    "weights": [],
+    "datasets": [],
+}

@@ -20,6 +20,8 @@ VERBS = {
     "weights": "weights",
     "datasets": "datasets",
 }
+# Verbs that save their work as they go: stopped at any moment, the same command continues.
+RESUMABLE = frozenset({"map", "reconstruct", "compare", "weights", "datasets"})
 
 
 def load_verb(name: str) -> Callable[..., int]:

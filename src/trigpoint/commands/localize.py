@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import Literal, Optional
 
 from trigpoint.commands.options import ImagePaths, MapPath, OptionalOutput, OptionalText, RunOptions, note
+
+# An image takes seconds at most; a signal ends the verb within five even if a library does not return.
+_GRACE_S = 4.0
 
 
 @dataclass(frozen=True)
@@ -30,33 +32,43 @@ class AnswerOptions:
 def localize(map: MapPath, images: ImagePaths, /, *, answer: AnswerOptions, run: RunOptions) -> int:
     """Tell where images were taken. Prints a JSON line for each; exit code 1 if any was not localized.
 
+    JSON lines are written as they come; stopped, all formats hold the results so far.
+
     Args:
         map: map file.
         images: image files, folders or quoted patterns.
         answer: what is known of the images, and how the answers are written.
         run: where, and what is said.
     """
+    from trigpoint.core.interrupt import Interrupted, stop_on_signals
     from trigpoint.core.progress import progress
+    from trigpoint.localization.answering import answers
     from trigpoint.localization.batch import image_files, summary_line
     from trigpoint.localization.camera_text import parse_camera
     from trigpoint.localization.localizer import Localizer
-    from trigpoint.localization.results import check_output, format_of, jsonl_text, write_results
+    from trigpoint.localization.results import check_output, format_of
 
     run.begin()
     files = image_files(images)
-    kind = None if answer.output is None else answer.to or format_of(answer.output)
-    if answer.output is not None and kind is not None:
-        check_output(answer.output, [str(file) for file in files], kind)
+    names = [str(file) for file in files]
+    kind = answer.to or ("jsonl" if answer.output is None else format_of(answer.output))
+    if answer.output is not None:
+        check_output(answer.output, names, kind)
     intrinsics = None if answer.camera is None else parse_camera(answer.camera)
-    results = []
-    with progress("localizing", len(files)) as advance:
-        for result in Localizer.load(map, device=run.query_device).localize_batch(files, intrinsics):
-            results.append(result)
+    localizer = Localizer.load(map, device=run.query_device)
+    with (
+        stop_on_signals(_GRACE_S) as stop,
+        answers(names, answer.output, kind, include_rejected=answer.include_rejected) as found,
+        progress("localizing", len(files)) as advance,
+    ):
+        for result in localizer.localize_batch(files, intrinsics):
+            found.add(result)
             advance()
-    if answer.output is None or kind is None:
-        sys.stdout.write(jsonl_text(results))
-    else:
-        write_results(answer.output, results, kind, include_rejected=answer.include_rejected)
+            if stop:
+                break
+    results = found.results
     note(summary_line(results))
     run.write({"summary": summary_line(results), "results": [result.to_json() for result in results]})
+    if len(results) < len(names):
+        raise Interrupted(f"{found.kept()} The same command begins anew.")
     return 0 if all(result.status == "ok" for result in results) else 1

@@ -11,6 +11,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, cast, get_args
 
@@ -113,9 +114,15 @@ def write_results(path: Path, results: Sequence[Localization], format: str, *, i
             write_text(path / name, text)
 
 
-def jsonl_text(results: Sequence[Localization]) -> str:
-    """One JSON object a line, as ``Localization.to_json``; numbers that are not finite become null."""
-    return "".join(_quoted(_finite(result.to_json())) + "\n" for result in results)
+def jsonl_text(results: Sequence[Localization], *, ascii_only: bool = False) -> str:
+    """One JSON object a line, as ``Localization.to_json``; numbers that are not finite become null.
+
+    Args:
+        results: localized images.
+        ascii_only: escape all other characters, for a terminal that cannot show them.
+    """
+    write = partial(json.dumps, allow_nan=False) if ascii_only else _quoted
+    return "".join(write(_finite(result.to_json())) + "\n" for result in results)
 
 
 def tum_text(results: Sequence[Localization], *, include_rejected: bool = False) -> str:

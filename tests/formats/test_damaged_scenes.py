@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.layout_files import LAYOUTS
 from support.scene_files import COUNT, SIZE, WRITERS, edit, error, poses, write_image, write_matrix
 
 from trigpoint.core.errors import TrigpointError
@@ -149,10 +150,11 @@ def test_images_of_another_size(tmp_path):
     assert [problem.message.split("): ")[1][:6] for problem in scene.problems] == ["TP-221", "TP-222", "TP-223"]
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", [*WRITERS, *LAYOUTS])
 def test_random_damage_gives_a_scene_or_a_named_error(name, tmp_path):
-    WRITERS[name](tmp_path)
-    files = sorted(path for path in tmp_path.rglob("*") if path.suffix in (".txt", ".json", ".bin", ".nvm"))
+    (WRITERS | LAYOUTS)[name](tmp_path)
+    kinds = (".txt", ".json", ".bin", ".nvm", ".csv", ".yaml", ".npy")
+    files = sorted(path for path in tmp_path.rglob("*") if path.suffix in kinds)
     rng = random.Random(name)
     pieces = [b"nan", b"1e999", b"-", b"\0", b"\xff", b"9" * 400, b"[", b'"', b"1e300 ", b"{}"]
     outcomes = set()

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.layout_files import LAYOUTS
 from support.scene_files import (
     COUNT,
     FOCAL,
@@ -41,12 +42,25 @@ FIRST_NAMES = {
     "tum": "rgb/100.000000.png",
     "nerfstudio": "images/000.jpg",
     "colmap": "000.jpg",
+    "blender": "test/r_0.png",
+    "scannet": "color/0.jpg",
+    "kitti": "image_2/000000.png",
+    "euroc": "mav0/cam0/data/1403636579000000000.png",
+    "opensfm": "000.jpg",
+    "polycam": "keyframes/corrected_images/0.jpg",
+    "record3d": "rgb/0.jpg",
+    "acezero": "images/000.jpg",
+    "visualsfm": "images/000.jpg",
+    "mvsnet": "blended_images/00000000.jpg",
+    "llff": "images/000.jpg",
 }
+# The poses of these are in no known unit.
+UNSCALED = ("nerfstudio", "colmap", "blender", "opensfm", "acezero", "visualsfm", "mvsnet", "llff")
 
 
 def check_poses(scene: Scene) -> None:
-    # Ordered by name, ACE has its test images (the last two) first.
-    frames = scene.frames if scene.format != "ace" else (*scene.frames[2:], *scene.frames[:2])
+    # Ordered by name, these have their test images (the last two) first.
+    frames = scene.frames if scene.format not in ("ace", "blender") else (*scene.frames[2:], *scene.frames[:2])
     for frame, expected in zip(frames, poses(), strict=True):
         assert rotation_angle_deg(frame.pose(), expected) < 1e-5, frame.name
         assert centre_distance(frame.pose(), expected) < 1e-6, frame.name
@@ -54,13 +68,13 @@ def check_poses(scene: Scene) -> None:
 
 @pytest.mark.parametrize("name", READERS)
 def test_every_reader_gives_poses_and_cameras(name, tmp_path):
-    WRITERS[name](tmp_path)
+    (WRITERS | LAYOUTS)[name](tmp_path)
     scene = open_scene(tmp_path)
     assert scene.format == name
     assert [reader.name for reader in READERS.values() if reader.sniff(tmp_path)] == [name]
     check_poses(scene)
     assert scene.frames[0].name == FIRST_NAMES[name]
-    assert scene.metric == (name not in ("nerfstudio", "colmap"))
+    assert scene.metric == (name not in UNSCALED)
     camera = scene.frames[-1].camera
     fx, fy, cx, cy = camera.pinhole_params()
     assert (fx, fy) == ((585, 585) if name == "sevenscenes" else (FOCAL, FOCAL))

@@ -42,7 +42,7 @@ def test_the_table_of_layers_lists_the_folders_in_their_order():
 
 
 def test_formats_and_encoders_are_listed():
-    headings = re.findall(r"(?m)^### `([a-z]+)`", text_of("docs/formats.md"))
+    headings = re.findall(r"(?m)^### `([a-z0-9]+)`", text_of("docs/formats.md"))
     assert headings == list(READERS)
     assert all(f"`{name}`" in text_of("docs/presets.md") for name in ENCODERS)
 

@@ -15,6 +15,7 @@ from trigpoint.core.pose import Pose
 from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
 from trigpoint.formats.builder import SceneBuilder, shortened
 from trigpoint.formats.format import Reader, ReadOptions
+from trigpoint.formats.pinhole import pinhole_params
 from trigpoint.formats.textfiles import is_file, read_matrix
 
 _KINDS = ("color", "pose", "calibration", "rgb", "intrinsics")
@@ -112,16 +113,7 @@ def _camera(builder: SceneBuilder, image: Path, calibration: Path) -> Camera:
     if values.shape == (1, 1):
         focal = float(values[0, 0])
         return builder.camera("SIMPLE_PINHOLE", size, (focal, size[0] / 2, size[1] / 2), str(calibration))
-    rest = [values[0, 1], values[1, 0], values[2, 0], values[2, 1], values[2, 2] - 1]
-    if not max(abs(value) for value in rest) < 1e-3:
-        raise SceneError(
-            "TP-214",
-            "the calibration is not of the form fx 0 cx / 0 fy cy / 0 0 1",
-            where=calibration,
-            fix="Write one focal length in pixels, or such a matrix.",
-        )
-    params = (float(values[0, 0]), float(values[1, 1]), float(values[0, 2]), float(values[1, 2]))
-    return builder.camera("PINHOLE", size, params, str(calibration))
+    return builder.camera("PINHOLE", size, pinhole_params(values, str(calibration)), str(calibration))
 
 
 READER = Reader("ace", sniff, read, "train/rgb and train/poses, or the same below test", poses="opencv-c2w")

@@ -5,15 +5,15 @@ Poses are used as they stand; ``applied_transform`` is not undone. Frames are na
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
-
-import numpy as np
 
 from trigpoint.core.errors import SceneError
 from trigpoint.core.image import IMAGE_SUFFIXES
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
+from trigpoint.formats.axes import pose_from_opengl
 from trigpoint.formats.builder import SceneBuilder
 from trigpoint.formats.format import Reader, ReadOptions
 from trigpoint.formats.nerfstudio_camera import camera_of, flag
@@ -21,7 +21,6 @@ from trigpoint.formats.textfiles import is_file, read_json, to_numbers
 
 FILE_NAME = "transforms.json"
 _SPLIT_KEYS = ("train_filenames", "val_filenames", "test_filenames")
-_CV_FROM_GL = Pose(np.diag([1.0, -1.0, -1.0]), np.zeros(3))
 
 
 def sniff(path: Path) -> bool:
@@ -40,13 +39,36 @@ def read(path: Path, options: ReadOptions) -> Scene:
     document = read_json(file)
     # No program but ours writes this key; without it the scale is unknown.
     builder = SceneBuilder(file.parent, "nerfstudio", metric=flag(document, "metric", str(file)) is True, options=options)
-    frames = document.get("frames")
-    if not isinstance(frames, list) or not frames:
-        raise SceneError("TP-219", "the list 'frames' is missing or empty", where=file, fix="Export it again.")
     if "applied_transform" in document or "applied_scale" in document:
         builder.note("The poses are in the turned frame of transforms.json (applied_transform), which is kept.")
     splits = _splits(document, file)
-    unused = 0
+    unused = add_frames(builder, file, document, splits.get).count(None)
+    if splits and unused:
+        builder.note(f"Images in no list of training or test images, not used: {unused}.")
+    return builder.build()
+
+
+def add_frames(
+    builder: SceneBuilder, file: Path, document: dict[str, Any], split_of: Callable[[str], str | None]
+) -> list[str | None]:
+    """Add the frames of a ``transforms.json``.
+
+    Args:
+        builder: the scene under construction.
+        file: the file, for errors; ``file_path`` is relative to its folder.
+        document: its content.
+        split_of: the split of a frame by its name.
+
+    Returns:
+        The splits of the frames that have an image.
+
+    Raises:
+        SceneError: no frames, or a frame that names no image (TP-219).
+    """
+    frames = document.get("frames")
+    if not isinstance(frames, list) or not frames:
+        raise SceneError("TP-219", "the list 'frames' is missing or empty", where=file, fix="Export it again.")
+    splits: list[str | None] = []
     for index, values in enumerate(frames):
         where = f"{file}, frame {index}"
         if not isinstance(values, dict):
@@ -55,13 +77,10 @@ def read(path: Path, options: ReadOptions) -> Scene:
         with builder.image(name):
             if builder.exists(name, image):
                 camera = camera_of(builder, {**document, **values}, image, f"{file}, frame {name}")
-                split = splits.get(name) if splits else None
-                unused += bool(splits) and split is None
+                splits.append(split_of(name))
                 pose = _pose(values, f"{file}, frame {name}")
-                builder.add(Frame(name, image, camera, pose, split, depth_path=_depth(values, file)))
-    if unused:
-        builder.note(f"Images in no list of training or test images, not used: {unused}.")
-    return builder.build()
+                builder.add(Frame(name, image, camera, pose, splits[-1], depth_path=_depth(values, file)))
+    return splits
 
 
 def _locate(values: dict[str, Any], file: Path, where: str) -> tuple[str, Path]:
@@ -97,8 +116,7 @@ def _pose(values: dict[str, Any], where: str) -> Pose:
         raise SceneError("TP-204", "this image has no pose: no 'transform_matrix'", where=where, fix="Give --skip-invalid.")
     if not isinstance(rows, list) or len(rows) not in (3, 4) or any(not isinstance(r, list) or len(r) != 4 for r in rows):
         raise SceneError("TP-214", "'transform_matrix' is not a 4x4 matrix", where=where, fix="Export it again.")
-    world_from_gl = Pose.from_matrix([to_numbers(row, where) for row in rows], where=where)
-    return _CV_FROM_GL @ world_from_gl.inverse()
+    return pose_from_opengl(Pose.from_matrix([to_numbers(row, where) for row in rows], where=where))
 
 
 def _splits(document: dict[str, Any], file: Path) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 from trigpoint.core.camera import Camera, camera_model_names, model_hint, parameter_names
 from trigpoint.core.errors import GeometryError, SceneError
 from trigpoint.formats.builder import SceneBuilder
-from trigpoint.formats.textfiles import to_numbers
+from trigpoint.formats.textfiles import to_numbers, to_whole_px
 
 # All of these are special cases of OpenCV's polynomial distortion.
 _PERSPECTIVE = ("OPENCV", "PERSPECTIVE", "PINHOLE", "SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL", "FULL_OPENCV")
@@ -20,7 +20,6 @@ _FISHEYE = ("OPENCV_FISHEYE", "FISHEYE", "SIMPLE_FISHEYE", "SIMPLE_RADIAL_FISHEY
 # four of a thin prism, which nerfstudio writes as one list.
 _ARIA, _ARIA_LIST = ("FISHEYE624", "RAD_TAN_THIN_PRISM_FISHEYE"), "distortion_params"
 _ARIA_KEYS = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2", "s1", "s2", "s3", "s4")
-_MAX_SIDE_PX = 100_000
 
 
 def camera_of(builder: SceneBuilder, values: Mapping[str, Any], image: Path, where: str) -> Camera:
@@ -75,12 +74,7 @@ def size_of(values: Mapping[str, Any], where: str) -> tuple[int, int] | None:
         GeometryError: no whole pixels (TP-313).
     """
     given = [values.get("w"), values.get("h")]
-    if None in given:
-        return None
-    width, height = to_numbers(given, where)
-    if not all(1 <= side <= _MAX_SIDE_PX and side == int(side) for side in (width, height)):
-        raise GeometryError("TP-313", f"impossible image size {width:g}x{height:g}", where=where, fix="Give whole pixels.")
-    return int(width), int(height)
+    return None if None in given else to_whole_px(given, where)
 
 
 def flag(values: Mapping[str, Any], key: str, where: str) -> bool | None:

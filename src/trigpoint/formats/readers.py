@@ -14,18 +14,30 @@ from trigpoint.core.scene import Problem, Scene
 from trigpoint.formats import (
     aachen,
     ace,
+    acezero,
+    blender,
     cambridge,
     colmap,
+    euroc,
     joint,
     kapture,
+    kitti,
+    llff,
+    mvsnet,
     nerfstudio,
+    opensfm,
+    polycam,
+    record3d,
+    scannet,
     sevenscenes,
     tum,
     twelvescenes,
+    visualsfm,
 )
 from trigpoint.formats.damaged import without_damaged_images
 from trigpoint.formats.format import Reader, ReadOptions
 from trigpoint.formats.splits import Holdout, apply_holdout, parse_holdout
+from trigpoint.formats.unread import unread_layout
 
 # The order decides where several formats fit: from layouts that only one program writes to those that other programs
 # leave behind as a by-product (nerfstudio folders keep the COLMAP model that their transforms.json was made from).
@@ -40,8 +52,19 @@ READERS: dict[str, Reader] = {
         aachen.READER,
         kapture.READER,
         tum.READER,
+        euroc.READER,
+        kitti.READER,
+        scannet.READER,
+        polycam.READER,
+        record3d.READER,
         nerfstudio.READER,
+        blender.READER,
+        mvsnet.READER,
+        opensfm.READER,
+        acezero.READER,
+        visualsfm.READER,
         colmap.READER,
+        llff.READER,
     )
 }
 
@@ -142,26 +165,27 @@ def _plugin(name: str) -> Reader:
 
 
 def _not_recognised(path: Path, readers: Sequence[Reader]) -> SceneError:
-    wanted = "; ".join(f"{reader.looks_for} ({reader.name})" for reader in readers)
-    if path.is_file():
-        return SceneError("TP-202", "this file does not describe a scene", where=path, fix=f"Looked for {wanted}.")
-    nested = _nested(path, readers)
+    known = f"Looked for {'; '.join(f'{reader.looks_for} ({reader.name})' for reader in readers)}."
+    nested = None if path.is_file() else _nested(path, readers)
     if nested is not None:
         return SceneError("TP-202", "there is no scene here, but below", where=path, fix=f"Did you mean {nested}?")
+    unread = unread_layout(path)
+    if unread is not None:
+        return SceneError("TP-202", unread[0], where=path, fix=unread[1])
+    if path.is_file():
+        return SceneError("TP-202", "this file does not describe a scene", where=path, fix=known)
     files = sorted(islice((file for file in path.rglob("*") if file.is_file()), _LOOKED_AT))
     images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
     archives = [file.name for file in files if file.suffix.lower() in (".zip", ".tar", ".gz", ".7z")]
     if images:
-        return SceneError(
-            "TP-202",
-            f"a folder with {len(images)} images but no poses",
-            where=path,
-            fix=f"Find them by structure from motion first: 'trigpoint reconstruct'. Looked for {wanted}.",
-        )
+        names = ", ".join(reader.name for reader in readers)
+        find = f"Find them by structure from motion: 'trigpoint reconstruct {path} -o SCENE'."
+        fix = f"{find} Poses that are there already can be read as {names}."
+        return SceneError("TP-202", f"a folder with {len(images)} images but no poses", where=path, fix=fix)
     if archives:
         return SceneError("TP-202", f"only packed files ({archives[0]})", where=path, fix="Unpack them first.")
     content = f"{len(files)} files, none of them an image (first: {files[0].name})" if files else "an empty folder"
-    return SceneError("TP-202", content, where=path, fix=f"Looked for {wanted}.")
+    return SceneError("TP-202", content, where=path, fix=known)
 
 
 def _nested(path: Path, readers: Sequence[Reader]) -> Path | None:

@@ -15,6 +15,7 @@ from trigpoint.core.pose import Pose
 from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
 from trigpoint.formats.builder import SceneBuilder, shortened
 from trigpoint.formats.format import Reader, ReadOptions
+from trigpoint.formats.pairing import paired
 from trigpoint.formats.pseudo_truth import SfmPose, read_sfm_poses
 from trigpoint.formats.textfiles import is_file, read_matrix, read_rows
 
@@ -94,8 +95,7 @@ def _read_sequence(builder: SceneBuilder, sequence: str, split: str | None, trut
     for suffix in _COLOR_SUFFIXES:
         images.update({file.name.removesuffix(suffix): file for file in sorted(folder.glob(f"*{suffix}"))})
     poses = {file.name.removesuffix(".pose.txt"): file for file in sorted(folder.glob("*.pose.txt"))}
-    _check_pairs(builder, folder, images, poses)
-    for stem in sorted(images.keys() & poses.keys()):
+    for stem in paired(builder, folder, images, poses):
         image, depth = images[stem], folder / f"{stem}.depth.png"
         name = f"{sequence}/{image.name}"
         with builder.image(name):
@@ -112,19 +112,6 @@ def _pose(file: Path, truth: dict[str, SfmPose] | None, key: str) -> tuple[float
         return FOCAL_PX, Pose.from_matrix(read_matrix(file, [(4, 4)]), where=str(file)).inverse()
     line = truth.get(key)
     return (FOCAL_PX, None) if line is None else (line.focal_px(), line.pose())
-
-
-def _check_pairs(builder: SceneBuilder, folder: Path, images: dict[str, Path], poses: dict[str, Path]) -> None:
-    single = sorted(images.keys() ^ poses.keys())
-    if not single:
-        return
-    what = (
-        f"{len(images)} images and {len(poses)} poses do not pair up: "
-        f"{len(single)} files have no partner ({shortened(single, 3)})"
-    )
-    if not builder.options.skip_invalid:
-        raise SceneError("TP-215", what, where=folder, fix="Copy the folder again, or give --skip-invalid.")
-    builder.warn(f"{folder.name}: {what}. These were left out.")
 
 
 READER = Reader("sevenscenes", sniff, read, "TrainSplit.txt or TestSplit.txt beside seq-XX folders", poses="opencv-c2w")

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trigpoint.core.errors import GeometryError, SceneError
+from trigpoint.core.plain_yaml import parse_yaml
 from trigpoint.core.regular_file import open_regular, read_regular
 
 Array = NDArray[np.float64]
@@ -25,6 +26,8 @@ MAX_TEXT_BYTES = 32 << 20
 # A transforms.json of 50,000 images has 2 million values, each of up to 100 bytes in memory.
 MAX_JSON_BYTES = 64 << 20
 MAX_JSON_VALUES = 4_000_000
+# Calibrations have a few kilobytes.
+MAX_YAML_BYTES = 1 << 20
 # A line of a COLMAP model holds all 2D points of an image.
 MAX_LINE = 1 << 24
 
@@ -108,14 +111,7 @@ def _unreadable(path: Path, error: OSError | ValueError) -> SceneError:
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON file that holds one object. Raises as ``read_text``, and TP-213 for anything that is not such JSON."""
-    text = read_text(path, MAX_JSON_BYTES)
-    if sum(map(text.count, ",:[{")) > MAX_JSON_VALUES:
-        what = f"the JSON holds more than {MAX_JSON_VALUES:,} values"
-        raise SceneError("TP-213", what, where=path, fix="Export a smaller scene.")
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise SceneError("TP-213", f"this is not valid JSON ({error})", where=path, fix="Export it again.") from error
+    document = read_any_json(path)
     if not isinstance(document, dict):
         raise SceneError(
             "TP-213", f"the JSON holds a {type(document).__name__} instead of an object", where=path, fix="Export it again."
@@ -123,10 +119,37 @@ def read_json(path: Path) -> dict[str, Any]:
     return document
 
 
+def read_any_json(path: Path) -> Any:
+    """What a JSON file holds. Raises as ``read_json``."""
+    text = read_text(path, MAX_JSON_BYTES)
+    if sum(map(text.count, ",:[{")) > MAX_JSON_VALUES:
+        what = f"the JSON holds more than {MAX_JSON_VALUES:,} values"
+        raise SceneError("TP-213", what, where=path, fix="Export a smaller scene.")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SceneError("TP-213", f"this is not valid JSON ({error})", where=path, fix="Export it again.") from error
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file of plain values, as ``core/plain_yaml.py`` describes. Raises as ``read_text``, and TP-214."""
+    try:
+        return parse_yaml(read_text(path, MAX_YAML_BYTES))
+    except ValueError as error:
+        raise SceneError("TP-214", str(error), where=path, fix="Correct the file.") from error
+
+
 def read_rows(path: Path) -> list[tuple[int, list[str]]]:
     """(line number, words) of every line that is neither blank nor a ``#`` comment. Raises as ``read_text``."""
     lines = enumerate(read_text(path).splitlines(), start=1)
     return [(number, line.split()) for number, line in lines if line.strip() and not line.lstrip().startswith("#")]
+
+
+def read_csv(path: Path) -> list[tuple[int, list[str]]]:
+    """(line number, values) of every line of comma separated values, as ``read_rows``."""
+    lines = enumerate(read_text(path).splitlines(), start=1)
+    rows = ((number, line) for number, line in lines if line.strip() and not line.lstrip().startswith("#"))
+    return [(number, [value.strip() for value in line.split(",")]) for number, line in rows]
 
 
 def to_numbers(words: Iterable[Any], where: str) -> list[float]:

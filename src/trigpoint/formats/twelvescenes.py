@@ -15,6 +15,7 @@ from trigpoint.core.pose import Pose
 from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
 from trigpoint.formats.builder import SceneBuilder, shortened
 from trigpoint.formats.format import Reader, ReadOptions
+from trigpoint.formats.pairing import paired
 from trigpoint.formats.pseudo_truth import SfmPose, read_sfm_poses
 from trigpoint.formats.textfiles import is_file, read_matrix, read_text, to_numbers, to_whole_px
 
@@ -98,13 +99,7 @@ def _paired_stems(builder: SceneBuilder) -> list[str]:
     folder = builder.root / "data"
     images = {file.name.removesuffix(".color.jpg") for file in folder.glob("*.color.jpg")}
     poses = {file.name.removesuffix(".pose.txt") for file in folder.glob("*.pose.txt")}
-    single = sorted(images ^ poses)
-    if single:
-        what = f"{len(images)} images and {len(poses)} poses do not pair up: {shortened(single, 3)} have no partner"
-        if not builder.options.skip_invalid:
-            raise SceneError("TP-215", what, where=folder, fix="Copy the folder again, or give --skip-invalid.")
-        builder.warn(f"{what}. These were left out.")
-    return sorted(images & poses)
+    return paired(builder, folder, images, poses)
 
 
 READER = Reader("twelvescenes", sniff, read, "info.txt and split.txt beside a folder data", poses="opencv-c2w")

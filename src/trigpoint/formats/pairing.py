@@ -1,0 +1,32 @@
+"""Images and poses in separate files, which belong together by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from trigpoint.core.errors import SceneError
+from trigpoint.core.image import IMAGE_SUFFIXES
+from trigpoint.formats.builder import SceneBuilder, shortened
+
+
+def images_by_stem(folder: Path) -> dict[str, Path]:
+    """The images of a folder by their name without suffix; none where there is no such folder."""
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    return {file.stem: file for file in files if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")}
+
+
+def paired(builder: SceneBuilder, folder: Path, images: Iterable[str], poses: Iterable[str]) -> list[str]:
+    """The names that have both an image and a pose, sorted. Those that lack one are left out with ``skip_invalid``.
+
+    Raises:
+        SceneError: images without poses, or poses without images (TP-215).
+    """
+    images, poses = set(images), set(poses)
+    single = sorted(images ^ poses)
+    if single:
+        what = f"{len(images)} images and {len(poses)} poses do not pair up: {shortened(single, 3)} have no partner"
+        if not builder.options.skip_invalid:
+            raise SceneError("TP-215", what, where=folder, fix="Copy the folder again, or give --skip-invalid.")
+        builder.warn(f"{what}. These were left out.")
+    return sorted(images & poses)

@@ -127,6 +127,32 @@ def masked(query: Query, visible: float) -> Query:
     return replace(query, pixels=pixels)
 
 
+def part(query: Query, left: float, top: float, width: float, height: float) -> Query:
+    """All but a part of the image, given by fractions of its sides, is gray."""
+    rows, columns = query.pixels.shape[:2]
+    shown = (
+        slice(round(top * rows), round((top + height) * rows)),
+        slice(round(left * columns), round((left + width) * columns)),
+    )
+    pixels = np.full_like(query.pixels, 127)
+    pixels[shown] = query.pixels[shown]
+    return replace(query, pixels=pixels)
+
+
+def covered(query: Query, *, by_itself: bool) -> Query:
+    """Four boxes of 40 % of each side cover the image: of one colour each, or what it shows elsewhere, as if moved there."""
+    generator = np.random.default_rng(zlib.crc32(query.name.encode()))
+    rows, columns = query.pixels.shape[:2]
+    height, width = int(0.4 * rows), int(0.4 * columns)
+    pixels = query.pixels.copy()
+    for _ in range(4):
+        y, top = (int(value) for value in generator.uniform(0, 0.6 * rows, 2))
+        x, left = (int(value) for value in generator.uniform(0, 0.6 * columns, 2))
+        source = query.pixels[top : top + height, left : left + width]
+        pixels[y : y + height, x : x + width] = source if by_itself else generator.integers(0, 255, 3)
+    return replace(query, pixels=pixels)
+
+
 _MIDDLE = (0.25, 0.25, 0.5, 0.5)
 
 CHANGES: dict[str, Change] = {
@@ -147,6 +173,10 @@ CHANGES: dict[str, Change] = {
     "left 60 %, camera unknown": lambda query: without_camera(crop(query, 0, 0, 0.6, 1)),
     "a quarter visible": lambda query: masked(query, 0.25),
     "a tenth visible": lambda query: masked(query, 0.1),
+    "left quarter visible": lambda query: part(query, 0, 0, 0.25, 1),
+    "corner visible": lambda query: part(query, 0.5, 0.5, 0.5, 0.5),
+    "boxes in front": lambda query: covered(query, by_itself=False),
+    "things moved": lambda query: covered(query, by_itself=True),
     "turned by 90 deg": lambda query: turned(query, 1),
     "turned by 180 deg": lambda query: turned(query, 2),
     "turned by 270 deg": lambda query: turned(query, 3),

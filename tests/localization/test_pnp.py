@@ -169,12 +169,11 @@ def test_no_answer_is_ever_not_a_number(seed, count, rank, exponent, copies, off
     assert covariance is None or np.isfinite(covariance).all()
 
 
-def test_the_covariance_predicts_the_spread():
-    pose, pixels, world, _ = correspondences(8, count=200, noise_px=0.0)
-    generator = np.random.default_rng(0)
-    errors, predicted, mahalanobis = [], [], []
-    for _ in range(120):
-        noisy = pixels + generator.normal(0, 1.5, pixels.shape)
+def pose_errors_and_covariances(pixels, world, pose, shifts, trials=120):
+    """Errors (trials, 6) of poses whose keypoints are moved by ``shifts()``, and their covariances."""
+    errors, covariances = [], []
+    for _ in range(trials):
+        noisy = pixels + shifts()
         result = solve_pnp(noisy, world, CAMERA, PnpOptions(max_iterations=100))
         assert result.cam_from_world is not None and result.inliers.all()
         motion = result.cam_from_world @ pose.inverse()
@@ -182,12 +181,39 @@ def test_the_covariance_predicts_the_spread():
         covariance = pose_covariance(result.cam_from_world, noisy, world, CAMERA)
         assert covariance is not None
         assert np.allclose(covariance, covariance.T) and (np.linalg.eigvalsh(covariance) > 0).all()
-        predicted.append(np.sqrt(np.diag(covariance)))
-        mahalanobis.append(errors[-1] @ np.linalg.solve(covariance, errors[-1]))
-    ratio = np.std(errors, axis=0) / np.mean(predicted, axis=0)
+        covariances.append(covariance)
+    return np.array(errors), np.array(covariances)
+
+
+def test_the_covariance_predicts_the_spread_where_patches_err_together():
+    """Networks shift whole surfaces: all keypoints of a patch of 60 px by the same."""
+    pose, pixels, world, _ = correspondences(8, count=600, noise_px=0.0)
+    generator = np.random.default_rng(0)
+    _, patch = np.unique(np.floor(pixels / 60), axis=0, return_inverse=True)
+    # Surfaces: all keypoints of a patch at about the same depth.
+    in_cam = pose.apply(world)
+    depth = generator.uniform(2, 9, patch.max() + 1)[patch.ravel()] * generator.uniform(0.98, 1.02, len(patch))
+    world = pose.inverse().apply(in_cam * (depth / in_cam[:, 2])[:, None])
+    errors, covariances = pose_errors_and_covariances(
+        pixels, world, pose, lambda: generator.normal(0, 1.5, (patch.max() + 1, 2))[patch.ravel()]
+    )
+    ratio = errors.std(axis=0) / np.sqrt(np.array([np.diag(covariance) for covariance in covariances])).mean(axis=0)
     assert ((ratio > 0.5) & (ratio < 2)).all(), ratio
     # Chi-square with six degrees of freedom: wrong correlations would show here.
+    mahalanobis = [error @ np.linalg.solve(covariance, error) for error, covariance in zip(errors, covariances, strict=True)]
     assert 4 < np.mean(mahalanobis) < 9
+
+
+def test_more_keypoints_of_the_same_patches_tell_no_more():
+    pose, pixels, world, _ = correspondences(8, count=4000)
+    whole = pose_covariance(pose, pixels, world, CAMERA)
+    fewer = pose_covariance(pose, pixels[::4], world[::4], CAMERA)
+    assert whole is not None and fewer is not None
+    assert np.sqrt(whole.trace() / fewer.trace()) == pytest.approx(1, abs=0.1)
+    corner = (pixels < (200, 150)).all(axis=1)
+    part = pose_covariance(pose, pixels[corner], world[corner], CAMERA)
+    assert part is not None
+    assert np.sqrt(part[3:, 3:].trace() / whole[3:, 3:].trace()) > 5, "little of the image is seen"
 
 
 def test_points_on_a_line_have_no_covariance():

@@ -1,5 +1,7 @@
 """Which poses are trusted: never those of noise, and those that are right."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binom
@@ -7,8 +9,9 @@ from support.correspondences import CAMERA, OPTIONS, correspondences
 
 from trigpoint.core.pose import Pose
 from trigpoint.localization.pnp import PnpResult, pose_covariance, solve_pnp
-from trigpoint.localization.verdict import VerdictOptions, binomial_bound, judge, noise_inliers
-from trigpoint.mapping.acceptance import Acceptance
+from trigpoint.localization.rival import Rival
+from trigpoint.localization.verdict import Precision, VerdictOptions, binomial_bound, judge, noise_inliers
+from trigpoint.mapping.acceptance import Acceptance, ValidationImages
 
 AREA_PX = 640 * 480.0
 VERDICT = VerdictOptions()
@@ -24,7 +27,7 @@ def verdict_of(pixels, world, options=OPTIONS):
         covariance = pose_covariance(result.cam_from_world, pixels[inliers], world[inliers], CAMERA)
         distance = float(np.median(np.linalg.norm(world[inliers] - result.cam_from_world.centre(), axis=1)))
     noise = noise_inliers(len(pixels), AREA_PX, options.threshold_px, options.max_iterations, VERDICT)
-    return judge(result, covariance, distance, noise, NO_ACCEPTANCE, VERDICT)
+    return judge(result, Precision(covariance, distance, "m"), noise, NO_ACCEPTANCE, VERDICT)
 
 
 @pytest.mark.parametrize("count", [6, 8, 12, 30, 100, 300, 1000, 2000])
@@ -62,9 +65,9 @@ def test_few_points_are_no_special_case(count):
 ACCEPTANCE = Acceptance(noise_inlier_ratio=0.1, typical_inlier_ratio=0.8)
 
 
-def judged(covariance, inliers=200, acceptance=ACCEPTANCE):
+def judged(covariance, inliers=200, acceptance=ACCEPTANCE, rival=None):
     result = PnpResult(Pose.identity(), np.arange(400) < inliers, "")
-    return judge(result, covariance, 5.0, 20, acceptance, VERDICT)
+    return judge(result, Precision(covariance, 5.0, "m"), 20, acceptance, VERDICT, lambda: rival)
 
 
 GOOD = np.diag([1e-6] * 3 + [1e-5] * 3)
@@ -128,5 +131,60 @@ def test_a_map_that_cannot_tell_is_hardly_confident():
 
 
 def test_no_pose_is_a_failure_with_its_reason():
-    failed = judge(PnpResult(None, np.zeros(9, dtype=bool), "why"), None, np.inf, 3, NO_ACCEPTANCE, VERDICT)
+    nothing = Precision(None, np.inf, "m")
+    failed = judge(PnpResult(None, np.zeros(9, dtype=bool), "why"), nothing, 3, NO_ACCEPTANCE, VERDICT)
     assert (failed.status, failed.reason, failed.confidence) == ("failed", "why", 0.0)
+
+
+def test_a_position_that_may_be_wrong_for_every_use_is_rejected():
+    """Known to 17 cm, which is precise at 5 m, but not where 30 cm are wrong."""
+    covariance = np.diag([1e-6] * 3 + [0.01] * 3)
+    assert judged(covariance).status == "ok"
+    strict = Acceptance(0.1, 0.8, tolerance=0.3)
+    verdict = judged(covariance, acceptance=strict)
+    assert verdict.status == "rejected" and verdict.reason == "the position is only known to 0.173 m"
+    assert judged(covariance, acceptance=Acceptance(0.1, 0.8, tolerance=0.4)).status == "ok"
+
+
+def test_a_pose_with_a_rival_is_ambiguous_and_the_rival_is_named():
+    rival = Rival(Pose(np.eye(3), np.array([-8.0, 0.0, 0.0])), 150, 8.0, 3.2)
+    verdict = judged(GOOD, rival=rival)
+    assert verdict.status == "rejected" and verdict.confidence <= 0.5
+    assert verdict.reason == (
+        "ambiguous: 200 of 400 keypoints agree, but 150 others agree with a pose at (8, 0, 0), 8 m away and turned by 3 deg"
+    )
+
+
+def test_rivals_are_only_sought_for_poses_that_are_trusted_else():
+    asked = []
+    result = PnpResult(Pose.identity(), np.arange(400) < 200, "")
+    for precision in (Precision(None, 5.0, "m"), Precision(GOOD, 5.0, "m")):
+        judge(result, precision, 20, ACCEPTANCE, VERDICT, lambda: asked.append(True))
+    assert asked == [True]
+
+
+def images(accepted, wrong):
+    return ValidationImages(24, accepted, 0.5, 0.4, 0.1, 1.0, wrong)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "wrong", "status"),
+    [(24, 0, "ok"), (24, 1, "ok"), (24, 4, "ok"), (24, 5, "rejected"), (5, 1, "ok"), (2, 1, "ok"), (1, 1, "rejected")],
+)
+@pytest.mark.parametrize("kind", ["validation", "mapping"])
+def test_a_map_that_misplaces_its_own_images_is_not_trusted(accepted, wrong, status, kind):
+    found = images(accepted, wrong)
+    acceptance = Acceptance(0.1, 0.8, validation=found if kind == "validation" else None)
+    acceptance = replace(acceptance, mapping=found if kind == "mapping" else None)
+    verdict = judged(GOOD, acceptance=acceptance)
+    assert verdict.status == status
+    assert (acceptance.misled is not None) == (status == "rejected")
+    if status == "rejected":
+        assert f"of {accepted} of its own images that it was sure of, {wrong} were put where they were not" in verdict.reason
+        assert verdict.confidence <= 1 - wrong / accepted
+
+
+def test_a_map_that_is_unsure_of_most_of_its_own_images_is_lost():
+    assert Acceptance(0.1, 0.8, validation=images(11, 0)).lost is not None
+    assert Acceptance(0.1, 0.8, validation=images(12, 0)).lost is None
+    assert Acceptance(0.1, 0.8).lost is None

@@ -48,7 +48,9 @@ def map_scene(
     """
     from trigpoint.build.context import BuildControl
     from trigpoint.build.pipeline import build_map
+    from trigpoint.commands.map_facts import warnings
     from trigpoint.core.interrupt import stop_on_signals
+    from trigpoint.core.terminal import print_warning
     from trigpoint.mapping.parallel import join_workers
     from trigpoint.mapping.presets import resolve_config
     from trigpoint.report.terminal import print_blocks
@@ -65,12 +67,15 @@ def map_scene(
         result = build_map(opened, output, config=config, seed=recipe.seed, device=run.device, control=control)
     if workers.first:
         print_blocks(_blocks(result))
+        for warning in warnings(result.map):
+            # Also with --quiet: a map that is of no use is no message by the way.
+            print_warning(warning)
         run.write(_document(result))
     return 0
 
 
 def _blocks(result: BuildResult) -> list[Any]:
-    from trigpoint.commands.map_facts import content_facts, warnings
+    from trigpoint.commands.map_facts import content_facts
     from trigpoint.report.blocks import Fact, Facts
     from trigpoint.report.formatting import data_size
 
@@ -81,10 +86,11 @@ def _blocks(result: BuildResult) -> list[Any]:
         Fact("time", f"{sum(result.seconds.values()):.0f} s ({stages})"),
         *content_facts(result.map),
     ]
-    return [Facts(facts), *warnings(result.map)]
+    return [Facts(facts)]
 
 
 def _document(result: BuildResult) -> dict[str, Any]:
+    from trigpoint.commands.map_facts import warnings
     from trigpoint.core.config import to_json
 
     scene_map = result.map
@@ -99,4 +105,6 @@ def _document(result: BuildResult) -> dict[str, Any]:
         "seconds": {**result.seconds, "total": sum(result.seconds.values())},
         "resumed": result.resumed,
         "validation": to_json(scene_map.acceptance)["validation"],
+        "own_images": to_json(scene_map.acceptance)["mapping"],
+        "warnings": warnings(scene_map),
     }

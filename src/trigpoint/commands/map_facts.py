@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from trigpoint.core.config import to_json
-from trigpoint.mapping.acceptance import Acceptance
+from trigpoint.localization.verdict import misled_in_words
+from trigpoint.mapping.acceptance import Acceptance, ValidationImages
 from trigpoint.mapping.scene_map import SceneMap, map_bytes
 from trigpoint.report.blocks import Block, Fact, Facts, Table, Text
 from trigpoint.report.formatting import angle, data_size, length
@@ -26,7 +27,12 @@ def map_blocks(scene_map: SceneMap, path: Path) -> list[Block]:
         Fact("unit", "metre" if scene_map.metric else "unknown length"),
         *content_facts(scene_map),
     ]
-    return [Facts(facts), *warnings(scene_map), *_negatives(scene_map.acceptance), _sections(path)]
+    return [
+        Facts(facts),
+        *(Text(f"warning: {text}") for text in warnings(scene_map)),
+        *_negatives(scene_map.acceptance),
+        _sections(path),
+    ]
 
 
 def map_document(scene_map: SceneMap, path: Path) -> dict[str, Any]:
@@ -40,6 +46,7 @@ def map_document(scene_map: SceneMap, path: Path) -> dict[str, Any]:
         "built_from": scene_map.built_from,
         "sources": {name: source.facts() for name, source in scene_map.sources.items()},
         "acceptance": to_json(scene_map.acceptance),
+        "warnings": warnings(scene_map),
         "config": to_json(scene_map.config),
         "bytes": map_bytes(path),
         "total_bytes": path.stat().st_size,
@@ -55,32 +62,45 @@ def content_facts(scene_map: SceneMap) -> list[Fact]:
         Fact("seed", str(scene_map.built_from["seed"])),
         Fact("accepts", f"{bound}; mapping images typically have {acceptance.typical_inlier_ratio:.0%}"),
     ]
-    validation = acceptance.validation
-    if validation is not None:
-        error = "most got no pose"
-        if validation.error is not None:
-            error = f"median error {length(validation.error, scene_map.units)}, {angle(validation.rotation_error_deg)}"
-        kind = "mapping images, each hidden from the search" if scene_map.can_forget else "images that were not learned"
-        facts.append(Fact("validation", f"{validation.accepted} of {validation.images} {kind}, accepted; {error}"))
+    unknown = "mapping images, each hidden from the search" if scene_map.can_forget else "images that were not learned"
+    if acceptance.validation is not None:
+        facts.append(Fact("validation", _found_in_words(acceptance.validation, unknown, scene_map.units)))
+    if acceptance.mapping is not None:
+        facts.append(Fact("own images", _found_in_words(acceptance.mapping, "mapping images", scene_map.units)))
     return facts
 
 
-def warnings(scene_map: SceneMap) -> list[Text]:
-    """What the owner of a map that explains nothing should know."""
-    acceptance = scene_map.acceptance
+def warnings(scene_map: SceneMap) -> list[str]:
+    """What the owner of a map should know that explains nothing, or that cannot place its own images."""
     wrong = scene_map.built_from.get("pose_warning")
-    result = [Text(f"warning: when this map was made, {wrong}.")] if wrong else []
-    if not acceptance.images or acceptance.typical_inlier_ratio > acceptance.noise_inlier_ratio:
-        return result
-    return [
-        *result,
-        Text(
-            "warning: this map will hardly accept any image: its own images have only"
+    told = [f"when this map was made, {wrong}."] if wrong else []
+    return [*told, *_of_acceptance(scene_map.acceptance)]
+
+
+def _of_acceptance(acceptance: Acceptance) -> list[str]:
+    why = "Poses or cameras may be wrong ('trigpoint info SCENE' checks them), the images may overlap too little"
+    network = "or the network cannot learn the scene: try the preset hierarchical."
+    if acceptance.misled is not None:
+        told = f"this map will reject every image: {misled_in_words(acceptance.misled)}. {why}, places may look alike,"
+        return [f"{told} {network}"]
+    if acceptance.images and acceptance.typical_inlier_ratio <= acceptance.noise_inlier_ratio:
+        return [
+            "this map will hardly accept any image: its own images have only"
             f" {acceptance.typical_inlier_ratio:.1%} inliers, and images out of the map reach"
-            f" {acceptance.noise_inlier_ratio:.1%}. Poses or cameras may be wrong ('trigpoint info SCENE' checks them), the"
-            " images may overlap too little, or the training was too short."
-        ),
-    ]
+            f" {acceptance.noise_inlier_ratio:.1%}. {why}, or the training was too short."
+        ]
+    if acceptance.lost is not None:
+        counted = f"of {acceptance.lost.images} images of its scene it is sure of {acceptance.lost.accepted}"
+        return [f"this map will reject most images: {counted}. {why}, {network}"]
+    return []
+
+
+def _found_in_words(found: ValidationImages, kind: str, units: str) -> str:
+    error = "most got no pose"
+    if found.error is not None:
+        error = f"median error {length(found.error, units)}, {angle(found.rotation_error_deg)}"
+    wrong = f", {found.wrong} of them wrong" if found.wrong else ""
+    return f"{found.accepted} of {found.images} {kind}, accepted{wrong}; {error}"
 
 
 def _negatives(acceptance: Acceptance) -> list[Table]:

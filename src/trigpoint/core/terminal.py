@@ -71,9 +71,18 @@ def print_line(text: str, *, flush: bool = False) -> None:
 
 def print_error(text: str) -> None:
     """Write an error to standard error, also while messages are off."""
+    _print_marked("error", "bold red", text)
+
+
+def print_warning(text: str) -> None:
+    """Write to standard error what makes a result useless, also while messages are off."""
+    _print_marked("warning", "bold yellow", text)
+
+
+def _print_marked(mark: str, style: str, text: str) -> None:
     from rich.console import Console
     from rich.text import Text
 
     # Not wrapped, so that paths stay whole in log files.
-    line = Text.assemble(("error", "bold red"), f" {printable(text)}")
+    line = Text.assemble((mark, style), f" {printable(text)}")
     Console(stderr=True, highlight=False).print(line, soft_wrap=True)

@@ -9,6 +9,7 @@ are measured without mirrored images.
 Positives are mapping images, and validation images, which were held out of the training, where there are enough. Stronger
 augmented views of the mapping images are no stand-in for those: between mild and strong they reached 91 to 23 % of what
 mapping images do in one map where images that were not mapped reached 85 %. Landmarks need none: they can forget an image.
+Where the map is sure of the poses of positives and they are wrong, it will be wrong about others.
 """
 
 from __future__ import annotations
@@ -19,16 +20,14 @@ from dataclasses import replace
 import numpy as np
 
 from trigpoint.core.evenly import evenly
-from trigpoint.core.image import DecodedImage, read_image
-from trigpoint.core.localization import OK, Localization
-from trigpoint.core.pose import Pose, centre_distance, rotation_angle_deg
 from trigpoint.core.progress import progress
 from trigpoint.core.randomness import numpy_generator
 from trigpoint.core.scene import Frame
 from trigpoint.features.local import LocalEncoder
 from trigpoint.localization.localizer import Localizer
 from trigpoint.localization.negatives import mirrored, photographs, scrambled, synthetic_images
-from trigpoint.mapping.acceptance import Acceptance, Negatives, ValidationImages
+from trigpoint.localization.own_images import check_own_images, read_query, wrong_distance
+from trigpoint.mapping.acceptance import Acceptance, Negatives
 from trigpoint.mapping.scene_map import SceneMap
 
 MIRRORED, SCRAMBLED = "mirrored images", "scrambled images"
@@ -41,8 +40,6 @@ _BEYOND = 1.3
 _SMALLEST_RATIO = 1e-3
 # Images of other scenes reached 6 % of the typical inlier ratio at most, held-out images of the scene 50 % and more.
 _FRACTION_OF_TYPICAL = 0.1
-# Quantile of validation images that must be sure of their pose: the worst fifth may be blurred or see a blank wall.
-_LOW_QUANTILE = 0.2
 
 
 def measure_acceptance(
@@ -56,17 +53,14 @@ def measure_acceptance(
         frames: the images that it learned, with poses.
         validation: images of the scene that it did not learn, with poses.
     """
-    chosen = evenly(len(frames), _IMAGES).tolist()
-    queries: list[tuple[int | None, Frame]] = [(None, frame) for frame in validation]
-    if scene_map.can_forget:
-        queries += [(index, frames[index]) for index in chosen]
+    own = [(index, frames[index]) for index in evenly(len(frames), _IMAGES).tolist()]
     others = [(SYNTHETIC, query) for query in synthetic_images(scene_map.config.features.short_side_px)]
     others += [(PHOTOGRAPHS, query) for query in photographs()]
     positives: list[float] = []
     negatives: dict[str, list[float]] = {MIRRORED: [], SCRAMBLED: [], SYNTHETIC: [], PHOTOGRAPHS: []}
-    with progress("measuring acceptance", len(chosen) + len(others) + len(queries)) as advance:
-        for index in chosen:
-            image, camera = _read(frames[index], scene_map), frames[index].camera
+    with progress("measuring acceptance", 2 * len(own) + len(others) + len(validation)) as advance:
+        for index, frame in own:
+            image, camera = read_query(frame, scene_map), frame.camera
             # An image that finds itself in a map of landmarks would tell nothing about others.
             localizer = Localizer(scene_map.without_image(index), encoder)
             order = numpy_generator(scene_map.built_from["seed"], "calibration", "scrambled", index)
@@ -79,15 +73,8 @@ def measure_acceptance(
             negatives[kind].append(localizer.localize(image, camera=camera).inlier_ratio)
             advance()
         acceptance = acceptance_of(positives, negatives)
-        judged = replace(scene_map, acceptance=acceptance)
-        answers: list[Localization] = []
-        for hidden, frame in queries:
-            localizer = Localizer(judged if hidden is None else judged.without_image(hidden), encoder)
-            answers.append(localizer.localize(_read(frame, scene_map), camera=frame.camera))
-            advance()
-    if not queries:
-        return acceptance
-    return replace(acceptance, validation=validation_images(answers, [frame.pose() for _, frame in queries]))
+        acceptance = replace(acceptance, tolerance=wrong_distance(frames, metric=scene_map.metric))
+        return check_own_images(replace(scene_map, acceptance=acceptance), encoder, own, validation, advance)
 
 
 def acceptance_of(positives: Sequence[float], negatives: Mapping[str, Sequence[float]]) -> Acceptance:
@@ -104,38 +91,8 @@ def acceptance_of(positives: Sequence[float], negatives: Mapping[str, Sequence[f
     return Acceptance(round(min(noise, 1.0), 4), round(typical, 4), len(positives), tuple(kinds))
 
 
-def validation_images(answers: Sequence[Localization], poses: Sequence[Pose]) -> ValidationImages:
-    """What the answers for images that were not learned come to.
-
-    Args:
-        answers: at least one, with the verdicts of a map whose acceptance is measured.
-        poses: their true poses.
-    """
-    accepted = [answer.inlier_ratio for answer in answers if answer.status == OK]
-    errors = [
-        (centre_distance(answer.cam_from_world, pose), rotation_angle_deg(answer.cam_from_world, pose))
-        if answer.cam_from_world is not None
-        else (np.inf, np.inf)
-        for answer, pose in zip(answers, poses, strict=True)
-    ]
-    error, angle = np.median(errors, axis=0).tolist()
-    has_pose = bool(np.isfinite(error))
-    return ValidationImages(
-        images=len(answers),
-        accepted=len(accepted),
-        median_inlier_ratio=round(float(np.median([answer.inlier_ratio for answer in answers])), 4),
-        low_inlier_ratio=round(float(np.quantile(accepted, _LOW_QUANTILE)), 4) if accepted else 0.0,
-        error=float(f"{error:.4g}") if has_pose else None,
-        rotation_error_deg=float(f"{angle:.4g}") if has_pose else None,
-    )
-
-
 def _kind(name: str, ratios: Sequence[float]) -> Negatives:
     logs = np.log(np.maximum(ratios, _SMALLEST_RATIO))
     largest = max(max(ratios), _SMALLEST_RATIO)
     bound = min(1.0, _BEYOND * largest, float(np.exp(logs.mean() + _DEVIATIONS * logs.std())))
     return Negatives(name, len(ratios), round(float(np.median(ratios)), 4), round(max(ratios), 4), round(bound, 4))
-
-
-def _read(frame: Frame, scene_map: SceneMap) -> DecodedImage:
-    return read_image(frame.image_path, short_side_px=scene_map.config.features.short_side_px)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float64
 
 MIN_POINTS = 6
+# Side of the patches, px of the view, whose points err together: what neighbouring keypoints are taken for is shifted or
+# scaled as a whole. With each point counted as a witness of its own, stated standard deviations were 5 to 9 times too small
+# (trig; fox, RedKitchen, office). Patches of 40 to 90 px tell right answers from wrong ones equally well.
+_PATCH_PX = 60.0
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,8 @@ def pose_covariance(
     """(6, 6) covariance of the pose from its inliers, or None if they do not fix it.
 
     Order: small rotation about the camera axes, rad, then translation along them, unit of the world. The noise of the
-    keypoints is taken from the residuals themselves.
+    keypoints is taken from the residuals themselves. All points of a patch of the image count as one: what they have in
+    common does not average out. So few patches, or patches close together, leave the pose uncertain, however many points.
     """
     in_cam = cam_from_world.apply(points_world)
     x, y, z = in_cam.T
@@ -169,8 +174,9 @@ def pose_covariance(
     dv = np.stack([zero, intrinsics.fy / z, -intrinsics.fy * y / z**2], axis=1)
     jacobian = np.concatenate([np.concatenate([np.cross(in_cam, d), d], axis=1) for d in (du, dv)])
     residual = reprojection_errors_px(cam_from_world, points_px, points_world, intrinsics)
-    variance = float((residual**2).sum()) / max(2 * len(z) - 6, 1)
-    information = jacobian.T @ jacobian
+    patches, weights = _patch_weights(points_px)
+    variance = float((weights * residual**2).sum()) / max(2 * patches - 6, 1)
+    information = jacobian.T @ (np.tile(weights, 2)[:, None] * jacobian)
     scale = np.sqrt(np.diag(information))
     unit = np.outer(scale, scale)
     # Rotations and translations have different units; a product of them may underflow although neither is zero.
@@ -182,6 +188,14 @@ def pose_covariance(
     with np.errstate(over="ignore"):
         covariance = variance * np.linalg.inv(normalized) / unit
     return covariance if np.isfinite(covariance).all() else None
+
+
+def _patch_weights(points_px: Float64[np.ndarray, "N 2"]) -> tuple[int, Float64[np.ndarray, " N"]]:
+    """Number of patches of the image with points, and (N,) weights of the points, which add up to 1 in each patch."""
+    # Complex numbers, as np.unique of one axis is many times faster than of rows.
+    column, row = np.floor(points_px / _PATCH_PX).T
+    _, patch, counts = np.unique(column + 1j * row, return_inverse=True, return_counts=True)
+    return len(counts), 1 / counts[patch]
 
 
 def _check_input(points_px: np.ndarray, points_world: np.ndarray, intrinsics: PinholeIntrinsics) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,8 @@ from trigpoint.localization.hypotheses import (
 from trigpoint.localization.intrinsics import guess_focal_px
 from trigpoint.localization.keypoints import UndistortedKeypoints
 from trigpoint.localization.pnp import PnpOptions, PnpResult, pose_covariance, reprojection_errors_px
-from trigpoint.localization.verdict import Verdict, VerdictOptions, judge, noise_inliers
+from trigpoint.localization.rival import find_rival
+from trigpoint.localization.verdict import Precision, Verdict, VerdictOptions, judge, noise_inliers
 from trigpoint.mapping.scene_map import SceneMap
 
 
@@ -128,12 +130,16 @@ class PoseSearch:
         if result.cam_from_world is not None:
             view_px, inlier_points = keypoints.view_px[result.inliers], points[result.inliers]
             covariance = pose_covariance(result.cam_from_world, view_px, inlier_points, keypoints.intrinsics)
+            if covariance is not None:
+                covariance = self.map.error_scale**2 * covariance
             distance = _median(np.linalg.norm(inlier_points - result.cam_from_world.centre(), axis=1))
         options = self.options
         tried_poses = solution.chosen.tried * options.trial.iterations + options.pnp.max_iterations
         matched = int(np.isfinite(points).all(axis=1).sum())
         noise = noise_inliers(matched, keypoints.area_px, options.pnp.threshold_px, tried_poses, options.verdict)
-        return covariance, judge(result, covariance, distance, noise, self.map.acceptance, options.verdict)
+        precision = Precision(covariance, distance, self.map.units)
+        seek = partial(find_rival, keypoints, points, result, distance, options.pnp)
+        return covariance, judge(result, precision, noise, self.map.acceptance, options.verdict, seek)
 
     def _estimated_camera(self, image: DecodedImage, features: ImageFeatures, points: NDArray[np.float64]) -> Camera:
         known = np.isfinite(points).all(axis=1)

@@ -2,11 +2,13 @@
 
 Noise always agrees with some pose to some degree: 4,800 random points give 12 to 18 inliers at 10 px, and images of other
 scenes give more, because floors are low and ceilings are high everywhere. So the number of inliers must exceed two bounds:
-what random points would give, and what negatives (images that are not in the map) gave when the map was built.
+what random points would give, and what negatives (images that are not in the map) gave when the map was built. A pose must
+also be known precisely enough, have no rival elsewhere, and come from a map that has not misplaced its own images.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +16,8 @@ from numpy.typing import NDArray
 
 from trigpoint.core.localization import FAILED, OK, REJECTED
 from trigpoint.localization.pnp import PnpResult
-from trigpoint.mapping.acceptance import Acceptance
+from trigpoint.localization.rival import Rival
+from trigpoint.mapping.acceptance import Acceptance, ValidationImages
 
 # Below this ratio of what is sure to what negatives reach a map cannot tell one from the other.
 _SMALLEST_MARGIN = 1.5
@@ -28,11 +31,13 @@ class VerdictOptions:
         false_alarms: expected number of poses from pure noise that pass, per image.
         max_rotation_std_deg: largest standard deviation of the rotation.
         max_translation_std_fraction: largest standard deviation of the position, as fraction of the distance to the inliers.
+        max_translation_std_tolerance: the same, as fraction of the distance beyond which the map takes a pose for wrong.
     """
 
     false_alarms: float = 1e-3
     max_rotation_std_deg: float = 3.0
     max_translation_std_fraction: float = 0.05
+    max_translation_std_tolerance: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,25 @@ class Verdict:
     status: str
     reason: str
     confidence: float
+
+
+@dataclass(frozen=True, eq=False)
+class Precision:
+    """How well a pose is known.
+
+    Attributes:
+        covariance: (6, 6) of the pose: rad, then the unit of the world; None where the inliers do not fix it.
+        distance: median distance from the camera to its inliers, in the unit of the world.
+        units: name of that unit.
+    """
+
+    covariance: NDArray[np.float64] | None
+    distance: float
+    units: str
+
+
+def no_rival() -> None:
+    """For poses whose rivals are not sought."""
 
 
 def noise_inliers(points: int, area_px: float, threshold_px: float, tried_poses: int, options: VerdictOptions) -> int:
@@ -80,11 +104,11 @@ def binomial_bound(trials: int, chance: float, tail: float) -> int:
 
 def judge(
     result: PnpResult,
-    covariance: NDArray[np.float64] | None,
-    distance: float,
+    precision: Precision,
     noise: int,
     acceptance: Acceptance,
     options: VerdictOptions,
+    find_rival: Callable[[], Rival | None] = no_rival,
 ) -> Verdict:
     """Decide about one pose.
 
@@ -93,11 +117,11 @@ def judge(
 
     Args:
         result: the pose with its inliers.
-        covariance: (6, 6) as ``pose_covariance`` gives it: rad, then the unit of the world.
-        distance: median distance from the camera to its inliers, in the unit of the world.
+        precision: how well it is known.
         noise: number of inliers that random points would give.
-        acceptance: of the map: what inlier ratio negatives can reach.
+        acceptance: of the map: what inlier ratio negatives can reach, and whether it knows its own images.
         options: thresholds.
+        find_rival: looks for a rival of the pose; only asked where all else speaks for it.
     """
     if result.cam_from_world is None:
         return Verdict(FAILED, result.reason, 0.0)
@@ -110,10 +134,27 @@ def judge(
     source = "images out of the map" if negatives > noise else "random points"
     if result.count <= bound:
         return Verdict(REJECTED, f"{counted}; {source} can reach {bound}", confidence)
-    imprecision = _imprecision(covariance, distance, options)
+    imprecision = _imprecision(precision, acceptance.tolerance, options)
     if imprecision:
         return Verdict(REJECTED, imprecision, confidence / 2)
+    rival = find_rival()
+    if rival is not None:
+        return Verdict(REJECTED, f"ambiguous: {counted}, {_named(rival, precision.units)}", confidence / 2)
+    if acceptance.misled is not None:
+        reason = f"this map cannot be trusted: {misled_in_words(acceptance.misled)}"
+        return Verdict(REJECTED, reason, confidence * (1 - acceptance.misled.wrong / acceptance.misled.accepted))
     return Verdict(OK, f"{counted}; {source} reach {bound} at most", confidence)
+
+
+def misled_in_words(found: ValidationImages) -> str:
+    """What a map that cannot be trusted did with its own images."""
+    return f"of {found.accepted} of its own images that it was sure of, {found.wrong} were put where they were not taken"
+
+
+def _named(rival: Rival, units: str) -> str:
+    x, y, z = rival.cam_from_world.centre()
+    away = f"{rival.distance:.3g} {units} away and turned by {rival.angle_deg:.0f} deg"
+    return f"but {rival.inliers} others agree with a pose at ({x:.4g}, {y:.4g}, {z:.4g}), {away}"
 
 
 def _confidence(inliers: int, bound: int, sure: float) -> float:
@@ -124,16 +165,17 @@ def _confidence(inliers: int, bound: int, sure: float) -> float:
     return float(1 / (1 + (bound / inliers) ** slope))
 
 
-def _imprecision(covariance: NDArray[np.float64] | None, distance: float, options: VerdictOptions) -> str:
+def _imprecision(precision: Precision, tolerance: float | None, options: VerdictOptions) -> str:
     """Why a pose is too imprecise, or ``""``."""
+    covariance, distance = precision.covariance, precision.distance
     if covariance is None:
         return "the agreeing keypoints do not fix a pose"
     rotation_std_deg = float(np.rad2deg(np.sqrt(covariance[:3, :3].trace())))
     if rotation_std_deg > options.max_rotation_std_deg:
         return f"the direction is only known to {rotation_std_deg:.1f} deg"
-    fraction = float(np.sqrt(covariance[3:, 3:].trace())) / distance
-    return (
-        f"the position is only known to {fraction:.0%} of the distance"
-        if fraction > options.max_translation_std_fraction
-        else ""
-    )
+    position_std = float(np.sqrt(covariance[3:, 3:].trace()))
+    if position_std > options.max_translation_std_fraction * distance:
+        return f"the position is only known to {position_std / distance:.0%} of the distance"
+    if tolerance is not None and position_std > options.max_translation_std_tolerance * tolerance:
+        return f"the position is only known to {position_std:.3g} {precision.units}"
+    return ""

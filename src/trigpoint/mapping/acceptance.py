@@ -5,9 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from trigpoint.core.config import Range, Settings
+from trigpoint.core.config import POSITIVE, Range, Settings
 
 InlierRatio = Annotated[float, Range(0, 1)]
+
+# A map in which more than this fraction of trusted answers to images with known poses are wrong is not trusted. One image
+# may have a wrong pose in the scene itself, so a single one only counts where no other is trusted.
+_LARGEST_WRONG_FRACTION = 0.2
+# A map that is sure of fewer of them is of little use.
+_SMALLEST_ACCEPTED_FRACTION = 0.5
 
 
 @dataclass(frozen=True)
@@ -33,7 +39,7 @@ class Negatives(Settings):
 
 @dataclass(frozen=True)
 class ValidationImages(Settings):
-    """How images of the scene are localized that the map has not learned, or has forgotten.
+    """How images of the scene are localized, whose poses are known.
 
     Attributes:
         images: how many.
@@ -42,6 +48,7 @@ class ValidationImages(Settings):
         low_inlier_ratio: inlier ratio that four in five of those that it trusts reach; 0 if it trusts none.
         error: median distance to their poses, in the unit of the scene; None if most have no pose.
         rotation_error_deg: median angle to their poses.
+        wrong: how many of those that it trusts are farther from their poses than ``Acceptance.tolerance`` or 10 deg.
     """
 
     images: Annotated[int, Range(0)]
@@ -50,6 +57,7 @@ class ValidationImages(Settings):
     low_inlier_ratio: InlierRatio
     error: Annotated[float, Range(0)] | None
     rotation_error_deg: Annotated[float, Range(0, 180)] | None
+    wrong: Annotated[int, Range(0)] = 0
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,9 @@ class Acceptance(Settings):
         images: number of mapping images that it was measured with.
         negatives: what was found for each kind of out-of-map images.
         validation: what was found for images of the scene that were held out or forgotten, or None.
+        mapping: what was found for mapping images as they are, in maps that cannot forget them, or None.
+        error_scale: how many times the usual, for maps of its kind, poses in this map are off; 1 or more.
+        tolerance: distance beyond which a pose is wrong for every use, in the unit of the scene; None if unknown.
     """
 
     noise_inlier_ratio: InlierRatio
@@ -69,6 +80,9 @@ class Acceptance(Settings):
     images: Annotated[int, Range(0)] = 0
     negatives: tuple[Negatives, ...] = ()
     validation: ValidationImages | None = None
+    mapping: ValidationImages | None = None
+    error_scale: Annotated[float, Range(1)] = 1.0
+    tolerance: Annotated[float, POSITIVE] | None = None
 
     @property
     def sure_inlier_ratio(self) -> float:
@@ -81,3 +95,21 @@ class Acceptance(Settings):
         if self.validation is None or self.validation.accepted == 0:
             return half
         return min(half, max(self.validation.low_inlier_ratio, 2 * self.noise_inlier_ratio))
+
+    @property
+    def misled(self) -> ValidationImages | None:
+        """The images of the scene by which the map proves that its trust is worth nothing: held out, or mapping images."""
+        for found in (self.validation, self.mapping):
+            if found is None or found.wrong <= _LARGEST_WRONG_FRACTION * found.accepted:
+                continue
+            if found.wrong > 1 or found.accepted == 1:
+                return found
+        return None
+
+    @property
+    def lost(self) -> ValidationImages | None:
+        """The images of the scene most of which the map is not sure of, or None."""
+        for found in (self.validation, self.mapping):
+            if found is not None and found.accepted < _SMALLEST_ACCEPTED_FRACTION * found.images:
+                return found
+        return None

@@ -30,6 +30,11 @@ class CoordinateSource(Protocol):
         """Whether ``without_image`` gives what a map made without that image would give."""
         ...
 
+    @property
+    def error_scale(self) -> float:
+        """How many times what the residuals of its patches tell a pose from its points is usually off."""
+        ...
+
     def hypotheses(self, features: ImageFeatures, size: tuple[int, int]) -> Sequence[Hypothesis]:
         """What to try for a query, the likeliest first.
 

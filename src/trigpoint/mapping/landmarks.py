@@ -73,6 +73,11 @@ class Landmarks:
         """As ``CoordinateSource.can_forget``: each landmark is seen by other images, too."""
         return True
 
+    @property
+    def error_scale(self) -> float:
+        """As ``CoordinateSource.error_scale``: triangulated points err by what their residuals show."""
+        return 1.0
+
     def hypotheses(self, features: ImageFeatures, size: tuple[int, int]) -> list[LandmarkHypothesis]:
         """As ``CoordinateSource.hypotheses``: one, with the mapping images that look most like the query."""
         # As the mapping images were described.

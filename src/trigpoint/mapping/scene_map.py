@@ -70,6 +70,11 @@ class SceneMap:
         """Whether ``without_image`` gives what a map made without that image would give."""
         return all(source.can_forget for source in self.sources.values())
 
+    @property
+    def error_scale(self) -> float:
+        """Standard deviations of poses in units of what residuals tell: by the kind of its sources, and as measured."""
+        return max(source.error_scale for source in self.sources.values()) * self.acceptance.error_scale
+
     def hypotheses(self, features: ImageFeatures, size: tuple[int, int]) -> list[Hypothesis]:
         """What to try for a query: of each source the likeliest first.
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from trigpoint.core.errors import GeometryError
 
 _POLYNOMIAL = ("plumb_bob", "rational_polynomial", "radtan", "radial-tangential", "brown", "brown_conrady", "opencv")
-_ANGLE = ("equidistant", "fisheye", "kannala_brandt", "kannala_brandt4", "opencv_fisheye", "kannalabrandt8")
+ANGLE = ("equidistant", "fisheye", "kannala_brandt", "kannala_brandt4", "opencv_fisheye", "kannalabrandt8")
 # k1 k2 p1 p2 k3 k4 k5 k6 in OpenCV; thin prism and tilt follow.
 _FULL = 8
 
@@ -25,9 +25,12 @@ def distorted(pinhole: Sequence[float], kind: str, terms: Sequence[float], where
         GeometryError: a distortion that COLMAP has no model for (TP-311); a wrong number of terms (TP-312).
     """
     kind, terms = kind.strip().lower(), [float(term) for term in terms]
-    if not any(terms) and kind not in _ANGLE and (kind in ("", "none", *_POLYNOMIAL)):
+    if kind.startswith("inverse_") and not any(terms):
+        # RealSense: the inverse of nothing is nothing.
+        kind = ""
+    if not any(terms) and kind not in ANGLE and (kind in ("", "none", *_POLYNOMIAL)):
         return "PINHOLE", tuple(pinhole)
-    if kind in _ANGLE:
+    if kind in ANGLE:
         if len(terms) not in (0, 4):
             raise _wrong_number(kind, terms, "4", where)
         return "OPENCV_FISHEYE", (*pinhole, *(terms or (0.0,) * 4))
@@ -38,7 +41,7 @@ def distorted(pinhole: Sequence[float], kind: str, terms: Sequence[float], where
             "TP-311",
             f"the distortion '{kind[:40]}' is not supported",
             where=where,
-            fix=f"Calibrate with one of {', '.join((*_POLYNOMIAL, *_ANGLE, 'fov', 'none'))}.",
+            fix=f"Calibrate with one of {', '.join((*_POLYNOMIAL, *ANGLE, 'fov', 'none'))}.",
         )
     if len(terms) not in (4, 5, 8, 12, 14) or any(terms[_FULL:]):
         raise _wrong_number(kind, terms, "4, 5 or 8", where)

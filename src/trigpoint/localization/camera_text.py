@@ -5,39 +5,45 @@ All cameras speak of the upright image, as the image decoder turns it.
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import NoReturn
 
 from trigpoint.core.camera import Camera, check_model
-from trigpoint.core.config import from_json
-from trigpoint.core.errors import MappingError
+from trigpoint.core.errors import MappingError, SceneError
 from trigpoint.localization.image_input import CameraRule
 from trigpoint.localization.intrinsics import same_aspect
 
-_HELP = "Give 'f', 'fx,fy,cx,cy', 'MODEL:p1,p2,...', 'MODEL,width,height,p1,...' or the path of a JSON file."
+_SUFFIXES = (".json", ".yaml", ".yml", ".txt")
+_HELP = (
+    "Give 'f', 'fx,fy,cx,cy', the nine numbers of a calibration matrix, 'MODEL:p1,p2,...', 'MODEL,width,height,p1,...', or "
+    "the path of a JSON or YAML file, a transforms.json or a cameras.txt."
+)
 
 
 def parse_camera(text: str) -> CameraRule:
     """What the option ``--camera`` describes: the camera for an upright image of any size.
 
     Forms: ``f`` and ``fx,fy,cx,cy`` (pinhole, px); ``MODEL:p1,p2,...`` for whatever size the image has;
-    ``MODEL,width,height,p1,...`` as in COLMAP's cameras.txt, resized to the image when the aspect fits; the path of a
-    JSON file with ``model``, ``width``, ``height`` and ``params``, resized likewise.
+    ``MODEL,width,height,p1,...`` as in COLMAP's cameras.txt, resized to the image when the aspect fits; the nine numbers of
+    a calibration matrix; the path of a file that ``read_intrinsics`` knows, resized likewise where it has a size.
 
     Returns:
         A function from width and height, px, to the camera. It raises MappingError for an image of another aspect (TP-612)
         and GeometryError for values that are impossible at this size (TP-313).
 
     Raises:
-        MappingError: text that is none of these (TP-611); unreadable JSON (TP-613).
+        MappingError: text that is none of these (TP-611); a file without a camera (TP-613).
         GeometryError: unknown model or impossible values (TP-311 to TP-313).
-        ConfigError: unknown, missing or mistyped fields of the JSON file (TP-701, TP-702).
+        ConfigError: unknown, missing or mistyped fields of a JSON file (TP-701, TP-702).
     """
     text = text.strip()
-    if text.lower().endswith(".json") or _is_file(text):
-        return _resized(_read_camera(Path(text)), text)
+    if text.lower().endswith(_SUFFIXES) or _is_file(text):
+        # Files of other programs need the readers of formats, which the start of every query would pay for.
+        from trigpoint.localization.camera_file import read_intrinsics
+
+        camera = read_intrinsics(Path(text))
+        return _resized(camera, text) if isinstance(camera, Camera) else _of_any_size(*camera)
     named = re.fullmatch(r"([A-Za-z][A-Za-z_0-9]*)\s*:(.*)", text)
     if named:
         return _of_any_size(named[1].upper(), _numbers(named[2], text))
@@ -51,9 +57,22 @@ def parse_camera(text: str) -> CameraRule:
     values = _numbers(text, text)
     if len(values) == 1:
         return lambda width, height: Camera.pinhole(width, height, values[0])
+    if len(values) == 9:
+        return _of_any_size("PINHOLE", _of_matrix(values, text))
     if len(values) != 4:
         _not_a_camera(text)
     return _of_any_size("PINHOLE", values)
+
+
+def _of_matrix(values: tuple[float, ...], text: str) -> tuple[float, ...]:
+    from trigpoint.localization.camera_file import matrix_params
+
+    try:
+        return matrix_params(list(values), "--camera")
+    except SceneError as error:
+        raise MappingError(
+            "TP-611", f"'{text}' is no calibration matrix: {error.what}", where="--camera", fix=_HELP
+        ) from error
 
 
 def _of_any_size(model: str, params: tuple[float, ...]) -> CameraRule:
@@ -71,25 +90,6 @@ def _is_file(text: str) -> bool:
     except (OSError, ValueError):
         # Too long or with characters that no file name has.
         return False
-
-
-def _read_camera(path: Path) -> Camera:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise MappingError(
-            "TP-613", f"the camera file cannot be read ({error.strerror})", where=path, fix="Check the path."
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise MappingError("TP-613", f"the camera file is not JSON ({error})", where=path, fix="Correct it.") from error
-    if not isinstance(document, dict):
-        raise MappingError(
-            "TP-613",
-            "the camera file does not hold one JSON object",
-            where=path,
-            fix='Write {"model": "PINHOLE", "width": 640, "height": 480, "params": [525, 525, 320, 240]}.',
-        )
-    return from_json(Camera, document, where=str(path))
 
 
 def _fit(camera: Camera, width: int, height: int, where: str) -> Camera:

@@ -178,6 +178,22 @@ def test_paths_that_were_typed_are_escaped(scene, tmp_path, capsys):
     assert "\x1b" not in printed and printed.startswith(f"{tmp_path}/\\x1b[31mposes \\udcff.json: 8 images")
 
 
+@pytest.mark.parametrize(("words", "linked"), [([], False), (["link"], True)])
+def test_export_of_a_scene_whose_images_are_elsewhere(words, linked, scene, tmp_path):
+    (scene / "images").rename(tmp_path / "outside")
+    output = tmp_path / "out"
+    options = [text for word in [str(tmp_path / "outside"), *words] for text in ("--images", word)]
+    assert run(["export", str(scene), "--to", "colmap", "-o", str(output), *options]) == 0
+    files = [file for file in output.rglob("*.jpg")]
+    assert len(files) == 8 and all(file.is_symlink() == linked for file in files)
+    assert run(["info", str(scene), "--images", str(tmp_path / "outside")]) == 0
+
+
+def test_export_takes_one_folder_of_images(scene, capsys):
+    assert run(["export", str(scene), "--to", "json", "-o", "a.json", "--images", "one", "--images", "two"]) == 2
+    assert error_line(capsys)[0] == "TP-702"
+
+
 def test_verbs_print_nothing_unescaped():
     files = Path(trigpoint.commands.__file__).parent.glob("*.py")
     prints = [

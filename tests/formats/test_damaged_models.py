@@ -188,9 +188,9 @@ def test_colmap_text_model_cut_between_images_warns(tmp_path):
 
 def test_colmap_images_missing_or_reduced(tmp_path):
     write_colmap_38(tmp_path)
-    (tmp_path / "images").rename(tmp_path / "elsewhere")
+    (tmp_path / "images").rename(tmp_path / ".elsewhere")
     assert error(tmp_path).code == "TP-206"
-    (tmp_path / "elsewhere").rename(tmp_path / "images_4")
+    (tmp_path / ".elsewhere").rename(tmp_path / "images_4")
     caught = error(tmp_path)
     assert caught.code == "TP-224"
     assert "images_4" in str(caught)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from tyro.conf import Positional, arg
+from tyro.conf import Fixed, Positional, Suppress, UseAppendAction, arg
 
-from trigpoint.commands.options import Output, RunOptions, SceneOptions, note
+from trigpoint.commands.options import OptionalPath, Output, RunOptions, SceneOptions, note
 from trigpoint.core.errors import ConfigError
 from trigpoint.core.terminal import print_line
+from trigpoint.formats.export.image_files import ImageFiles
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class ExportOptions:
         scene: the folder that a map was made from.
         picture: PNG file to draw the points of a map to.
         split: which images of a scene: all, those to map, or those held out.
-        images: copy the image files, link to them, or leave them out.
+        images: copy, link or none: what happens to the image files. Anything else is the folder that they are in, if it is
+            not the one that the scene names; may be repeated to say both.
         max_images: images that the points of a map are read from, evenly chosen; 0 for all.
         include_rejected: also write poses of localized images that are not trusted.
     """
@@ -33,9 +35,25 @@ class ExportOptions:
     scene: Annotated[Path | None, arg(metavar="SCENE")] = None
     picture: Path | None = None
     split: Literal["all", "train", "test"] = "all"
-    images: Literal["copy", "link", "none"] = "copy"
+    images: UseAppendAction[tuple[str, ...]] = ()
     max_images: int = 0
     include_rejected: bool = False
+
+    @property
+    def image_files(self) -> ImageFiles:
+        """What happens to the image files: the last of the words in ``images``."""
+        return next((how for word in reversed(self.images) for how in get_args(ImageFiles) if how == word), "copy")
+
+    def image_folder(self) -> Path | None:
+        """The folder in ``images``, if one is named.
+
+        Raises:
+            ConfigError: several (TP-702).
+        """
+        folders = [word for word in self.images if word not in get_args(ImageFiles)]
+        if len(folders) > 1:
+            raise ConfigError("TP-702", f"--images names {len(folders)} folders", where=folders[1], fix="Name one folder.")
+        return Path(folders[0]) if folders else None
 
     def check(self, source: Path) -> None:
         """Whether the options go together.
@@ -61,12 +79,19 @@ class ExportOptions:
             raise ConfigError("TP-762", f"{of_map[0]} needs a map", where=source, fix="Name a .trig file first.")
 
 
+@dataclass(frozen=True)
+class ExportSceneOptions(SceneOptions):
+    """How the images and poses of a scene are read. The folder of the images is one of the values of ``--images``."""
+
+    images: Suppress[Fixed[OptionalPath]] = None
+
+
 def export(
     source: Annotated[Positional[Path], arg(metavar="SOURCE")],
     /,
     *,
     target: ExportOptions,
-    reading: SceneOptions,
+    reading: ExportSceneOptions,
     run: RunOptions,
 ) -> int:
     """Write the points of a map, a scene, or localized images in the format of another program.
@@ -79,12 +104,13 @@ def export(
     """
     run.begin()
     target.check(source)
+    scene = replace(reading, images=target.image_folder())
     if source.suffix == ".jsonl":
         document = _results(source, target)
     elif source.suffix == ".trig":
-        document = _map(source, target, reading, run)
+        document = _map(source, target, scene, run)
     else:
-        document = _scene(source, target, reading)
+        document = _scene(source, target, scene)
     counts = ", ".join(f"{document[key]:,} {key}" for key in ("images", "points") if key in document)
     print_line(f"{target.output}: {counts}")
     for line in document["notes"]:
@@ -110,7 +136,7 @@ def _map(source: Path, target: ExportOptions, reading: SceneOptions, run: RunOpt
     localizer = Localizer.load(source, device=run.query_device)
     scene = reading.open_with(target.scene, localizer.map)
     points = read_points(localizer, scene, max_images=target.max_images)
-    notes = export_map(scene, points, target.output, target.to, split=target.split, images=target.images)
+    notes = export_map(scene, points, target.output, target.to, split=target.split, images=target.image_files)
     if target.picture is not None:
         write_picture(scene, points, target.picture)
     picture = None if target.picture is None else str(target.picture)
@@ -123,5 +149,5 @@ def _scene(source: Path, target: ExportOptions, reading: SceneOptions) -> dict[s
 
     assert target.to != "ply"  # checked before
     scene = chosen_split(reading.open(source), target.split)
-    notes = export_scene(scene, target.output, target.to, images=target.images)
+    notes = export_scene(scene, target.output, target.to, images=target.image_files)
     return {"images": len(scene.posed()), "notes": notes}

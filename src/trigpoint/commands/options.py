@@ -51,12 +51,16 @@ class SceneOptions:
         poses: read poses as opencv-c2w, opengl-c2w, opencv-w2c, opengl-w2c, opencv-w2c-centre or opengl-w2c-centre, not as
             the format says, or use them as-they-are although they do not fit the images; if not given, what is kept in the
             map.
+        images: folder that the images are in, if it is not the one that the files of the scene name.
+        scale_intrinsics: fit the cameras to images that are resized copies of those that the poses were computed from.
     """
 
     format: str | None = None
     holdout: str | None = None
     skip_invalid: bool = False
     poses: str | None = None
+    images: OptionalPath = None
+    scale_intrinsics: bool = False
 
     def open(self, path: Path, *, metric: bool | None = None) -> Scene:
         """The scene with the images held out that the user named; ``metric`` as ``open_scene``.
@@ -66,15 +70,21 @@ class SceneOptions:
                 of poses (TP-727).
             SceneError, GeometryError, ImageError: as ``open_scene`` and ``read_poses_as``.
         """
+        from trigpoint.formats.conventions import check_convention, read_poses_as
         from trigpoint.formats.readers import open_scene
 
-        if self.poses is None:
-            return open_scene(path, format=self.format, holdout=self.holdout, skip_invalid=self.skip_invalid, metric=metric)
-        from trigpoint.formats.conventions import check_convention, read_poses_as
-
-        check_convention(self.poses)
-        scene = open_scene(path, format=self.format, holdout=self.holdout, skip_invalid=self.skip_invalid, metric=metric)
-        return read_poses_as(scene, self.poses)
+        if self.poses is not None:
+            check_convention(self.poses)
+        scene = open_scene(
+            path,
+            format=self.format,
+            holdout=self.holdout,
+            skip_invalid=self.skip_invalid,
+            metric=metric,
+            images=self.images,
+            scale_intrinsics=self.scale_intrinsics,
+        )
+        return scene if self.poses is None else read_poses_as(scene, self.poses)
 
     def open_with(self, path: Path, scene_map: SceneMap) -> Scene:
         """The scene in the unit of a map, read and split as the user says, or else as its map. Raises as ``open``."""

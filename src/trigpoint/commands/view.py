@@ -61,6 +61,8 @@ def view(map: MapPath, /, *, display: ViewOptions, reading: SceneOptions, run: D
         format=reading.format,
         skip_invalid=reading.skip_invalid,
         poses=reading.poses,
+        images=reading.images,
+        scale_intrinsics=reading.scale_intrinsics,
     )
     view_map(
         map,

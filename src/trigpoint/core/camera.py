@@ -104,6 +104,11 @@ class Camera:
         image[points[:, 2] <= 0] = np.nan
         return image
 
+    def fits_resized(self, width: int, height: int) -> bool:
+        """Whether width x height px is the size of the same image resized, each side rounded to whole pixels."""
+        scale_x, scale_y = width / self.width, height / self.height
+        return abs(scale_x * self.height - height) <= 1 or abs(scale_y * self.width - width) <= 1
+
     def resized(self, width: int, height: int) -> Camera:
         """The camera of the same image resampled to width x height px (each axis scaled on its own)."""
         if (width, height) == (self.width, self.height):

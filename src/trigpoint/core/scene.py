@@ -68,7 +68,7 @@ class Frame:
         camera = self.camera
         if size_px == (camera.width, camera.height):
             return
-        sizes = f"the image has {width}x{height} px and its camera {camera.width}x{camera.height} px"
+        sizes = f"the image has {width}x{height} px and its camera is for {camera.width}x{camera.height} px"
         if (height, width) == (camera.width, camera.height):
             raise SceneError(
                 "TP-223",
@@ -76,14 +76,13 @@ class Frame:
                 where=self.image_path,
                 fix="Remove the orientation tag (exiftool -Orientation= FILE) from copies of the images.",
             )
-        # A reduced image is rounded to whole pixels: up to half a pixel on either side.
-        scale_x, scale_y = width / camera.width, height / camera.height
-        if abs(scale_x * camera.height - height) <= 1 or abs(scale_y * camera.width - width) <= 1:
+        if camera.fits_resized(width, height):
+            near = max(abs(width - camera.width), abs(height - camera.height)) <= 1
             raise SceneError(
                 "TP-221",
-                f"{sizes}: these are resized copies",
+                f"{sizes}: {'a pixel of difference' if near else 'these are resized copies'}",
                 where=self.image_path,
-                fix="Put the full-size images there: those that the poses were computed from.",
+                fix="Put the full-size images there, those that the poses were computed from, or give --scale-intrinsics.",
             )
         raise SceneError(
             "TP-222",

@@ -49,6 +49,18 @@ class Tracks:
         """The tracks in another world frame: points become ``scale * points + offset``, with a (3,) offset in its unit."""
         return replace(self, points=scale * self.points + np.asarray(offset, dtype=np.float64))
 
+    def resized(self, scales: Mapping[str, tuple[float, float]]) -> Tracks:
+        """The tracks for resized images: positions in the named images are scaled by these factors of width and height.
+
+        Errors, in px, are scaled by the mean of all factors: how much each image contributed is not known.
+        """
+        images = {
+            name: replace(item, image_px=item.image_px * scales[name]) if name in scales else item
+            for name, item in self.images.items()
+        }
+        mean = float(np.mean([scales.get(name, (1.0, 1.0)) for name in self.images])) if self.images else 1.0
+        return replace(self, error_px=self.error_px * mean, images=images)
+
 
 class TrackSource:
     """Tracks that are read when they are first asked for: a model may hold millions of points that few recipes use.
@@ -66,6 +78,15 @@ class TrackSource:
     def tracks(self) -> Tracks | None:
         """The tracks, read once. Raises as the reader of the format."""
         return self.read()
+
+    def resized(self, scales: Mapping[str, tuple[float, float]]) -> TrackSource:
+        """The tracks as ``Tracks.resized`` gives them, read when they are asked for."""
+
+        def read() -> Tracks | None:
+            tracks = self.read()
+            return None if tracks is None else tracks.resized(scales)
+
+        return TrackSource(read, self.files)
 
 
 def joined_tracks(parts: Sequence[Tracks | None], names: Sequence[Sequence[str]], prefixes: Sequence[str]) -> Tracks | None:

@@ -50,9 +50,10 @@ def read(path: Path, options: ReadOptions) -> Scene:
         sequence = "night" if file.name.startswith("night") else "day"
         for name, (words, where) in _camera_lines(file).items():
             with builder.image(name):
-                if builder.exists(name, path / IMAGES / name):
+                image = builder.locate(name, path / IMAGES / name)
+                if image is not None:
                     camera = _listed_camera(builder, words, where)
-                    builder.add_query(Frame(name, path / IMAGES / name, camera, None, TEST, sequence))
+                    builder.add_query(Frame(name, image, camera, None, TEST, sequence))
     return builder.build()
 
 
@@ -84,12 +85,12 @@ def _listed_camera(builder: SceneBuilder, words: list[str], where: str) -> Camer
 
 def _read_nvm_images(builder: SceneBuilder, known: dict[str, tuple[list[str], str]]) -> None:
     for entry in read_nvm(builder.root / MODELS / _NVM):
-        image = builder.root / IMAGES / entry.name
         with builder.image(entry.name):
-            if builder.exists(entry.name, image):
+            image = builder.locate(entry.name, builder.root / IMAGES / entry.name)
+            if image is not None:
                 listed = known.get(entry.name)
                 camera = _listed_camera(builder, *listed) if listed else nvm_camera(builder, entry, image)
-                _add(builder, entry.name, camera, entry.pose())
+                _add(builder, entry.name, image, camera, entry.pose())
 
 
 def _read_colmap_images(builder: SceneBuilder, known: dict[str, tuple[list[str], str]]) -> None:
@@ -105,21 +106,24 @@ def _read_colmap_images(builder: SceneBuilder, known: dict[str, tuple[list[str],
     builder.note(f"Poses come from the COLMAP model {model.relative_to(builder.root).as_posix()}.")
     files = model_files(model)
     cameras = files.cameras()
+    names: list[str] = []
     for image in files.images():
         with builder.image(image.name):
             image.check()
-            if builder.exists(image.name, builder.root / IMAGES / image.name):
+            file = builder.locate(image.name, builder.root / IMAGES / image.name)
+            if file is not None:
                 if image.name in known:
                     camera = _listed_camera(builder, *known[image.name])
                 else:
                     listed = image.camera(cameras)
                     camera = builder.camera(*listed.intrinsics(), listed.where)
-                _add(builder, image.name, camera, image.pose())
-    add_tracks(builder, files)
+                _add(builder, image.name, file, camera, image.pose())
+                names.append(image.name)
+    add_tracks(builder, files, {name: name for name in names})
 
 
-def _add(builder: SceneBuilder, name: str, camera: Camera, pose: Pose | None) -> None:
-    builder.add(Frame(name, builder.root / IMAGES / name, camera, pose, TRAIN, name.rpartition("/")[0]))
+def _add(builder: SceneBuilder, name: str, image: Path, camera: Camera, pose: Pose | None) -> None:
+    builder.add(Frame(name, image, camera, pose, TRAIN, name.rpartition("/")[0]))
 
 
 READER = Reader("aachen", sniff, read, "images_upright beside 3D-models")

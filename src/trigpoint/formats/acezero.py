@@ -46,8 +46,8 @@ def read(path: Path, options: ReadOptions) -> Scene:
             if not values[8] >= MIN_CONFIDENCE:
                 unreliable.append(name)
                 continue
-            image = _image(file.parent, name)
-            if builder.exists(name, image):
+            image = builder.locate(name, _image(file.parent, name))
+            if image is not None:
                 size = builder.size_of(image)
                 camera = builder.camera("SIMPLE_PINHOLE", size, (values[7], size[0] / 2, size[1] / 2), where)
                 builder.add(Frame(name, image, camera, Pose.from_quaternion(values[:4], values[4:7], where=where)))

@@ -48,7 +48,9 @@ def read(path: Path, options: ReadOptions) -> Scene:
                 camera = cameras.get(_stem(words[0]))
                 if camera is None:
                     unknown.append(words[0])
-                elif builder.exists(words[0], path / words[0]) and not _add(builder, split, where, words, camera):
+                    continue
+                image = builder.locate(words[0], path / words[0])
+                if image is not None and not _add(builder, split, where, words, (image, camera)):
                     outliers.append(words[0])
     if unknown:
         builder.warn(f"Images that {_MODEL} does not hold, left out: {len(unknown)} ({shortened(unknown, 3)}).")
@@ -76,7 +78,7 @@ def _rows(file: Path) -> list[tuple[str, list[str]]]:
     return result
 
 
-def _add(builder: SceneBuilder, split: str, where: str, words: list[str], camera: NvmCamera) -> bool:
+def _add(builder: SceneBuilder, split: str, where: str, words: list[str], found: tuple[Path, NvmCamera]) -> bool:
     """Add one image; False for a pose that cannot be meant."""
     name = words[0]
     with builder.image(name):
@@ -84,8 +86,9 @@ def _add(builder: SceneBuilder, split: str, where: str, words: list[str], camera
         pose = pose_from_centre(values[3:], values[:3], where)
         if np.abs(pose.translation).max() > MAX_TRANSLATION:
             return False
-        intrinsics = nvm_camera(builder, camera, builder.root / name)
-        builder.add(Frame(name, builder.root / name, intrinsics, pose, split, name.rpartition("/")[0]))
+        image, camera = found
+        intrinsics = nvm_camera(builder, camera, image)
+        builder.add(Frame(name, image, intrinsics, pose, split, name.rpartition("/")[0]))
     return True
 
 

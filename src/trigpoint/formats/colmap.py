@@ -5,13 +5,15 @@ Frames are named as in the model. The folder part of a name, if any, is the fram
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from trigpoint.core.errors import SceneError
 from trigpoint.core.image import IMAGE_SUFFIXES
 from trigpoint.core.scene import Frame, Scene
-from trigpoint.core.tracks import TrackSource
+from trigpoint.core.tracks import Tracks, TrackSource
 from trigpoint.formats.builder import SceneBuilder
 from trigpoint.formats.colmap_entries import ModelFiles, good_points, read_tracks
 from trigpoint.formats.colmap_model import announced_images, find_models, fullest_model, is_binary, model_files
@@ -26,34 +28,40 @@ def sniff(path: Path) -> bool:
     return bool(find_models(path))
 
 
-def read(path: Path, options: ReadOptions) -> Scene:
+def read(root: Path, options: ReadOptions) -> Scene:
     """Read the model with the most images, and the images of ``images`` beside it.
 
     Raises:
-        SceneError: the model cannot be used, as ``model_files``; only reduced copies of the images (TP-224); a
-            ``trigpoint.json`` that is malformed (TP-213) or does not say whether the scene is metric (TP-219).
+        SceneError: the model cannot be used, as ``model_files``; a ``trigpoint.json`` that is malformed
+            (TP-213) or does not say whether the scene is metric (TP-219).
         TrigpointError: an image, pose or camera cannot be used, as ``SceneBuilder.build``.
     """
-    models = find_models(path)
+    models = find_models(root)
     model = fullest_model(models)
-    builder = SceneBuilder(path, "colmap", metric=_is_metric(model), options=options)
+    builder = SceneBuilder(root, "colmap", metric=_is_metric(model), options=options)
     if len(models) > 1:
-        used = model.relative_to(path).as_posix()
+        used = model.relative_to(root).as_posix()
         builder.note(f"There are {len(models)} partial models; {used} is used, which has the most images.")
     files = model_files(model)
     images, cameras = files.images(), files.cameras()
     _check_announced(builder, model, len(images))
-    folder = _image_folder(model, [image.name for image in images])
+    builder.search_below(_scene_folder(root))
+    folder = options.images or _image_folder(model, [image.name for image in images])
+    listed_as: dict[str, str] = {}
+    taken: set[Path] = set()
     for image in images:
-        name = image.name
+        name = builder.frame_name(image.name, folder / image.name)
         with builder.image(name):
             image.check()
-            if builder.exists(name, folder / name):
+            path = builder.locate(name, folder / image.name, listed=image.name)
+            if path is not None:
+                taken.add(path)
                 listed = image.camera(cameras)
                 camera = builder.camera(*listed.intrinsics(), listed.where)
-                builder.add(Frame(name, folder / name, camera, image.pose(), sequence=name.rpartition("/")[0]))
-    _note_unregistered(builder, folder, {image.name for image in images})
-    add_tracks(builder, files)
+                builder.add(Frame(name, path, camera, image.pose(), sequence=name.rpartition("/")[0]))
+                listed_as[name] = image.name
+    _note_unregistered(builder, folder, taken)
+    add_tracks(builder, files, listed_as)
     return builder.build()
 
 
@@ -69,8 +77,13 @@ def _is_metric(model: Path) -> bool:
     return metric
 
 
-def add_tracks(builder: SceneBuilder, files: ModelFiles) -> None:
+def add_tracks(builder: SceneBuilder, files: ModelFiles, listed_as: Mapping[str, str]) -> None:
     """Give the scene the points of a model, which are read when they are asked for, and now only checked.
+
+    Args:
+        builder: the scene under construction.
+        files: the model.
+        listed_as: names in the model by the names of the frames.
 
     Raises:
         SceneError: a point that cannot be used (TP-214, TP-232), unless such are to be left out.
@@ -82,7 +95,12 @@ def add_tracks(builder: SceneBuilder, files: ModelFiles) -> None:
     if errors:
         builder.warn(f"3D points left out: {len(errors)}. The first: {errors[0].what} [{errors[0].where}].")
     paths = sorted(path for path in files.paths[0].parent.iterdir() if path.suffix in (".bin", ".txt"))
-    builder.tracks_of = lambda names: TrackSource(partial(read_tracks, files, names, skip_invalid=skip_invalid), paths)
+
+    def read(names: Sequence[str]) -> Tracks | None:
+        tracks = read_tracks(files, [listed_as[name] for name in names], skip_invalid=skip_invalid)
+        return None if tracks is None else replace(tracks, images={name: tracks.images[listed_as[name]] for name in names})
+
+    builder.tracks_of = lambda names: TrackSource(partial(read, names), paths)
 
 
 def _check_announced(builder: SceneBuilder, model: Path, count: int) -> None:
@@ -91,39 +109,27 @@ def _check_announced(builder: SceneBuilder, model: Path, count: int) -> None:
         builder.warn(f"images.txt announces {announced} images and lists {count}: it may be cut short.")
 
 
+def _scene_folder(path: Path) -> Path:
+    """The folder of the scene, of which the user may have named the folder of the models or one of them."""
+    folder = path.absolute()
+    folder = folder.parent if folder.name.isdecimal() and folder.parent.name == "sparse" else folder
+    folder = folder.parent if folder.name == "sparse" else folder
+    return folder.parent if folder.name in ("colmap", "dense") else folder
+
+
 def _image_folder(model: Path, names: list[str]) -> Path:
     """Of ``images`` and the folder itself, from the model upwards, the one that holds most of the images."""
     above = [model.absolute(), *model.absolute().parents[:3]]
-    candidates = [folder / child for folder in above for child in ("images", "")]
-    counts = [sum(is_file(folder / name) for name in names) if folder.is_dir() else 0 for folder in candidates]
-    if names and max(counts) == 0:
-        raise _no_images(model, above, names)
-    return candidates[counts.index(max(counts))]
+    candidates = [folder / child for folder in above for child in ("images", "") if (folder / child).is_dir()]
+    # Of equals that of the usual name: its images may be spelled otherwise.
+    return max(candidates, key=lambda folder: (sum(is_file(folder / name) for name in names), folder.name == "images"))
 
 
-def _no_images(model: Path, above: list[Path], names: list[str]) -> SceneError:
-    reduced = sorted({item.name for folder in above for item in folder.glob("images_*") if item.is_dir()})
-    if reduced:
-        return SceneError(
-            "TP-224",
-            f"the full-size images are missing; there are only reduced copies ({', '.join(reduced)})",
-            where=model,
-            fix="Put the images that the model was computed from into 'images' beside 'sparse'.",
-        )
-    return SceneError(
-        "TP-206",
-        f"none of the {len(names)} images of the model exists (first: {names[0]})",
-        where=model,
-        fix="Put them into 'images' beside 'sparse'.",
-    )
-
-
-def _note_unregistered(builder: SceneBuilder, images: Path, names: set[str]) -> None:
+def _note_unregistered(builder: SceneBuilder, images: Path, taken: set[Path]) -> None:
     if images.name != "images":
         return
     files = (file for file in images.rglob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
-    others = [file.relative_to(images).as_posix() for file in files]
-    extra = sorted(name for name in others if name not in names)
+    extra = sorted(file.relative_to(images).as_posix() for file in files if file not in taken)
     if extra:
         builder.note(
             f"Images that are not part of the model: {len(extra)} (first: {extra[0]}). COLMAP did not register them."

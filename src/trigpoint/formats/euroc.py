@@ -54,13 +54,15 @@ def read(path: Path, options: ReadOptions) -> Scene:
         where = f"{root / 'cam0' / 'data.csv'}, line {number}"
         if len(words) != 2:
             raise SceneError("TP-214", f"a time and a file were expected, got {len(words)} values", where=where, fix=_AGAIN)
-        image = root / "cam0" / "data" / words[1]
+        place = root / "cam0" / "data" / words[1]
         name = f"{prefix}/{words[1]}"
         with builder.image(name):
             state = _interpolated(to_numbers(words[:1], where)[0], times, rows)
             if state is None:
                 lost.append(name)
-            elif builder.exists(name, image):
+                continue
+            image = builder.locate(name, place)
+            if image is not None:
                 index, values = state
                 at = f"{truth}, line {lines[index]}"
                 world_from_body = Pose.from_quaternion(values[3:7], values[:3], where=at)

@@ -17,13 +17,17 @@ class ReadOptions:
         skip_invalid: leave out images that cannot be used (no pose, NaN in the pose, damaged file, ...) and list them in
             ``Scene.problems``. Otherwise the first of them is an error.
         metric: whether one unit of the poses is one metre; None takes what the format says.
-        open_part: opens another folder, with a format or None, a hold-out rule or None, and the same ``skip_invalid``.
+        open_part: opens another folder, with a format or None, a hold-out rule or None, and otherwise the same options.
             ``open_scene`` hands itself in here, so that a scene made of others needs to know no format.
+        images: the folder that the images are in, for those that are not where the files say.
+        scale_intrinsics: fit the cameras to images that are resized copies. Otherwise such images are invalid.
     """
 
     skip_invalid: bool = False
     metric: bool | None = None
     open_part: Callable[[Path, str | None, str | None], Scene] | None = None
+    images: Path | None = None
+    scale_intrinsics: bool = False
 
 
 @dataclass(frozen=True)

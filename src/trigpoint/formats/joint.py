@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trigpoint.core.artifact import write_json
-from trigpoint.core.errors import SceneError
+from trigpoint.core.errors import ConfigError, SceneError
 from trigpoint.core.pose import MAX_COORDINATE, Pose
 from trigpoint.core.scene import Frame, Problem, Scene
 from trigpoint.core.tracks import Tracks, TrackSource, joined_tracks
@@ -139,10 +139,14 @@ def read(path: Path, options: ReadOptions) -> Scene:
 
     Raises:
         SceneError: the file is not as described above (TP-213, TP-261); mixed scales (TP-262).
+        ConfigError: a folder of images was named (TP-728).
         TrigpointError: a scene cannot be read, as ``open_scene``.
     """
     file = _joint_file(path)
     assert file is not None and options.open_part is not None  # sniffed, and read by open_scene
+    if options.images is not None:
+        fix = "Leave --images out: each scene finds its own."
+        raise ConfigError("TP-728", "a joint scene has the images of several scenes", where=options.images, fix=fix)
     parts, spacing = read_joint(file)
     scenes: list[Scene] = []
     for part in parts:

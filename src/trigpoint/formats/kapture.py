@@ -118,9 +118,9 @@ def _read_part(builder: SceneBuilder, part: Path, sensors: dict[str, _Row], pref
     for row in _rows(part / "sensors" / "records_camera.txt", 3):
         stamp, device, image = row.words[:3]
         name = prefix + image
-        image_path = part / "sensors" / "records_data" / image
         with builder.image(name):
-            if builder.exists(name, image_path):
+            image_path = builder.locate(name, part / "sensors" / "records_data" / image, listed=image)
+            if image_path is not None:
                 camera = _camera(builder, sensors.get(device), device, row.where)
                 pose = trajectories.pose(stamp, device)
                 frame = Frame(name, image_path, camera, pose, split, name.rpartition("/")[0])

@@ -57,7 +57,7 @@ def add_frames(
         builder: the scene under construction.
         file: the file, for errors; ``file_path`` is relative to its folder.
         document: its content.
-        split_of: the split of a frame by its name.
+        split_of: the split of a frame by its name in the file.
 
     Returns:
         The splits of the frames that have an image.
@@ -73,11 +73,13 @@ def add_frames(
         where = f"{file}, frame {index}"
         if not isinstance(values, dict):
             raise SceneError("TP-219", "this frame is not an object", where=where, fix="Export it again.")
-        name, image = _locate(values, file, where)
+        listed, place = _locate(values, file, where)
+        name = builder.frame_name(listed, place)
         with builder.image(name):
-            if builder.exists(name, image):
+            image = builder.locate(name, place, listed=listed)
+            if image is not None:
                 camera = camera_of(builder, {**document, **values}, image, f"{file}, frame {name}")
-                splits.append(split_of(name))
+                splits.append(split_of(listed))
                 pose = _pose(values, f"{file}, frame {name}")
                 builder.add(Frame(name, image, camera, pose, splits[-1], depth_path=_depth(values, file)))
     return splits

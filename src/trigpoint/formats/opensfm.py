@@ -50,9 +50,10 @@ def read(path: Path, options: ReadOptions) -> Scene:
         with builder.image(name):
             if not isinstance(shot, dict) or not isinstance(cameras.get(str(shot.get("camera"))), dict):
                 raise SceneError("TP-219", "this image names no camera of the file", where=where, fix="Export it again.")
-            if builder.exists(name, folder / name):
+            image = builder.locate(name, folder / name)
+            if image is not None:
                 camera = _camera(builder, cameras[str(shot["camera"])], f"{file}, camera {shot['camera']}")
-                builder.add(Frame(name, folder / name, camera, _pose(shot, where)))
+                builder.add(Frame(name, image, camera, _pose(shot, where)))
     return builder.build()
 
 

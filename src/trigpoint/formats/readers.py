@@ -81,6 +81,8 @@ def open_scene(
     holdout: Holdout | str | None = None,
     skip_invalid: bool = False,
     metric: bool | None = None,
+    images: Path | str | None = None,
+    scale_intrinsics: bool = False,
 ) -> Scene:
     """Read a scene: images with poses and cameras.
 
@@ -94,13 +96,16 @@ def open_scene(
         skip_invalid: leave out images that cannot be used and list them in ``Scene.problems``, instead of raising. All
             images are decoded then, as the header of one that was cut short is whole.
         metric: whether one unit of the poses is one metre; None takes what the format says.
+        images: the folder that the images are in, where it is not the one that the files name: as given, or below ``path``.
+            None looks for them below ``path`` by file name, and says in ``Scene.problems`` what was found elsewhere.
+        scale_intrinsics: fit the cameras to images that are resized copies of those that the poses were computed from.
 
     Raises:
         SceneError: no such folder (TP-201), no format recognised (TP-202), not of the named format (TP-203), TP-2xx.
         GeometryError: an impossible pose or camera (TP-3xx).
         ImageError: an image whose header cannot be read (TP-1xx).
         ConfigError: a hold-out rule that is none or does not fit the scene (TP-715 to TP-719); a format of another package
-            that cannot be loaded (TP-720) or is none (TP-726).
+            that cannot be loaded (TP-720) or is none (TP-726); ``images`` for a format that names none (TP-728).
     """
     rule = parse_holdout(holdout) if isinstance(holdout, str) else holdout
     folder = Path(path)
@@ -108,14 +113,24 @@ def open_scene(
         raise SceneError("TP-201", "there is no such file or folder", where=folder, fix="Check the path.")
 
     def open_part(part: Path, name: str | None, text: str | None) -> Scene:
-        return open_scene(part, format=name, holdout=text, skip_invalid=skip_invalid)
+        return open_scene(part, format=name, holdout=text, skip_invalid=skip_invalid, scale_intrinsics=scale_intrinsics)
 
-    options = ReadOptions(skip_invalid, metric, open_part)
+    options = ReadOptions(skip_invalid, metric, open_part, _image_folder(images, folder), scale_intrinsics)
     scene = _recognised(folder, options) if format is None else _named(format, folder).read(folder, options)
     scene = scene if rule is None else apply_holdout(scene, rule)
     # After the split, which counts images: a rule holds out the same images, whether a damaged one is left out or not.
     # The parts of a joint scene have been looked at by ``open_part``.
     return without_damaged_images(scene) if skip_invalid and scene.format != joint.READER.name else scene
+
+
+def _image_folder(images: Path | str | None, scene: Path) -> Path | None:
+    if images is None:
+        return None
+    folder = next((folder for folder in (Path(images), scene / images) if _exists(folder) and folder.is_dir()), None)
+    if folder is None:
+        fix = "Name the folder that holds the images."
+        raise SceneError("TP-201", "there is no such folder of images", where=Path(images), fix=fix)
+    return folder
 
 
 def _recognised(folder: Path, options: ReadOptions) -> Scene:

@@ -58,9 +58,10 @@ def read(path: Path, options: ReadOptions) -> Scene:
             if pose is None:
                 gap = f"this image has no pose: none in groundtruth.txt within {1e3 * MAX_TIME_GAP_S:g} ms of its time"
                 raise SceneError("TP-204", gap, where=image, fix="Give --skip-invalid to leave such images out.")
-            if builder.exists(name, image):
+            file = builder.locate(name, image)
+            if file is not None:
                 cam_from_world = _pose(rows[pose], f"{path / 'groundtruth.txt'}, line {lines[pose]}").inverse()
-                builder.add(Frame(name, image, camera, cam_from_world, depth_path=depths[number], depth_unit=_DEPTH_UNIT_M))
+                builder.add(Frame(name, file, camera, cam_from_world, depth_path=depths[number], depth_unit=_DEPTH_UNIT_M))
     return builder.build()
 
 

@@ -28,9 +28,9 @@ def read(path: Path, options: ReadOptions) -> Scene:
     builder = SceneBuilder(model.parent, "visualsfm", metric=False, options=options)
     for line in read_nvm(model):
         name = line.name.replace("\\", "/")
-        image = model.parent / name
         with builder.image(name):
-            if builder.exists(name, image):
+            image = builder.locate(name, model.parent / name)
+            if image is not None:
                 camera = nvm_camera(builder, line, image)
                 builder.add(Frame(name, image, camera, line.pose(), sequence=name.rpartition("/")[0]))
     return builder.build()

@@ -51,6 +51,8 @@ class ContentOptions:
         format: format of both folders; None finds out.
         skip_invalid: leave out images that cannot be used.
         poses: convention of the poses of both folders; None: that of the format, or the one kept in the map.
+        images: folder of the images of ``scene``, or of ``queries`` where there is no scene, if its files name another.
+        scale_intrinsics: fit the cameras to resized copies.
     """
 
     scene: Path | None = None
@@ -61,6 +63,8 @@ class ContentOptions:
     format: str | None = None
     skip_invalid: bool = False
     poses: str | None = None
+    images: Path | None = None
+    scale_intrinsics: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,6 +208,8 @@ def _open(folder: Path, scene_map: SceneMap, options: ContentOptions, *, split: 
         holdout=options.holdout if split else None,
         skip_invalid=options.skip_invalid,
         metric=scene_map.metric,
+        images=options.images if folder == (options.scene or options.queries) else None,
+        scale_intrinsics=options.scale_intrinsics,
     )
     if options.poses is not None:
         scene = read_poses_as(scene, options.poses)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from support.scene_files import edit, error, nerfstudio_document, write_colmap_text, write_kapture, write_nerfstudio
+from support.scene_files import edit, error, nerfstudio_document, notes, write_colmap_text, write_kapture, write_nerfstudio
 
 from trigpoint.core.camera import Camera
 from trigpoint.formats.readers import open_scene
@@ -33,6 +33,7 @@ def write(root, changes: dict[str, Any]) -> None:
         ({"is_fisheye": None}, "PINHOLE", PINHOLE),
         ({"camera_model": "FISHEYE624", "distortion_params": TERMS}, "RAD_TAN_THIN_PRISM_FISHEYE", (*PINHOLE, *TERMS)),
         ({"camera_model": "FOV", "omega": 0.5}, "FOV", (*PINHOLE, 0.5)),
+        ({"camera_model": "FULL_OPENCV", "k4": 0.1, "k6": 0.2}, "FULL_OPENCV", (*PINHOLE, 0, 0, 0, 0, 0, 0.1, 0, 0.2)),
     ],
 )
 def test_lenses(changes, model, params, tmp_path):
@@ -59,6 +60,7 @@ def test_a_fisheye_term_bends_as_in_colmap(tmp_path):
         ({"metric": "true"}, "TP-219", "neither true nor false"),
         ({"camera_model": "OPENCV_FISHEYE", "is_fisheye": False}, "TP-219", "'is_fisheye' is false"),
         ({"camera_model": "FISHEYE624", "distortion_params": [1]}, "TP-219", "12 numbers"),
+        ({"k1": 0.1, "k5": 0.1}, "TP-314", "k4, k5, k6 = 0, 0.1, 0"),
         ({"camera_model": "FOV"}, "TP-219", "'omega' of a FOV camera is missing"),
         ({"camera_model": "SIMPLE_DIVISION", "k": 0.1, "fl_y": 61}, "TP-219", "differ"),
         ({"camera_model": "OMNIDIRECTIONALSTEREO_L"}, "TP-311", "not supported"),
@@ -84,6 +86,14 @@ def test_no_hint_changes_the_lens(model, tmp_path):
         caught = error(tmp_path / folder)
         assert caught.code == "TP-311"
         assert "Did you mean" not in str(caught)
+
+
+def test_terms_that_the_lens_does_not_have_are_named_once(tmp_path):
+    write(tmp_path, {"is_fisheye": True, "p1": 0.01})
+    assert (
+        notes(open_scene(tmp_path))
+        == "note: The tangential terms p1 and p2 are not used: OpenCV's fisheye cameras have none."
+    )
 
 
 def test_a_flag_of_one_frame_is_checked_too(tmp_path):

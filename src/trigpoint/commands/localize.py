@@ -16,7 +16,7 @@ class AnswerOptions:
     """What is known of the images, and how the answers are written.
 
     Attributes:
-        camera: intrinsics of all images: f | fx,fy,cx,cy | MODEL:p1,p2,... | FILE.json; otherwise from EXIF, or the focal
+        camera: intrinsics of all images: f | fx,fy,cx,cy | MODEL:p1,p2,... | FILE; otherwise from EXIF, or the focal
             length is estimated.
         output: write the results there instead: .jsonl, .tum or .txt (TUM), or a folder (COLMAP).
         to: format of the output, if its name does not tell; ltvl is that of visuallocalization.net.

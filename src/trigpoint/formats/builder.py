@@ -63,6 +63,11 @@ class SceneBuilder:
         """Something the owner may like to know."""
         self.problems.append(Problem("note", message))
 
+    def note_once(self, message: str) -> None:
+        """The same, said once for all images that it holds for."""
+        if all(problem.message != message for problem in self.problems):
+            self.note(message)
+
     def warn(self, message: str) -> None:
         """Something that is missing from an otherwise usable scene."""
         self.problems.append(Problem("warning", message))

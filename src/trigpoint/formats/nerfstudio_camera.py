@@ -19,6 +19,7 @@ _FISHEYE = ("OPENCV_FISHEYE", "FISHEYE", "SIMPLE_FISHEYE", "SIMPLE_RADIAL_FISHEY
 # The lens of Project Aria, under the names that nerfstudio and COLMAP have for it. Six radial terms, two tangential ones and
 # four of a thin prism, which nerfstudio writes as one list.
 _ARIA, _ARIA_LIST = ("FISHEYE624", "RAD_TAN_THIN_PRISM_FISHEYE"), "distortion_params"
+_TERMS = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2")
 _ARIA_KEYS = ("k1", "k2", "k3", "k4", "k5", "k6", "p1", "p2", "s1", "s2", "s3", "s4")
 
 
@@ -37,6 +38,8 @@ def camera_of(builder: SceneBuilder, values: Mapping[str, Any], image: Path, whe
     """
     size = size_of(values, where) or builder.size_of(image)
     model, params = intrinsics_of(values, size, where)
+    if model == "OPENCV_FISHEYE" and any(_number(values, key, where, 0.0) for key in ("p1", "p2")):
+        builder.note_once("The tangential terms p1 and p2 are not used: OpenCV's fisheye cameras have none.")
     return builder.camera(model, size, params, where)
 
 
@@ -54,15 +57,17 @@ def intrinsics_of(values: Mapping[str, Any], size: tuple[int, int], where: str) 
         return _ARIA[1], (*pinhole, *_aria_terms(values, where))
     if model not in (*_PERSPECTIVE, *_FISHEYE):
         return model, _by_name(model, values, pinhole, where)
-    k1, k2, k3, k4, p1, p2 = (_number(values, key, where, 0.0) for key in ("k1", "k2", "k3", "k4", "p1", "p2"))
+    k1, k2, k3, k4, k5, k6, p1, p2 = (_number(values, key, where, 0.0) for key in _TERMS)
     if model in _FISHEYE:
         return "OPENCV_FISHEYE", (*pinhole, k1 or _number(values, "k", where, 0.0), k2, k3, k4)
-    if k4:
+    if any((k4, k5, k6)) and model != "FULL_OPENCV":
+        # Nerfstudio has k4 in the numerator, OpenCV below it: without the model's name nobody knows.
+        what = f"a perspective camera with k4, k5, k6 = {k4:g}, {k5:g}, {k6:g} cannot be used"
         raise GeometryError(
-            "TP-314", f"a perspective camera with k4 = {k4:g} cannot be used", where=where, fix="Calibrate with k1 to k3."
+            "TP-314", what, where=where, fix='Calibrate with k1 to k3; OpenCV\'s have "FULL_OPENCV" as model.'
         )
-    if k3:
-        return "FULL_OPENCV", (*pinhole, k1, k2, p1, p2, k3, 0.0, 0.0, 0.0)
+    if any((k3, k4, k5, k6)):
+        return "FULL_OPENCV", (*pinhole, k1, k2, p1, p2, k3, k4, k5, k6)
     return ("OPENCV", (*pinhole, k1, k2, p1, p2)) if any((k1, k2, p1, p2)) else ("PINHOLE", pinhole)
 
 

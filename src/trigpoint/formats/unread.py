@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from trigpoint.core.image import IMAGE_SUFFIXES
+from trigpoint.core.regular_file import open_regular
 
 _LOOKED_AT = 20_000
 _RECONSTRUCT = "find poses anew with 'trigpoint reconstruct {place} -o SCENE'"
@@ -244,7 +245,7 @@ def _holds(file: Path, word: str) -> bool:
     if not word:
         return True
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             return word.lower().encode() in stream.read(_HEAD_BYTES).lower().replace(b" ", b"")
-    except OSError:
+    except (OSError, ValueError):
         return False

@@ -1,7 +1,7 @@
 """Files with intrinsics, as the option ``--camera`` takes them: ours, and those that other programs write.
 
-``transforms.json``, ``cameras.txt`` of COLMAP, ``camera_info`` of ROS and the YAML files of ROS, OpenCV, Kalibr and ORB-SLAM,
-a calibration matrix as text, and JSON files with the same names. Only one camera may be in a file.
+``transforms.json``, ``cameras.txt`` of COLMAP, ``camera_info`` of ROS, the YAML files of ROS, OpenCV, Kalibr and ORB-SLAM, a
+calibration matrix as text, and JSON files with the same names. Only one camera may be in a file.
 """
 
 from __future__ import annotations

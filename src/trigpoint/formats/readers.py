@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 
 from trigpoint.core.errors import ConfigError, SceneError, did_you_mean
 from trigpoint.core.image import IMAGE_SUFFIXES
@@ -37,7 +38,7 @@ from trigpoint.formats import (
 from trigpoint.formats.damaged import without_damaged_images
 from trigpoint.formats.format import Reader, ReadOptions
 from trigpoint.formats.splits import Holdout, apply_holdout, parse_holdout
-from trigpoint.formats.unread import unread_layout
+from trigpoint.formats.unread import ARCHIVES, unread_layout
 
 # The order decides where several formats fit: from layouts that only one program writes to those that other programs
 # leave behind as a by-product (nerfstudio folders keep the COLMAP model that their transforms.json was made from).
@@ -72,6 +73,7 @@ READERS: dict[str, Reader] = {
 PLUGINS = "trigpoint.formats"
 
 _LOOKED_AT = 20_000
+_NESTED = 200
 
 
 def open_scene(
@@ -191,10 +193,10 @@ def _not_recognised(path: Path, readers: Sequence[Reader]) -> SceneError:
         return SceneError("TP-202", "this file does not describe a scene", where=path, fix=known)
     files = sorted(islice((file for file in path.rglob("*") if file.is_file()), _LOOKED_AT))
     images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
-    archives = [file.name for file in files if file.suffix.lower() in (".zip", ".tar", ".gz", ".7z")]
+    archives = [file.name for file in files if file.suffix.lower() in ARCHIVES]
     if images:
         names = ", ".join(reader.name for reader in readers)
-        find = f"Find them by structure from motion: 'trigpoint reconstruct {path} -o SCENE'."
+        find = f"Find them by structure from motion: 'trigpoint reconstruct {quote(str(path))} -o SCENE'."
         fix = f"{find} Poses that are there already can be read as {names}."
         return SceneError("TP-202", f"a folder with {len(images)} images but no poses", where=path, fix=fix)
     if archives:
@@ -204,5 +206,7 @@ def _not_recognised(path: Path, readers: Sequence[Reader]) -> SceneError:
 
 
 def _nested(path: Path, readers: Sequence[Reader]) -> Path | None:
-    folders = sorted(folder for folder in islice(path.iterdir(), _LOOKED_AT) if folder.is_dir())
-    return next((folder for folder in folders[:200] if any(reader.sniff(folder) for reader in readers)), None)
+    """The first folder in this one that is a scene, or file that describes one."""
+    entries = sorted(islice(path.iterdir(), _LOOKED_AT), key=lambda entry: (entry.is_file(), entry.name))
+    found = (entry for entry in entries[:_NESTED] if any(reader.sniff(entry) for reader in readers))
+    return next(found, None)

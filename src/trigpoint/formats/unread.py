@@ -8,10 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from shlex import quote
 
 from trigpoint.core.image import IMAGE_SUFFIXES
 from trigpoint.core.regular_file import open_regular
 
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 _LOOKED_AT = 20_000
 _RECONSTRUCT = "find poses anew with 'trigpoint reconstruct {place} -o SCENE'"
 _VIDEOS = (".mp4", ".mov", ".avi", ".mkv", ".m4v", ".webm")
@@ -97,7 +99,7 @@ _UNREAD = (
     Unread(
         "this is ARKitScenes ({first})",
         f"Write its trajectory as a transforms.json, or {_RECONSTRUCT}.",
-        ("*.traj", "*/*.traj", "*/*.pincam"),
+        ("lowres_wide*.traj", "*/lowres_wide*.traj", "*/*.pincam"),
     ),
     Unread(
         "this is a capture of 3D Scanner App ({first})",
@@ -129,7 +131,13 @@ _UNREAD = (
     Unread(
         "this is an export of RealityCapture or RealityScan ({first})",
         "Export the registration as COLMAP; or use 'ns-process-data realitycapture'.",
-        ("*.rcproj", "*.rsproj", "*.xmp", "*/*.xmp"),
+        ("*.rcproj", "*.rsproj"),
+    ),
+    Unread(
+        "these are cameras of RealityCapture or RealityScan beside the images ({first})",
+        "Export the registration as COLMAP.",
+        ("*.xmp", "*/*.xmp"),
+        holds="xcr:rotation",
     ),
     Unread(
         "this is a table of cameras from RealityCapture or RealityScan ({first})",
@@ -160,17 +168,32 @@ _UNREAD = (
     Unread(
         "this is a COLMAP database without a model ({first})",
         f"Run COLMAP's mapper, and name the folder with cameras, images and points3D; or {_RECONSTRUCT}.",
-        ("database.db", "*.db", "distorted/database.db"),
+        ("database*.db", "*/database*.db"),
+    ),
+    Unread(
+        "this is a database of RTAB-Map ({first})",
+        "Export the poses in RTAB-Map as 'RGB-D SLAM' with the images, and bring them into the layout of TUM RGB-D.",
+        ("rtabmap*.db", "*.rtabmap"),
+    ),
+    Unread(
+        "these are poses of Tanks and Temples ({first})",
+        f"Write them as a transforms.json, or {_RECONSTRUCT}.",
+        ("*_SfM.log", "*/*_SfM.log"),
+    ),
+    Unread(
+        "this is nuScenes ({first})",
+        "Write the poses of one camera and one scene as a transforms.json.",
+        ("v1.0-*/ego_pose.json", "ego_pose.json"),
     ),
     Unread(
         "these are features or matches of hloc without a model ({first})",
         f"Name the folder of hloc's reconstruction, which holds images.bin; or {_RECONSTRUCT}.",
-        ("*.h5", "*/*.h5", "pairs-*.txt"),
+        ("feats-*.h5", "*/feats-*.h5", "*matches-*.h5", "global-feats-*.h5", "pairs-*.txt", "*/pairs-*.txt"),
     ),
     Unread(
         "this is a ROS bag ({first})",
         "Extract the images and write their poses as rgb.txt and groundtruth.txt of TUM RGB-D, or as a transforms.json.",
-        ("*.bag", "*.mcap", "*.db3", "metadata.yaml"),
+        ("*.bag", "*.mcap", "*.db3"),
     ),
     Unread(
         "this is a recording of Project Aria ({first})",
@@ -201,17 +224,21 @@ def unread_layout(path: Path) -> tuple[str, str] | None:
     for layout in _UNREAD:
         first = _first(path, layout.files, layout.holds)
         if first is not None and (not layout.also or _first(path, (layout.also, f"*/{layout.also}")) is not None):
-            return layout.what.format(first=first.name), layout.fix.format(place=path, first=first)
+            return layout.what.format(first=first.name), layout.fix.format(place=quote(str(path)), first=quote(str(first)))
     return _without_images(path)
 
 
 def _unread_file(path: Path) -> tuple[str, str] | None:
     for layout in _UNREAD:
         if any(path.match(pattern) for pattern in layout.files if "/" not in pattern) and _holds(path, layout.holds):
-            return layout.what.format(first=path.name), layout.fix.format(place=path.parent, first=path)
+            return layout.what.format(first=path.name), layout.fix.format(
+                place=quote(str(path.parent)), first=quote(str(path))
+            )
     suffix = path.suffix.lower()
     if suffix in _VIDEOS:
-        return "this is a video, which has no poses", f"Find them with 'trigpoint reconstruct {path} -o SCENE'."
+        return "this is a video, which has no poses", f"Find them with 'trigpoint reconstruct {quote(str(path))} -o SCENE'."
+    if suffix in ARCHIVES:
+        return "this file is packed", "Unpack it, and name the folder."
     if suffix in _CLOUDS:
         return "this is a point cloud or mesh, not posed images", _CLOUD_FIX
     return None
@@ -229,7 +256,7 @@ def _without_images(path: Path) -> tuple[str, str] | None:
     ):
         first = min((file for file in files if file.suffix.lower() in kinds), default=None)
         if first is not None:
-            return f"{what} ({first.name})", fix.format(first=first)
+            return f"{what} ({first.name})", fix.format(first=quote(str(first)))
     return None
 
 

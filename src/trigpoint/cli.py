@@ -7,6 +7,7 @@ import sys
 
 from trigpoint._version import __version__
 from trigpoint.core.errors import TrigpointError
+from trigpoint.core.file_errors import file_error
 from trigpoint.core.interrupt import STOPPED, Interrupted, signals_interrupt
 from trigpoint.core.terminal import print_error, printable, shown_on_terminal
 
@@ -47,6 +48,11 @@ def run(arguments: list[str]) -> int:
         # The reader of our output went away, as 'head' does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
+    except OSError as error:
+        if debug:
+            raise
+        print_error(str(file_error(error)))
+        return EXIT_ERROR
 
 
 def _what_is_kept(stop: KeyboardInterrupt, arguments: list[str]) -> str:

@@ -82,3 +82,38 @@ def test_a_full_disk_is_said(tmp_path, monkeypatch):
     with pytest.raises(OutputError, match=r"TP-801 the samples.*No space left.*Make fewer"), arrays(tmp_path) as store:
         monkeypatch.setattr("trigpoint.core.append_only.os.fsync", full)
         add(store, 1)
+
+
+def damage(path, at):
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize(("file", "at"), [("vectors.bin", 9), ("labels.bin", 0), ("samples.json", 1), ("samples.json", 15)])
+def test_one_damaged_bit_is_noticed_and_the_arrays_begin_anew(file, at, tmp_path, caplog):
+    with arrays(tmp_path) as store:
+        add(store, 1)
+        add(store, 2)
+    damage(tmp_path / file, at)
+    with arrays(tmp_path) as again:
+        assert again.items == 0 and "The samples" in caplog.text and "are made again" in caplog.text
+        add(again, 3)
+    assert arrays(tmp_path).load("labels").tolist() == [3, 3, 3]
+
+
+@pytest.mark.parametrize(
+    "record", ["", "[]", "{}", '{"items": 1, "rows": {"vectors": -1, "labels": 0}, "crc32": {}}', '{"items": 1, "rows": 7}']
+)
+def test_a_damaged_record_is_none(record, tmp_path):
+    with arrays(tmp_path) as store:
+        add(store, 1)
+    (tmp_path / "samples.json").write_text(record)
+    assert arrays(tmp_path).items == 0
+
+
+def test_what_is_appended_after_a_resumption_is_part_of_the_checksum(tmp_path):
+    for value in (1, 2, 3):
+        with arrays(tmp_path) as store:
+            add(store, value)
+    assert arrays(tmp_path).items == 3 and arrays(tmp_path).load("labels").tolist() == [1, 1, 1, 2, 2, 2, 3, 3, 3]

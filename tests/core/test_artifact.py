@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,12 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
+from safetensors.numpy import save
 
 from trigpoint.core.artifact import (
     encode_artifact,
-    header_bytes,
     read_artifact,
     sha256_of,
+    typed,
     write_artifact,
     write_bytes,
     write_json,
@@ -39,7 +42,8 @@ def test_an_artifact_comes_back(tmp_path):
     for name, array in TENSORS.items():
         assert found.tensors[name].dtype == array.dtype
         np.testing.assert_array_equal(found.tensors[name], array)
-    assert header_bytes(path) + sum(array.nbytes for array in TENSORS.values()) == path.stat().st_size
+    assert found.sha256 == sha256_of(path)
+    assert found.header_bytes + sum(array.nbytes for array in TENSORS.values()) == path.stat().st_size
     assert names(path.parent) == ["file.trig"]
 
 
@@ -122,8 +126,6 @@ def test_other_files_are_refused(data, tmp_path):
 
 
 def test_safetensors_of_other_programs_are_refused(tmp_path):
-    from safetensors.numpy import save
-
     path = tmp_path / "other.safetensors"
     for metadata in (None, {"trigpoint": "[]"}, {"trigpoint": "1"}, {"trigpoint": "{"}, {"trigpoint": '{"sha256": 3}'}):
         path.write_bytes(save(TENSORS, metadata=metadata))
@@ -186,3 +188,54 @@ def test_text_and_json(tmp_path):
     assert json.loads((tmp_path / "json").read_text()) == METADATA
     (tmp_path / "abc").write_bytes(b"abc")
     assert sha256_of(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path, monkeypatch):
+    """Only of processes that have ended, and of this machine."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    monkeypatch.setattr("trigpoint.core.artifact.platform.node", lambda: "here[1]")
+    names_left = [
+        f".map.trig.here[1]-{ended.pid}.tmp",
+        f".other.here[1]-{os.getppid()}.tmp",
+        f".map.trig.there-{ended.pid}.tmp",
+    ]
+    for name in [*names_left, "notes.tmp"]:
+        (tmp_path / name).write_bytes(b"half")
+    write_text(tmp_path / "map.trig", "whole")
+    assert names(tmp_path) == sorted([*names_left[1:], "map.trig", "notes.tmp"])
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/null"])
+def test_devices_are_no_files(path):
+    with pytest.raises(MapFileError, match=r"TP-401.*not a regular file"):
+        read_artifact(Path(path))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(MapFileError, match=r"TP-401.*not a regular file"):
+        read_artifact(tmp_path / "pipe")
+
+
+def test_a_header_that_would_take_gigabytes_is_not_read(tmp_path):
+    (tmp_path / "file").write_bytes(encode_artifact({}, {"lists": "[]" * (5 << 20)}))
+    with pytest.raises(MapFileError, match="TP-402"):
+        read_artifact(tmp_path / "file")
+
+
+def test_a_checksum_of_no_digits_is_no_checksum(tmp_path):
+    """Put in its place everywhere, it would make the header 65 times as long."""
+    document = json.dumps({**METADATA, "sha256": ""})
+    (tmp_path / "file").write_bytes(save(TENSORS, metadata={"trigpoint": document}))
+    with pytest.raises(MapFileError, match="TP-403"):
+        read_artifact(tmp_path / "file")
+
+
+def test_tensors_are_of_the_type_that_is_asked_for():
+    assert typed(TENSORS, "a", np.float32) is TENSORS["a"]
+    with pytest.raises(ValueError, match="a has the type float32, not float16"):
+        typed(TENSORS, "a", np.float16)
+    with pytest.raises(KeyError):
+        typed(TENSORS, "c", np.float32)

@@ -11,7 +11,8 @@ from support.tiny_scene import CHEAP, write_part
 
 from trigpoint.build.context import BuildContext
 from trigpoint.core import job as job_module
-from trigpoint.core.errors import ImageError, MappingError
+from trigpoint.core.artifact import read_artifact
+from trigpoint.core.errors import ImageError, MapFileError, MappingError, OutputError
 from trigpoint.core.interrupt import Interrupted
 from trigpoint.core.job import Job, JobControl, open_job
 from trigpoint.core.stage_times import StageTimes
@@ -132,3 +133,54 @@ def test_the_time_of_a_stage_inside_another_counts_once(monkeypatch):
 
 def stop():
     raise KeyboardInterrupt
+
+
+def fails(*_, **__):
+    raise OSError(5, "Input/output error", "/disk/of/the/job")
+
+
+@pytest.mark.parametrize("owner", ["shutil.rmtree", "Path.unlink"])
+def test_a_finished_output_is_not_lost_with_its_work_folder(owner, tmp_path, monkeypatch, caplog):
+    with open_kitchen(tmp_path) as job:
+        job.begin({"seed": 0})
+        (job.folder / "finished").write_text("map")
+        job.publish(job.folder / "finished")
+        monkeypatch.setattr(f"trigpoint.core.job.{owner}", fails)
+    monkeypatch.undo()
+    assert (tmp_path / "kitchen.trig").read_text() == "map"
+    assert "The output is finished, but its work folder stays (Input/output error): remove" in caplog.text
+    with open_kitchen(tmp_path) as job:
+        job.begin({"seed": 1})
+    assert [path.name for path in tmp_path.iterdir()] == ["kitchen.trig"]
+
+
+def test_what_the_system_refuses_is_said_with_its_cause_and_what_to_do(tmp_path):
+    with pytest.raises(OutputError) as said, open_kitchen(tmp_path):
+        fails()
+    assert str(said.value) == (
+        "TP-806 the system refused to read or write (Input/output error) [/disk/of/the/job]."
+        " Check the disk, or the connection to it. The same command continues."
+    )
+    assert (tmp_path / "kitchen.trig.work").is_dir()
+
+
+@pytest.mark.parametrize("record", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'"text"'])
+def test_a_damaged_record_is_of_another_job(record, tmp_path):
+    with pytest.raises(Interrupted), open_kitchen(tmp_path) as job:
+        job.begin({"seed": 0})
+        (job.folder / "samples").touch()
+        raise Interrupted
+    (tmp_path / "kitchen.trig.work" / "job.json").write_bytes(record)
+    with open_kitchen(tmp_path) as job:
+        assert not job.begin({"seed": 0}) and not (job.folder / "samples").exists()
+
+
+def test_damaged_work_can_be_discarded_but_not_a_damaged_file_of_the_user(tmp_path):
+    def refused(path):
+        with pytest.raises(MapFileError) as said, open_kitchen(tmp_path):
+            path.write_bytes(b"damaged")
+            read_artifact(path)
+        return str(said.value)
+
+    assert "Give --fresh to discard the work" in refused(tmp_path / "kitchen.trig.work" / "training.safetensors")
+    assert "--fresh" not in refused(tmp_path / "own.aggregator")

@@ -1,5 +1,8 @@
 """Landmarks: tracks, triangulation, matching, and what a file may hold."""
 
+# Stand-ins for graphs and descriptors have only what is asked of them.
+# pyright: reportArgumentType=false, reportOptionalMemberAccess=false
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -189,6 +192,7 @@ def test_an_image_that_is_left_out_is_not_retrieved():
 def damaged(name, value):
     tensors = {**small("mean").tensors(), "descriptor.centres": np.ones((1, 4), np.float16)}
     tensors |= {"descriptor.basis": np.ones((4, 16), np.float16), "descriptor.normalization": np.ones(2, np.float16)}
+    tensors["index.vectors"] = np.ones((2, 16), np.int8)
     return tensors if name is None else {**tensors, name: value(tensors[name])}
 
 

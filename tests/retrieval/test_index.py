@@ -62,12 +62,12 @@ def test_a_restored_index_finds_the_same():
     index = RetrievalIndex(gallery)
     state = index.state()
     assert state["vectors"].dtype == np.int8 and state["vectors"].nbytes == gallery.numel()
-    again = restore_index(state)
+    again = restore_index(state, state["vectors"].shape[1])
     queries = vectors(20, 64, 5)
     assert torch.equal(again.search(queries, 1)[0], index.search(queries, 1)[0])
     error = again.search(queries, 200)[1] - index.search(queries, 200)[1]
     assert float(error.abs().max()) < 0.01
-    assert torch.equal(restore_index(again.state()).vectors, again.vectors)
+    assert torch.equal(restore_index(again.state(), again.dim).vectors, again.vectors)
 
 
 @pytest.mark.parametrize("bad", [torch.zeros(3), torch.zeros((0, 3)), torch.full((2, 3), torch.nan)])
@@ -84,7 +84,7 @@ def test_bad_queries(bad):
 
 def test_missing_tensors():
     with pytest.raises(MappingError, match="TP-639"):
-        restore_index({})
+        restore_index({}, 4)
     with pytest.raises(MappingError, match="TP-639"):
         QuantizedIndex(torch.zeros((2, 256, 2)), torch.zeros((5, 3), dtype=torch.uint8))
     with pytest.raises(ValueError, match="k is 0"):

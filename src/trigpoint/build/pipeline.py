@@ -104,7 +104,8 @@ def build_map(
         save_map(scene_map, job.folder / "finished.trig")
         job.publish(job.folder / "finished.trig")
         workers.wait()
-    return BuildResult(load_map(output), output, output.stat().st_size, job.times.seconds, job.resumed)
+        # Before the work is removed, so that the same command need not begin anew if the map cannot be read.
+        return BuildResult(load_map(output), output, output.stat().st_size, job.times.seconds, job.resumed)
 
 
 def _run(context: BuildContext) -> SceneMap | None:

@@ -6,8 +6,10 @@ Each column is a plain file, used through a memory map, so that the arrays may b
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,7 +20,11 @@ from numpy.typing import NDArray
 
 from trigpoint.core.artifact import write_json
 from trigpoint.core.errors import OutputError
+from trigpoint.core.file_errors import advice_for, reason_of
 from trigpoint.core.interrupt import Interrupted
+
+_LOGGER = logging.getLogger(__name__)
+_BLOCK_BYTES = 1 << 20
 
 
 class AppendOnlyArrays:
@@ -41,7 +47,8 @@ class AppendOnlyArrays:
         self.folder, self.name, self.columns, self.advice = folder, name, dict(columns), advice
         self.items = 0
         self._rows = dict.fromkeys(columns, 0)
-        self._complete_rows = dict(self._rows)
+        self._checksums = dict.fromkeys(columns, 0)
+        self._complete_rows, self._complete_checksums = dict(self._rows), dict(self._checksums)
         self._streams: dict[str, BinaryIO] = {}
         self._recorded = time.monotonic()
         self._read_record()
@@ -79,8 +86,10 @@ class AppendOnlyArrays:
         """
         with self._writing():
             for column, values in rows.items():
-                self._streams[column].write(np.ascontiguousarray(values, self.columns[column].base).tobytes())
+                data = np.ascontiguousarray(values, self.columns[column].base).tobytes()
+                self._streams[column].write(data)
                 self._rows[column] += len(values)
+                self._checksums[column] = zlib.crc32(data, self._checksums[column])
 
     def complete_item(self) -> None:
         """The rows appended since the last call are one item; a record is made every ten seconds.
@@ -89,7 +98,7 @@ class AppendOnlyArrays:
             OutputError: as ``append``.
         """
         self.items += 1
-        self._complete_rows = dict(self._rows)
+        self._complete_rows, self._complete_checksums = dict(self._rows), dict(self._checksums)
         if time.monotonic() - self._recorded > self.INTERVAL_S:
             self.record()
 
@@ -103,7 +112,7 @@ class AppendOnlyArrays:
             for stream in self._streams.values():
                 stream.flush()
                 os.fsync(stream.fileno())
-            write_json(self._record_path, {"items": self.items, "rows": self._complete_rows})
+            write_json(self._record_path, self._document())
         self._recorded = time.monotonic()
 
     def load(self, column: str) -> NDArray[Any]:
@@ -115,6 +124,10 @@ class AppendOnlyArrays:
             return np.zeros(shape, dtype=dtype.base)
         return np.memmap(self._path(column), dtype=dtype.base, mode="c", shape=shape)
 
+    def _document(self) -> dict[str, Any]:
+        checksums = {name: _checksum_with(self.items, checksum) for name, checksum in self._complete_checksums.items()}
+        return {"items": self.items, "rows": self._complete_rows, "crc32": checksums}
+
     @property
     def _record_path(self) -> Path:
         return self.folder / f"{self.name}.json"
@@ -125,13 +138,28 @@ class AppendOnlyArrays:
     def _read_record(self) -> None:
         if not self._record_path.exists():
             return
-        record = json.loads(self._record_path.read_text(encoding="utf-8"))
-        sizes = {column: record["rows"][column] * dtype.itemsize for column, dtype in self.columns.items()}
-        paths = {column: self._path(column) for column in self.columns}
-        # Truncating would fill up with zeros what somebody has cut or deleted.
-        if all(path.exists() and path.stat().st_size >= sizes[column] for column, path in paths.items()):
-            self.items, self._rows = record["items"], record["rows"]
-            self._complete_rows = dict(self._rows)
+        try:
+            record = json.loads(self._record_path.read_bytes())
+            items, rows, recorded = record["items"], record["rows"], record["crc32"]
+            checksums = {name: self._checksum_of(name, rows[name]) for name in self.columns}
+            if recorded != {name: _checksum_with(items, checksum) for name, checksum in checksums.items()}:
+                raise ValueError("another checksum")
+        except (ValueError, LookupError, TypeError):
+            _LOGGER.warning("The %s in %s are damaged and are made again", self.name, self.folder)
+            return
+        self.items, self._rows, self._checksums = items, rows, checksums
+        self._complete_rows, self._complete_checksums = dict(rows), dict(checksums)
+
+    def _checksum_of(self, column: str, rows: int) -> int:
+        """CRC-32 of the first rows of a column. Raises ValueError where there are fewer, and TypeError for no number."""
+        path, left, checksum = self._path(column), rows * self.columns[column].itemsize, 0
+        if not path.exists() or not 0 <= left <= path.stat().st_size:
+            raise ValueError(f"there are no {rows} rows")
+        with path.open("rb") as stream:
+            while left > 0:
+                block = stream.read(min(left, _BLOCK_BYTES))
+                checksum, left = zlib.crc32(block, checksum), left - max(len(block), 1)
+        return checksum
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -140,7 +168,12 @@ class AppendOnlyArrays:
         except OSError as error:
             raise OutputError(
                 "TP-801",
-                f"the {self.name} cannot be written ({error.strerror})",
+                f"the {self.name} cannot be written ({reason_of(error)})",
                 where=self.folder,
-                fix=f"Free some space; the same command continues. {self.advice}".rstrip(),
+                fix=f"{advice_for(error)} The same command continues. {self.advice}".rstrip(),
             ) from error
+
+
+def _checksum_with(items: int, checksum: int) -> int:
+    """The checksum of a column and of the number of items, which a damaged record could say wrong."""
+    return zlib.crc32(str(items).encode(), checksum)

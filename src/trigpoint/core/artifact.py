@@ -7,9 +7,12 @@ refused, and equal content has equal bytes.
 
 from __future__ import annotations
 
+import functools
+import glob
 import hashlib
 import json
 import os
+import platform
 import struct
 from collections.abc import Mapping
 from contextlib import suppress
@@ -22,18 +25,34 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from trigpoint.core.errors import MapFileError, OutputError
+from trigpoint.core.errors import MapFileError, OutputError, TrigpointError
+from trigpoint.core.file_errors import advice_for, reason_of
+from trigpoint.core.regular_file import open_regular
 
 _METADATA_KEY = "trigpoint"
 _NO_CHECKSUM = "0" * 64
+_TEMPORARY = ".tmp"
+# Lists of lists take 60 times their text in memory; the header of a map of 64 networks has half a megabyte.
+_MAX_HEADER_BYTES = 8 << 20
+# What code raises that puts the parts of a file together, where somebody has written parts that do not fit.
+UNFIT = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError, TrigpointError)
 
 
 @dataclass(frozen=True)
 class Artifact:
-    """A tensor file in memory: tensors by name, and the JSON document that describes them."""
+    """A tensor file in memory.
+
+    Attributes:
+        tensors: by name.
+        metadata: the JSON document that describes them.
+        sha256: hex SHA-256 of the whole file.
+        header_bytes: size of its header: what the file holds beside its tensors.
+    """
 
     tensors: dict[str, NDArray[Any]]
     metadata: dict[str, Any]
+    sha256: str
+    header_bytes: int
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -42,9 +61,10 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         OutputError: TP-801.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{platform.node()}-{os.getpid()}{_TEMPORARY}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path.parent)
         with temporary.open("wb") as stream:
             stream.write(data)
             stream.flush()
@@ -53,14 +73,36 @@ def write_bytes(path: Path, data: bytes) -> None:
     except OSError as error:
         raise OutputError(
             "TP-801",
-            f"the file cannot be written ({error.strerror})",
+            f"the file cannot be written ({reason_of(error)})",
             where=path,
-            fix="Check the folder and the free space.",
+            fix=advice_for(error),
         ) from error
     finally:
         # Under a path that is no folder even removing fails, and would hide the error above.
         with suppress(OSError):
             temporary.unlink()
+
+
+@functools.cache
+def _remove_leftovers(folder: Path) -> None:
+    """Remove what processes of this machine have left that were killed while they wrote; once for each folder and process,
+    as a large folder takes long to list."""
+    with suppress(OSError):
+        for item in folder.glob(f".*.{glob.escape(platform.node())}-*{_TEMPORARY}"):
+            process = item.name.removesuffix(_TEMPORARY).rpartition("-")[2]
+            if process.isdecimal() and not _runs(int(process)):
+                item.unlink()
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        # Somebody else's, or a number that cannot be asked about.
+        return True
+    return True
 
 
 def write_text(path: Path, text: str) -> None:
@@ -89,39 +131,54 @@ def read_artifact(path: Path) -> Artifact:
     """Read and verify a tensor file.
 
     Raises:
-        MapFileError: missing file (TP-401), not such a file or cut short (TP-402), bytes changed (TP-403).
+        MapFileError: a file that is missing or cannot be read (TP-401), not such a file or cut short (TP-402), bytes
+            changed (TP-403).
     """
+    data = _whole(path)
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise MapFileError(
-            "TP-401", f"the file cannot be read ({error.strerror})", where=path, fix="Check the path."
-        ) from error
-    try:
+        header = _header_bytes(data)
+        if header > _MAX_HEADER_BYTES:
+            raise ValueError(f"a header of {header} bytes")
         tensors = load(data)
         document = json.loads(_header(data)["__metadata__"][_METADATA_KEY])
         recorded = document.pop("sha256")
-    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError, struct.error, RecursionError) as error:
+    except (SafetensorError, LookupError, ValueError, TypeError, AttributeError, struct.error, RecursionError) as error:
         raise MapFileError(
             "TP-402",
             "this is not a trigpoint file, or it is cut short",
             where=path,
             fix="Build it again with 'trigpoint map', or copy it again.",
         ) from error
-    if not isinstance(recorded, str) or _checksum(data, recorded) != recorded:
+    if not isinstance(recorded, str) or len(recorded) != len(_NO_CHECKSUM) or _checksum(data, recorded) != recorded:
         raise MapFileError("TP-403", "the file is damaged: its checksum does not fit", where=path, fix="Copy it again.")
-    return Artifact(tensors, document)
+    return Artifact(tensors, document, hashlib.sha256(data).hexdigest(), header)
+
+
+def _whole(path: Path) -> bytes:
+    try:
+        with open_regular(path) as stream:
+            return stream.read()
+    except OSError as error:
+        raise MapFileError(
+            "TP-401", f"the file cannot be read ({reason_of(error)})", where=path, fix=advice_for(error)
+        ) from error
+
+
+def typed(tensors: Mapping[str, NDArray[Any]], name: str, kind: type[np.generic]) -> NDArray[Any]:
+    """One of the tensors of a file, of any shape and any unit, which must have this type.
+
+    Raises:
+        KeyError: it is missing.
+        ValueError: it has another type.
+    """
+    if tensors[name].dtype != kind:
+        raise ValueError(f"{name} has the type {tensors[name].dtype}, not {kind.__name__}")
+    return tensors[name]
 
 
 def part_of(tensors: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
     """The tensors, of any shape and any unit, whose names begin with a prefix, by their names without it."""
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
-
-
-def header_bytes(path: Path) -> int:
-    """Size of a tensor file's header, bytes: what the file holds beside its tensors."""
-    with path.open("rb") as stream:
-        return 8 + struct.unpack("<Q", stream.read(8))[0]
 
 
 def sha256_of(path: Path) -> str:
@@ -136,14 +193,18 @@ def _encode(arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any], che
 
 
 def _checksum(data: bytes, recorded: str) -> str:
-    start = 8 + struct.unpack("<Q", data[:8])[0]
+    start = _header_bytes(data)
     digest = hashlib.sha256(data[:start].replace(recorded.encode(), _NO_CHECKSUM.encode()))
     digest.update(memoryview(data)[start:])
     return digest.hexdigest()
 
 
+def _header_bytes(data: bytes) -> int:
+    return 8 + struct.unpack("<Q", data[:8])[0]
+
+
 def _header(data: bytes) -> dict[str, Any]:
-    return json.loads(data[8 : 8 + struct.unpack("<Q", data[:8])[0]])
+    return json.loads(data[8 : _header_bytes(data)])
 
 
 def is_utf8(text: str) -> bool:

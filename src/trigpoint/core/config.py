@@ -102,6 +102,8 @@ def from_json(kind: type[T], values: Mapping[str, Any], *, where: str | None = N
         ConfigError: unknown field (TP-701); value of a wrong type, out of its range or missing (TP-702).
     """
     hints = hints_of(kind)
+    if not isinstance(values, Mapping):
+        raise ConfigError("TP-702", f"{kind.__name__} must be an object, got {values!r}", where=where, fix="Correct it.")
     unknown = [key for key in values if key not in hints]
     if unknown:
         raise ConfigError(

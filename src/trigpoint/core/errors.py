@@ -11,6 +11,8 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
+_LONGEST_WORD = 100
+
 
 class TrigpointError(Exception):
     """An error the user can act on.
@@ -74,6 +76,7 @@ class DownloadError(TrigpointError):
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The suggestion part of an unknown-name error: the closest known name if any, then all of them."""
     known = sorted(known)
-    close = difflib.get_close_matches(word, known, n=1)
+    # Comparing takes long for words that nobody has mistyped.
+    close = difflib.get_close_matches(word, known, n=1) if len(word) <= _LONGEST_WORD else []
     hint = f"Did you mean '{close[0]}'? " if close else ""
     return f"{hint}Known: {', '.join(known)}."

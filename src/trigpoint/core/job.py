@@ -11,7 +11,7 @@ import json
 import logging
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,15 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from trigpoint.core.artifact import write_json
-from trigpoint.core.errors import OutputError, TrigpointError
+from trigpoint.core.errors import MapFileError, OutputError, TrigpointError
+from trigpoint.core.file_errors import advice_for, file_error, reason_of
 from trigpoint.core.interrupt import StopRequest
 from trigpoint.core.stage_times import StageTimes
 
 _LOGGER = logging.getLogger(__name__)
 _LOCK, _RECORD = "lock", "job.json"
+# The code of a file that cannot be read, be it whole or not.
+_UNREADABLE = "TP-401"
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class Job:
         path = self.folder / _RECORD
         record = json.loads(json.dumps(record))
         present = path.exists()
-        self.resumed = present and not self.control.fresh and json.loads(path.read_text(encoding="utf-8")) == record
+        self.resumed = present and not self.control.fresh and _recorded(path) == record
         if self.resumed:
             return True
         if present:
@@ -98,6 +101,14 @@ class Job:
         path.replace(self.output)
 
 
+def _recorded(path: Path) -> Any:
+    """What the record says, or None if it is damaged, which is a record of another job."""
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError):
+        return None
+
+
 def work_path(output: Path) -> Path:
     """``OUTPUT.work``."""
     return output.with_name(output.name + ".work")
@@ -107,13 +118,16 @@ def work_path(output: Path) -> Path:
 def open_job(output: Path, control: JobControl, busy: TrigpointError) -> Iterator[Job]:
     """A job in the locked folder ``OUTPUT.work``, which is removed when the block succeeds and stays when it raises.
 
+    What cannot be removed after the output is finished is named in a warning; the next job with this output removes it.
+
     Args:
         output: file or folder that the job makes.
         control: how it runs.
         busy: raised if another run holds the lock.
 
     Raises:
-        OutputError: nothing can be written there (TP-801).
+        OutputError: nothing can be written there (TP-801), or a file could not be read or written in the block (TP-806).
+        MapFileError: a file of the work folder cannot be read or is damaged (TP-401 to TP-403).
     """
     folder = work_path(output)
     lock = FileLock(folder / _LOCK, timeout=0)
@@ -124,12 +138,40 @@ def open_job(output: Path, control: JobControl, busy: TrigpointError) -> Iterato
         raise busy from None
     except OSError as error:
         raise OutputError(
-            "TP-801", f"nothing can be written there ({error.strerror})", where=output, fix="Choose another folder."
+            "TP-801", f"nothing can be written there ({reason_of(error)})", where=output, fix=advice_for(error)
         ) from error
     try:
-        yield Job(output, folder, control)
+        with _explained(output, folder):
+            yield Job(output, folder, control)
+        _tidy_up(folder)
+    finally:
+        _release(lock)
+
+
+@contextmanager
+def _explained(output: Path, folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise file_error(error, output, "The same command continues.") from error
+    except MapFileError as error:
+        if error.where is None or folder not in Path(error.where).parents or error.code == _UNREADABLE:
+            raise
+        # A damaged file of the work is nothing that a user has copied or built.
+        fix = "Give --fresh to discard the work of the interrupted run."
+        raise MapFileError(error.code, error.what, where=error.where, fix=fix) from error
+
+
+def _tidy_up(folder: Path) -> None:
+    try:
         # Under the lock, and the record first: what a kill leaves of the rest is never taken for the beginnings of a job.
         (folder / _RECORD).unlink(missing_ok=True)
         shutil.rmtree(folder)
-    finally:
+    except OSError as error:
+        _LOGGER.warning("The output is finished, but its work folder stays (%s): remove %s", reason_of(error), folder)
+
+
+def _release(lock: FileLock) -> None:
+    # The lock ends with the process in any case.
+    with suppress(OSError):
         lock.release()

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trigpoint.core.artifact import typed
 from trigpoint.core.errors import ConfigError
 
 
@@ -58,11 +59,16 @@ class Pca:
             KeyError: an array is missing.
             ValueError: arrays that do not fit together, or are not finite.
         """
-        mean, components = torch.from_numpy(arrays["mean"].copy()), torch.from_numpy(arrays["components"].copy())
-        variance = torch.from_numpy(arrays["explained_variance"].copy())
-        total = np.asarray(arrays["total_variance"])
+        mean, components = (torch.from_numpy(typed(arrays, name, np.float32).copy()) for name in ("mean", "components"))
+        variance = torch.from_numpy(typed(arrays, "explained_variance", np.float64).copy())
+        total = typed(arrays, "total_variance", np.float64)
         fits = components.dim() == 2 and mean.shape == components.shape[1:] and variance.shape == components.shape[:1]
-        if not fits or total.shape != (1,) or not all(torch.isfinite(array).all() for array in (mean, components, variance)):
+        if (
+            not fits
+            or total.shape != (1,)
+            or not np.isfinite(total).all()
+            or not all(torch.isfinite(array).all() for array in (mean, components, variance, torch.from_numpy(total)))
+        ):
             raise ValueError("the arrays of the PCA do not fit together")
         return cls(mean.float(), components.float(), variance.double(), float(total[0]))
 

@@ -6,6 +6,7 @@ Scenes may come from strangers: only regular files are read, and up to a bound.
 from __future__ import annotations
 
 import codecs
+import errno
 import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +19,9 @@ from numpy.typing import NDArray
 from trigpoint.core.errors import GeometryError, SceneError
 from trigpoint.core.plain_yaml import parse_yaml
 from trigpoint.core.regular_file import open_regular, read_regular
+
+# What the system says about names that no file has, beside those that pathlib knows.
+_NO_FILE = (errno.ENAMETOOLONG, errno.EINVAL)
 
 Array = NDArray[np.float64]
 _MAX_SIDE_PX = 100_000
@@ -33,11 +37,19 @@ MAX_LINE = 1 << 24
 
 
 def is_file(path: Path) -> bool:
-    """Whether there is such a file; False for names that no file can have (too long, with NUL, ...)."""
+    """Whether there is such a file; False for names that no file can have (too long, with NUL, ...).
+
+    Raises:
+        SceneError: it cannot be known, as a folder may not be entered or the disk fails (TP-210).
+    """
     try:
         return path.is_file()
-    except (OSError, ValueError):
+    except ValueError:
         return False
+    except OSError as error:
+        if error.errno in _NO_FILE:
+            return False
+        raise _unreadable(path, error) from error
 
 
 def read_bytes(path: Path, limit_bytes: int = MAX_TEXT_BYTES) -> bytes:

@@ -13,7 +13,7 @@ import numpy as np
 
 from trigpoint.core.camera import Camera
 from trigpoint.core.device import pick_device
-from trigpoint.core.errors import MappingError, TrigpointError, WeightsError
+from trigpoint.core.errors import MapFileError, MappingError, TrigpointError, WeightsError
 from trigpoint.core.fork import require_torch_threads
 from trigpoint.core.localization import Localization
 from trigpoint.core.pose import Pose
@@ -78,6 +78,14 @@ class Localizer:
                 f"the map was made with other weights of '{encoder.name}' than those installed",
                 where=path,
                 fix="Install the weights it was made with, or build it again.",
+            )
+        whole = scene_map.dim if scene_map.pca is None else len(scene_map.pca.mean)
+        if whole != encoder.dim:
+            raise MapFileError(
+                "TP-405",
+                f"the map is for descriptors of length {whole}, those of '{encoder.name}' have {encoder.dim}",
+                where=path,
+                fix="Build it again.",
             )
         if scene_map.pca is not None:
             encoder = ReducedEncoder(encoder, scene_map.pca)

@@ -13,6 +13,8 @@ from trigpoint.mapping.encoding_config import GlobalEncoding, NodeEncoding
 from trigpoint.mapping.landmark_config import LandmarkConfig, TriangulationConfig
 from trigpoint.mapping.network_config import LandmarkSupervision, NetworkConfig
 
+# The shorter side of the largest images that are decoded, and a keypoint for each 100 of their pixels.
+MAX_SIDE_PX, MAX_KEYPOINTS = 10_000, 1_000_000
 IMAGES_PER_SPECTRAL_NUMBER = 4
 # Images are no measure of a scene that was filmed: a long video of one room needs no more networks than a short one.
 _MOST_FITTED = 4
@@ -30,8 +32,8 @@ class FeatureConfig(Settings):
     """
 
     encoder: str = "xfeat"
-    short_side_px: Annotated[int, Range(MIN_SIDE_PX)] = 480
-    query_keypoints: Annotated[int, Range(1)] = 2000
+    short_side_px: Annotated[int, Range(MIN_SIDE_PX, MAX_SIDE_PX)] = 480
+    query_keypoints: Annotated[int, Range(1, MAX_KEYPOINTS)] = 2000
     pca_dim: Annotated[int, Range(0)] = 0
 
 

@@ -7,6 +7,9 @@ from typing import Annotated, Literal
 
 from trigpoint.core.config import Range, Settings, require
 
+# Each costs a query a pass through the network.
+MAX_HYPOTHESES = 10_000
+
 
 @dataclass(frozen=True)
 class DescriptorEncoding(Settings):
@@ -90,7 +93,7 @@ class NodeEncoding(Settings):
     neighbour_fraction: Annotated[float, Range(0, 1)] = 0.5
     descriptor: str = "vlad"
     descriptor_dim: Annotated[int, Range(1)] = 256
-    hypotheses: Annotated[int, Range(1)] = 10
+    hypotheses: Annotated[int, Range(1, MAX_HYPOTHESES)] = 10
     min_images: Annotated[int, Range(0)] = 0
 
 

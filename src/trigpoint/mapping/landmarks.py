@@ -160,12 +160,12 @@ class Landmarks:
         Raises:
             KeyError, ValueError, MappingError: contents that do not fit together or are out of range.
         """
-        index = restore_index(part_of(tensors, "index."))
+        index = restore_index(part_of(tensors, "index."), config.descriptor_dim)
         arrays = {name: np.asarray(tensors[name]) for name in _TENSORS}
         rows = len(arrays["positions"] if config.local_descriptors == "mean" else arrays["landmark"])
         _check(arrays, images=len(index), rows=rows, dim=dim)
         positions, first, landmark, descriptors = (torch.tensor(arrays[name]) for name in _TENSORS)
-        descriptor = restore_descriptor(config.descriptor, config.descriptor_dim, part_of(tensors, "descriptor."))
+        descriptor = restore_descriptor(config.descriptor, config.descriptor_dim, part_of(tensors, "descriptor."), dim)
         return Landmarks(descriptor, index, positions, first, landmark, descriptors)
 
 

@@ -95,7 +95,9 @@ class FourierCode(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.rates: Tensor
-        rates = 2 * math.pi / _FOURIER_PERIOD * 2 ** torch.linspace(0, _FOURIER_OCTAVES, _FOURIER_BANDS)
+        # In memory also where the weights are not yet: no file holds them.
+        steps = torch.linspace(0, _FOURIER_OCTAVES, _FOURIER_BANDS, device="cpu")
+        rates = 2 * math.pi / _FOURIER_PERIOD * 2**steps
         self.register_buffer("rates", rates, persistent=False)
 
     def forward(self, points: Tensor) -> Tensor:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trigpoint.core.artifact import part_of
-from trigpoint.core.config import Range, Settings, from_json, to_json
+from trigpoint.core.config import Range, Settings, from_json, require, to_json
+from trigpoint.core.modules import restored_module
 from trigpoint.features.extract import ImageFeatures
 from trigpoint.mapping.encoding_config import NodeEncoding
 from trigpoint.mapping.head import Head
@@ -73,6 +74,10 @@ class TrainingRecord(Settings):
 
     samples: Annotated[int, Range(0)]
     training: tuple[TrainingPoint, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(len(self.training) > 0, "training", self.training, "the state at one step or more")
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,7 +182,8 @@ class Networks:
         )
         encoding = None
         if config.global_encoding is not None:
-            encoding = SceneEncoding.from_tensors(part_of(tensors, "encoding."), config.global_encoding, config.ensemble)
+            state = part_of(tensors, "encoding.")
+            encoding = SceneEncoding.from_tensors(state, config.global_encoding, dim, config.ensemble)
         return Networks(config, heads, encoding, from_json(TrainingRecord, facts))
 
 
@@ -189,8 +195,7 @@ def _inputs(descriptors: Tensor, encoding: Tensor | None) -> Tensor:
 
 
 def _restored_head(weights: Mapping[str, NDArray[Any]], config: NetworkConfig, inputs: int) -> Head:
-    head = Head(inputs, config.head, refiner_blocks=0 if config.refinement is None else config.refinement.blocks)
-    head.load_state_dict({name: torch.from_numpy(array.astype(np.float32)) for name, array in weights.items()})
-    if not all(bool(torch.isfinite(value).all()) for value in head.state_dict().values()):
-        raise ValueError("weights that are not finite")
-    return head.eval().requires_grad_(False)
+    refiner_blocks = 0 if config.refinement is None else config.refinement.blocks
+    return restored_module(
+        lambda: Head(inputs, config.head, refiner_blocks=refiner_blocks), weights, config.head.blocks + refiner_blocks
+    )

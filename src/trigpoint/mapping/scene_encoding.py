@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trigpoint.core.artifact import part_of
+from trigpoint.core.artifact import part_of, typed
 from trigpoint.features.extract import ImageFeatures
 from trigpoint.mapping.encoding_config import DescriptorEncoding, GlobalEncoding
 from trigpoint.retrieval.descriptor import GlobalDescriptor, restore_descriptor
@@ -63,21 +63,29 @@ class SceneEncoding:
         return result
 
     @staticmethod
-    def from_tensors(tensors: Mapping[str, NDArray[Any]], config: GlobalEncoding, ensemble: int = 1) -> SceneEncoding:
+    def from_tensors(
+        tensors: Mapping[str, NDArray[Any]], config: GlobalEncoding, local_dim: int | None = None, ensemble: int = 1
+    ) -> SceneEncoding:
         """The inverse of ``tensors``: arrays by name, (P, D) embeddings and (P,) indices of networks below ``ensemble``.
 
+        Args:
+            tensors: by name, without unit.
+            config: the recipe.
+            local_dim: length of a local descriptor; None: not compared.
+            ensemble: number of networks.
+
         Raises:
-            KeyError, ValueError: arrays that are missing, do not fit together, or are out of range.
+            KeyError, ValueError, MappingError: arrays that are missing, do not fit together, or are out of range.
         """
         state = part_of(tensors, _DESCRIPTOR)
         if isinstance(config, DescriptorEncoding):
-            return SceneEncoding(restore_descriptor(config.descriptor, config.dim, state))
-        descriptor = restore_descriptor(config.descriptor, config.descriptor_dim, state)
-        index = restore_index(part_of(tensors, _INDEX))
-        embeddings = np.asarray(tensors["embeddings"], dtype=np.float16)
+            return SceneEncoding(restore_descriptor(config.descriptor, config.dim, state, local_dim))
+        descriptor = restore_descriptor(config.descriptor, config.descriptor_dim, state, local_dim)
+        index = restore_index(part_of(tensors, _INDEX), config.descriptor_dim)
+        embeddings = typed(tensors, "embeddings", np.float16)
         if embeddings.shape != (len(index), config.dim) or not np.isfinite(embeddings).all():
             raise ValueError(f"embeddings of shape {embeddings.shape} for {len(index)} images, or not finite")
-        networks = np.asarray(tensors["networks"], dtype=np.uint8) if "networks" in tensors else None
+        networks = typed(tensors, "networks", np.uint8) if "networks" in tensors else None
         if networks is not None and (networks.shape != (len(index),) or networks.max(initial=0) >= ensemble):
             raise ValueError(f"networks of {len(networks)} images, of which there are {len(index)}, or out of range")
         return SceneEncoding(

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from textwrap import shorten
 from typing import Annotated, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trigpoint.core.artifact import encode_artifact, header_bytes, part_of, read_artifact, sha256_of, write_bytes
-from trigpoint.core.config import POSITIVE, Range, Settings, from_json, hints_of, to_json
-from trigpoint.core.errors import MapFileError, TrigpointError
+from trigpoint.core.artifact import UNFIT, encode_artifact, part_of, read_artifact, typed, write_bytes
+from trigpoint.core.config import Range, Settings, from_json, hints_of, to_json
+from trigpoint.core.errors import MapFileError
+from trigpoint.core.pose import MAX_COORDINATE
 from trigpoint.features.extract import ImageFeatures
 from trigpoint.features.pca import Pca
 from trigpoint.mapping.acceptance import Acceptance
@@ -25,6 +27,11 @@ from trigpoint.mapping.normalization import Normalization
 
 FORMAT = "trigpoint-map"
 FORMAT_VERSION = 5
+# Four times that of 64 networks with their history: reading settings takes a second a megabyte.
+_MAX_HEADER_BYTES = 2 << 20
+_MAX_DETAIL = 300
+# Normalised units per unit of the world: from cameras spread over an atom to those of a galaxy.
+_SCALES = Range(1e-12, 1e12)
 # The kinds of sources: the field of the recipe, and the section of the file, that each of them has.
 SOURCES: dict[str, Callable[[Mapping[str, NDArray[Any]], Any, int, Mapping[str, Any]], CoordinateSource]] = {
     "network": Networks.restore,
@@ -133,7 +140,7 @@ class BuiltFrom(Settings):
 class _Header(Settings):
     """What a map file says beside its recipe and its tensors."""
 
-    scale: Annotated[float, POSITIVE]
+    scale: Annotated[float, _SCALES]
     dim: Annotated[int, Range(1)]
     weights_sha256: str
     metric: bool
@@ -187,15 +194,21 @@ def load_map(path: Path) -> SceneMap:
             fix="Install the version of trigpoint that made it, or build it again.",
         )
     try:
-        return replace(_restored(metadata, artifact.tensors), map_id=sha256_of(path)[:12])
-    except (KeyError, ValueError, TypeError, RuntimeError, TrigpointError) as error:
+        if artifact.header_bytes > _MAX_HEADER_BYTES:
+            raise ValueError(f"a header of {artifact.header_bytes:,} bytes")
+        return replace(_restored(metadata, artifact.tensors), map_id=artifact.sha256[:12])
+    except UNFIT as error:
+        detail = f"{type(error).__name__} {error}" if isinstance(error, LookupError) else str(error)
         raise MapFileError(
-            "TP-405", f"the parts of the map do not fit together ({error})", where=path, fix="Build it again."
+            "TP-405",
+            f"the parts of the map do not fit together ({shorten(detail, _MAX_DETAIL)})",
+            where=path,
+            fix="Build it again.",
         ) from error
 
 
 def _restored(metadata: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> SceneMap:
-    """The map of a file. Raises KeyError, ValueError, TypeError, RuntimeError or TrigpointError."""
+    """The map of a file. Raises one of ``UNFIT``."""
     config = from_json(MappingConfig, metadata["config"])
     header = from_json(_Header, {name: metadata[name] for name in hints_of(_Header)})
     recipes = {section: getattr(config, section) for section in SOURCES}
@@ -204,9 +217,13 @@ def _restored(metadata: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
         for section, recipe in recipes.items()
         if recipe is not None
     }
-    origin = np.asarray(tensors["normalization.origin"], dtype=np.float64)
-    if origin.shape != (3,) or not np.isfinite(origin).all():
-        raise ValueError("the origin is no point")
+    origin = typed(tensors, "normalization.origin", np.float64)
+    # Also where it is NaN.
+    if origin.shape != (3,) or not (np.abs(origin) <= MAX_COORDINATE).all():
+        raise ValueError("the origin is no point of a scene")
+    pca = Pca.restore(part_of(tensors, "pca.")) if config.features.pca_dim else None
+    if pca is not None and pca.dim != header.dim:
+        raise ValueError(f"a PCA to {pca.dim} numbers for descriptors of {header.dim}")
     return SceneMap(
         config=config,
         sources=sources,
@@ -215,12 +232,12 @@ def _restored(metadata: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
         weights_sha256=header.weights_sha256,
         metric=header.metric,
         built_from=to_json(header.built_from),
-        pca=Pca.restore(part_of(tensors, "pca.")) if config.features.pca_dim else None,
+        pca=pca,
         acceptance=header.acceptance,
     )
 
 
 def map_bytes(path: Path) -> dict[str, int]:
     """Where every byte of a map file goes: bytes by tensor, ``"header"`` for the rest. They add up to the file's size."""
-    sizes = {name: array.nbytes for name, array in sorted(read_artifact(path).tensors.items())}
-    return {"header": header_bytes(path), **sizes}
+    artifact = read_artifact(path)
+    return {"header": artifact.header_bytes, **{name: array.nbytes for name, array in sorted(artifact.tensors.items())}}

@@ -19,6 +19,7 @@ from torch import Tensor
 from trigpoint.core.errors import MappingError, did_you_mean
 from trigpoint.features.cache import SizedFeatures
 from trigpoint.features.extract import ImageFeatures
+from trigpoint.retrieval.descriptor_state import unfit
 
 # Before the name of a file that holds a trained aggregator.
 AGGREGATOR = "supergf:"
@@ -30,10 +31,16 @@ class GlobalDescriptor(Protocol):
     Attributes:
         name: key in ``DESCRIPTORS``.
         dim: length of the descriptor.
+        local_dim: length of the local descriptors that it is made of.
     """
 
     name: str
     dim: int
+
+    @property
+    def local_dim(self) -> int:
+        """See above."""
+        ...
 
     def describe(self, features: ImageFeatures, size: tuple[int, int]) -> Tensor:
         """The descriptor of an image: (dim,) float32 of unit length; zeros for an image without keypoints.
@@ -118,13 +125,22 @@ def fit_descriptor(name: str, images: Sequence[SizedFeatures], dim: int = 0, see
     return kind.fit(images, dim, seed)
 
 
-def restore_descriptor(name: str, dim: int, state: Mapping[str, NDArray]) -> GlobalDescriptor:
+def restore_descriptor(name: str, dim: int, state: Mapping[str, NDArray], local_dim: int | None = None) -> GlobalDescriptor:
     """The descriptor of (dim,) numbers of unit length that ``state()`` was taken from.
+
+    Args:
+        name: key in ``DESCRIPTORS``, or ``supergf:FILE``.
+        dim: length of the descriptor.
+        state: its tensors.
+        local_dim: length of the local descriptors that it will be given; None: not compared.
 
     Raises:
         MappingError: unknown name (TP-631), tensors that do not fit (TP-633).
     """
-    return descriptor_kind(name).restore(state, dim)
+    descriptor = descriptor_kind(name).restore(state, dim)
+    if local_dim not in (None, descriptor.local_dim):
+        raise unfit(f"it is for local descriptors of length {descriptor.local_dim}, not {local_dim}")
+    return descriptor
 
 
 def describe_images(descriptor: GlobalDescriptor, images: Sequence[SizedFeatures]) -> Tensor:

@@ -24,6 +24,8 @@ def tensor(state: Mapping[str, NDArray], name: str, shape: tuple[int | None, ...
     )
     if not fits:
         raise unfit(f"the tensor '{name}' has the shape {tuple(values.shape)}")
+    if values.dtype not in (np.float16, np.float32):
+        raise unfit(f"the tensor '{name}' has the type {values.dtype}")
     copy = np.array(values, dtype=np.float32)
     if not np.isfinite(copy).all():
         raise unfit(f"the tensor '{name}' contains NaN or infinity")

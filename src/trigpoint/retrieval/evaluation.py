@@ -109,7 +109,7 @@ def recall_at(retrieved: NDArray[np.int64], positives: NDArray[np.bool_], ranks:
 
 def map_index(vectors: Tensor) -> RetrievalIndex:
     """The index of (G, D) descriptors, of any length, as a map keeps it: rounded to int8 steps."""
-    return restore_index(RetrievalIndex(vectors).state())
+    return restore_index(RetrievalIndex(vectors).state(), vectors.shape[1])
 
 
 def evaluate_vectors(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -72,15 +73,18 @@ class RetrievalIndex:
         return {"vectors": directions(self._unit).numpy()}
 
 
-def restore_index(state: Mapping[str, NDArray]) -> RetrievalIndex:
-    """The index of N images that ``RetrievalIndex.state`` was taken from, with the (N, D) descriptors of its map.
+def restore_index(state: Mapping[str, NDArray], dim: int) -> RetrievalIndex:
+    """The index of N images that ``RetrievalIndex.state`` was taken from, with the (N, dim) descriptors of its map.
 
     Raises:
         MappingError: tensors that are missing or do not fit (TP-639).
     """
     if "vectors" not in state:
         raise unusable("the tensor 'vectors' is missing")
-    return RetrievalIndex(torch.tensor(state["vectors"]).float())
+    vectors = state["vectors"]
+    if vectors.dtype != np.int8 or vectors.shape[1:] != (dim,):
+        raise unusable(f"descriptors of the type {vectors.dtype} and the shape {vectors.shape}, not int8 of length {dim}")
+    return RetrievalIndex(torch.tensor(vectors).float())
 
 
 def directions(descriptors: Tensor) -> Tensor:

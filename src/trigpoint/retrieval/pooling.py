@@ -22,7 +22,7 @@ class MeanDescriptor:
     name = "mean"
 
     def __init__(self, dim: int) -> None:
-        self.dim = dim
+        self.dim = self.local_dim = dim
 
     def describe(self, features: ImageFeatures, size: tuple[int, int]) -> Tensor:
         """(dim,) of unit length, see ``GlobalDescriptor.describe``."""
@@ -45,7 +45,7 @@ class GemDescriptor:
     name = "gem"
 
     def __init__(self, dim: int) -> None:
-        self.dim = dim
+        self.dim, self.local_dim = dim, dim // 2
 
     def describe(self, features: ImageFeatures, size: tuple[int, int]) -> Tensor:
         """(dim,) of unit length, see ``GlobalDescriptor.describe``."""
@@ -78,6 +78,8 @@ def restore_mean(state: Mapping[str, NDArray], dim: int) -> MeanDescriptor:
 def restore_gem(state: Mapping[str, NDArray], dim: int) -> GemDescriptor:
     """The descriptor of (dim,) numbers of unit length, see ``DescriptorKind.restore``. Raises MappingError TP-633."""
     _nothing(state)
+    if dim % 2:
+        raise unfit(f"its length is {dim}, not even")
     return GemDescriptor(dim)
 
 

@@ -42,6 +42,7 @@ class VladDescriptor:
     def __init__(self, centres: Tensor, basis: Tensor, *, intra: bool = False, power: float = 0.5) -> None:
         self.centres, self.basis, self.intra, self.power = centres, basis, intra, power
         self.dim = centres.shape[0] * basis.shape[1]
+        self.local_dim = centres.shape[1]
         self._reduced = centres @ basis
         self._half_norms = 0.5 * centres.square().sum(dim=1)
 

@@ -10,6 +10,8 @@ from trigpoint.core.image_limits import MIN_SIDE_PX
 
 Variant = Literal["sparse", "dense"]
 VARIANTS: tuple[Variant, ...] = get_args(Variant)
+# More rounds of slot attention than the three as published change nothing, and each costs a query time.
+MAX_ITERATIONS = 100
 Count = Annotated[int, Range(1)]
 Fraction = Annotated[float, Range(0, 1)]
 
@@ -54,7 +56,7 @@ class SuperGFConfig(Settings):
     heads: Count = 8
     max_keypoints: Count = 512
     slots: Annotated[int, Range(2)] = 32
-    iterations: Count = 3
+    iterations: Annotated[int, Range(1, MAX_ITERATIONS)] = 3
     position_hidden: tuple[Count, ...] = (32, 64)
     stride: Count = 2
     gem_power: Annotated[float, POSITIVE] = 3.0

@@ -11,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trigpoint.core.artifact import sha256_of
+from trigpoint.core.artifact import UNFIT, sha256_of
 from trigpoint.core.config import from_json, to_json
-from trigpoint.core.errors import TrigpointError
 from trigpoint.features.cache import SizedFeatures
 from trigpoint.features.extract import ImageFeatures
 from trigpoint.retrieval.descriptor_state import impossible_dim, unfit
@@ -61,6 +60,11 @@ class SuperGF:
         """The aggregator's configuration."""
         return self.model.config
 
+    @property
+    def local_dim(self) -> int:
+        """Length of the local descriptors that it is made of."""
+        return self.config.input_dim
+
     def describe(self, features: ImageFeatures, size: tuple[int, int]) -> Tensor:
         """(dim,) of unit length, see ``GlobalDescriptor.describe``.
 
@@ -106,7 +110,7 @@ def restore(state: Mapping[str, NDArray], dim: int) -> SuperGF:
     try:
         config = from_json(SuperGFConfig, json.loads(state[_CONFIG].tobytes()), where="the map")
         return SuperGF(restore_aggregator(config, weights), dim=dim)
-    except (KeyError, ValueError, TypeError, RuntimeError, TrigpointError) as error:
+    except UNFIT as error:
         raise unfit(str(error)) from error
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from trigpoint.core.artifact import read_artifact, write_artifact
+from trigpoint.core.artifact import UNFIT, read_artifact, write_artifact
 from trigpoint.core.config import from_json, to_json
-from trigpoint.core.errors import MappingError, TrigpointError
+from trigpoint.core.errors import MappingError
+from trigpoint.core.modules import restored_module
 from trigpoint.retrieval.supergf.aggregator import Aggregator
 from trigpoint.retrieval.supergf.config import SuperGFConfig
 from trigpoint.retrieval.supergf.slots import make_aggregator
@@ -73,7 +73,7 @@ def read_aggregator(path: Path) -> tuple[Aggregator, Provenance]:
         config = from_json(SuperGFConfig, metadata["config"], where=str(path))
         keys = ("licence", "data", "front_end_sha256", "training")
         return restore_aggregator(config, artifact.tensors), Provenance(**{key: metadata[key] for key in keys})
-    except (KeyError, ValueError, TypeError, RuntimeError, TrigpointError) as error:
+    except UNFIT as error:
         raise MappingError(
             "TP-648", f"the parts of the aggregator do not fit together ({error})", where=path, fix="Train it again."
         ) from error
@@ -83,14 +83,9 @@ def restore_aggregator(config: SuperGFConfig, tensors: dict[str, NDArray[Any]]) 
     """An aggregator, in evaluation mode, from its weights by name, (O,) to (O, I, h, w) without unit.
 
     Raises:
-        RuntimeError, ValueError: they do not fit the configuration, or are not finite.
+        RuntimeError, TypeError, ValueError: they do not fit the configuration, or are not finite.
     """
-    model = make_aggregator(config)
-    weights = {name: torch.from_numpy(array.astype(np.float32)) for name, array in tensors.items()}
-    if "pool.power" in weights:
+    if "pool.power" in tensors:
         # Files hold no scalars.
-        weights["pool.power"] = weights["pool.power"].reshape(())
-    model.load_state_dict(weights)
-    if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
-        raise ValueError("weights out of range")
-    return model.eval().requires_grad_(False)
+        tensors = {**tensors, "pool.power": tensors["pool.power"].reshape(())}
+    return restored_module(lambda: make_aggregator(config), tensors, config.layers + len(config.position_hidden))

@@ -12,6 +12,7 @@ from trigpoint.core.errors import ImageError
 from trigpoint.core.localization import FAILED, OK, Localization
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import Frame
+from trigpoint.mapping.learned_images import LearnedImages
 
 CAMERA = Camera.pinhole(64, 48, 60)
 # OpenCV axes (y down) of a camera that looks along world x, with world z up.
@@ -59,7 +60,7 @@ class FakeLocalizer:
         self.poses = {frame.name: frame.cam_from_world for frame in frames}
         self.answers = answers or {}
         self.units, self.map_id = units, "feed5eed"
-        self.map = SimpleNamespace(metric=units == "m", built_from={"holdout": holdout})
+        self.map = SimpleNamespace(metric=units == "m", built_from={"holdout": holdout}, learned=LearnedImages())
         self.cameras = []
 
     def warm_up(self):
@@ -77,7 +78,7 @@ class FakeLocalizer:
         reason = "" if status == OK else f"{status} <because>"
         numbers = (123, 456, answer.confidence if pose else 0.0)
         return Localization(
-            name, status, reason, pose, camera, "given", *numbers, None, self.units, self.map_id, {"pose": 1.0}
+            name or path.name, status, reason, pose, camera, "given", *numbers, None, self.units, self.map_id, {"pose": 1.0}
         )
 
 

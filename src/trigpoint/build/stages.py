@@ -24,6 +24,7 @@ from trigpoint.mapping.encoding_build import build_encodings
 from trigpoint.mapping.image_encodings import ImageEncodings
 from trigpoint.mapping.landmark_build import build_landmarks, triangulate_images, unit_length
 from trigpoint.mapping.landmark_tracks import landmark_tracks
+from trigpoint.mapping.learned_images import text_of
 from trigpoint.mapping.mapping_images import MappingImages
 from trigpoint.mapping.network_config import GivenSupervision, NetworkConfig
 from trigpoint.mapping.networks import Networks, TrainingPoint, TrainingRecord
@@ -181,7 +182,8 @@ def accept(draft: MapDraft) -> None:
     """The map, and its acceptance: which inlier ratios can be trusted in it."""
     context, scene_map = draft.context, draft.assembled()
     acceptance = measure_acceptance(scene_map, draft.encoder, context.learned.frames, context.validation_frames)
-    draft.scene_map = replace(scene_map, acceptance=acceptance)
+    built_from = {**scene_map.built_from, "learned_images": text_of(context.frames)}
+    draft.scene_map = replace(scene_map, acceptance=acceptance, built_from=built_from)
 
 
 def _holds_out(config: MappingConfig) -> bool:

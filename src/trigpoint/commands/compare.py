@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tyro.conf import UseAppendAction
 
-from trigpoint.commands.options import MappingSceneOptions, Output, RunOptions, ScenePath
+from trigpoint.commands.options import MappingSceneOptions, Output, RunOptions, ScenePath, note
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def compare(
     Exit code 1 if a preset failed; the others are in the table all the same.
 
     Args:
-        scene: folder of posed images.
+        scene: folder of posed images. Of one without a split every eighth image is held out.
         output: folder for the maps, which a later comparison uses again, and for the table as a page, Markdown and JSON.
         choice: what is compared.
         reading: how the scene is read.
@@ -44,6 +44,7 @@ def compare(
     from trigpoint.core.errors import OutputError
     from trigpoint.core.terminal import print_line
     from trigpoint.evaluation.metrics import parse_threshold
+    from trigpoint.formats.splits import with_test_images
     from trigpoint.report.comparison_report import comparison_blocks, comparison_document, write_comparison
     from trigpoint.report.terminal import print_blocks
 
@@ -53,7 +54,9 @@ def compare(
     task.check()
     if output.is_file():
         raise OutputError("TP-824", "this is a file, a folder is needed", where=output, fix="Name a folder with -o.")
-    opened = reading.open(scene)
+    opened = with_test_images(reading.open(scene))
+    for problem in opened.problems:
+        note(f"{problem.severity}: {problem.message}")
     summaries, facts = run_comparison(opened, output, task)
     title = f"Presets on {scene.resolve().name}"
     page = write_comparison(output, summaries, title=title, facts=facts)

@@ -13,10 +13,12 @@ from trigpoint.core.scene import Scene
 from trigpoint.diagnosis.pose_verdict import require_fitting_poses
 from trigpoint.evaluation.circumstances import machine_facts
 from trigpoint.evaluation.evaluate import evaluate
+from trigpoint.evaluation.learned import refuse_learned
 from trigpoint.evaluation.metrics import Threshold
 from trigpoint.evaluation.results import Evaluation
 from trigpoint.evaluation.splits import split_frames
 from trigpoint.evaluation.trials import Summary, check_choice, run_trials
+from trigpoint.mapping.learned_images import LearnedImages
 from trigpoint.mapping.presets import resolve_config
 
 
@@ -56,10 +58,12 @@ def run_comparison(scene: Scene, output: Path, task: ComparisonTask) -> tuple[li
         TrigpointError: the scene cannot be mapped or has no test images.
         Interrupted: stopped on request; finished maps stay and the same task continues.
     """
-    counts = {"mapping images": len(mapping_frames(scene)), "test images": len(split_frames(scene, "test"))}
+    frames, tested = mapping_frames(scene), split_frames(scene, "test")
+    counts = {"mapping images": len(frames), "test images": len(tested)}
 
     # Before the first preset, not in each of them.
-    require_fitting_poses(scene, mapping_frames(scene))
+    require_fitting_poses(scene, frames)
+    refuse_learned(tested, LearnedImages.of(frames), scene.root)
 
     def build(preset: str, seed: int) -> tuple[Path, int, float | None]:
         path, config = output / f"{preset}-{seed}.trig", resolve_config(preset, task.overrides)

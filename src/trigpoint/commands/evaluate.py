@@ -124,12 +124,16 @@ def _evaluate(
     localizer: Localizer, scene: Scene, thresholds: tuple[Threshold, ...], judging: EvaluationOptions
 ) -> Evaluation:
     from trigpoint.evaluation.evaluate import evaluate
+    from trigpoint.evaluation.learned import learned_text
+    from trigpoint.report.blocks import Text
     from trigpoint.report.evaluation_blocks import recall_table, summary, worst_table
     from trigpoint.report.terminal import print_blocks
 
     known = not judging.estimate_cameras
     evaluation = evaluate(localizer, scene, thresholds=thresholds, split=judging.split, known_cameras=known)
-    print_blocks([summary(evaluation), recall_table(evaluation), worst_table(evaluation, 8, with_reasons=False)])
+    learned = evaluation.learned_count
+    warning = [Text(f"warning: {learned_text(learned, len(evaluation.results))}.")] if learned else []
+    print_blocks([*warning, summary(evaluation), recall_table(evaluation), worst_table(evaluation, 8, with_reasons=False)])
     return evaluation
 
 

@@ -61,6 +61,8 @@ def map_scene(
     opened = reading.open(scene)
     for problem in opened.problems:
         note(f"{problem.severity}: {problem.message}")
+    if len(opened.for_mapping()) == len(opened.posed()):
+        note("note: All images are learned, none is left to evaluate the map with: --holdout every:8:0 leaves some out.")
     config = resolve_config(recipe.preset, recipe.set, fast=recipe.fast)
     with stop_on_signals() as stop:
         control = BuildControl(recipe.fresh, stop, workers)

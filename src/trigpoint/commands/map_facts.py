@@ -43,7 +43,7 @@ def map_document(scene_map: SceneMap, path: Path) -> dict[str, Any]:
         "encoder": scene_map.config.features.encoder,
         "weights_sha256": scene_map.weights_sha256,
         "units": scene_map.units,
-        "built_from": scene_map.built_from,
+        "built_from": {key: value for key, value in scene_map.built_from.items() if key != "learned_images"},
         "sources": {name: source.facts() for name, source in scene_map.sources.items()},
         "acceptance": to_json(scene_map.acceptance),
         "warnings": warnings(scene_map),

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import Positional, arg
 
 from trigpoint.commands.options import Output, RunOptions, SceneOptions, note
+
+if TYPE_CHECKING:
+    from trigpoint.retrieval.task import RetrievalTask
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ def retrieval(
     Args:
         action: evaluate prints recall, time and size; train learns a SuperGF aggregator from scenes with poses.
         scenes: folders of posed images; to evaluate, also of images with labels (dataset.csv), to train, also cities of
-            Mapillary Street-Level Sequences. Held-out images are the queries.
+            Mapillary Street-Level Sequences. Held-out images are the queries; of a scene
+            without a split every eighth image is held out.
         choice: what is evaluated.
         training: what is trained.
         reading: how the scenes are read.
@@ -88,7 +92,7 @@ def retrieval(
 def _evaluate(
     scenes: Sequence[Path], choice: DescriptorOptions, reading: SceneOptions, seed: int, device: str
 ) -> dict[str, Any]:
-    from trigpoint.evaluation.retrieval import RetrievalOptions, evaluate_scene, scene_task
+    from trigpoint.evaluation.retrieval import RetrievalOptions, evaluate_scene
     from trigpoint.features.cache import ViewPolicy
     from trigpoint.report.retrieval_table import retrieval_table
     from trigpoint.report.terminal import print_blocks
@@ -108,12 +112,25 @@ def _evaluate(
     )
     results = []
     for scene in scenes:
-        task = labelled_task(scene) if is_labelled(scene) else scene_task(reading.open(scene))
+        task = labelled_task(scene) if is_labelled(scene) else _scene_task(scene, reading)
+        copies = task.copies()
+        if copies:
+            note(f"{task.name}: {copies} queries are copies of gallery images, which every descriptor finds")
         if task.left_out:
             note(f"{task.name}: {task.left_out} queries without a right answer in the gallery are left out")
         results.append(evaluate_scene(task, options))
         print_blocks([retrieval_table(results[-1])])
     return {"options": options.to_json(), "scenes": [result.to_json() for result in results]}
+
+
+def _scene_task(folder: Path, reading: SceneOptions) -> RetrievalTask:
+    from trigpoint.evaluation.retrieval import scene_task
+    from trigpoint.formats.splits import with_test_images
+
+    scene = with_test_images(reading.open(folder))
+    for problem in scene.problems:
+        note(f"{problem.severity}: {problem.message}")
+    return scene_task(scene)
 
 
 def _train(folders: Sequence[Path], training: TrainingOptions, reading: SceneOptions, device: str) -> dict[str, Any]:

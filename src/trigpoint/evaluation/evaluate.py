@@ -14,10 +14,11 @@ from trigpoint.core.camera import Camera
 from trigpoint.core.errors import ConfigError, ImageError
 from trigpoint.core.localization import Localization
 from trigpoint.core.progress import progress
-from trigpoint.core.scene import Frame, Scene
+from trigpoint.core.scene import TEST, Frame, Scene
+from trigpoint.evaluation.learned import learned_names, refuse_learned
 from trigpoint.evaluation.metrics import Threshold, default_thresholds, gross_error_threshold, pose_errors
 from trigpoint.evaluation.results import Evaluation, FrameResult
-from trigpoint.evaluation.splits import read_as_map, split_as_map, split_frames
+from trigpoint.evaluation.splits import no_images, read_as_map, split_as_map, split_frames
 from trigpoint.formats.joint import scene_of
 from trigpoint.formats.readers import open_scene
 from trigpoint.formats.splits import Split
@@ -52,12 +53,13 @@ def evaluate(
         scene: a scene, or the path of its folder. Unless it was opened with a hold-out rule, that of the map decides which
             images are the test split, so that no image the map was made from is taken for a test image.
         thresholds: for the recall, in the unit of the scene and degrees; none: ``metrics.default_thresholds``.
-        split: ``"test"``, ``"train"`` or ``"all"``.
+        split: ``"test"``, ``"train"`` or ``"all"``. Test images must be new to the map; the images that it learned among the
+            others are named by ``Evaluation.learned``.
         known_cameras: whether the localizer is told the cameras; otherwise it takes them from EXIF or estimates them.
 
     Raises:
-        ConfigError: the split has no images (TP-724); no default thresholds (TP-722); the map's hold-out rule does not fit
-            the scene (TP-717 to TP-719).
+        ConfigError: the split has no images (TP-724); the map learned some of the test images (TP-765); no default
+            thresholds (TP-722); the map's hold-out rule does not fit the scene (TP-717 to TP-719).
         SceneError, MapFileError, ...: as ``open_scene`` and ``Localizer.load``.
     """
     if isinstance(localizer, (str, Path)):
@@ -65,12 +67,29 @@ def evaluate(
     if not isinstance(scene, Scene):
         scene = read_as_map(open_scene(scene, metric=localizer.map.metric), localizer.map)
     scene = split_as_map(scene, localizer.map)
-    frames = split_frames(scene, split)
+    frames = _frames_to_judge(scene, split, localizer)
+    learned = frozenset() if split == "test" else learned_names(frames, localizer.map.learned)
     limits = tuple(thresholds) or default_thresholds(localizer.map.metric, scene.centres())
     name = scene.root.resolve().name
     # The time of an image is not that of the first, which waits for libraries to load.
     localizer.warm_up()
-    return evaluate_frames(localizer, frames, thresholds=limits, scene_name=name, known_cameras=known_cameras)
+    evaluation = evaluate_frames(localizer, frames, thresholds=limits, scene_name=name, known_cameras=known_cameras)
+    return replace(evaluation, learned=learned)
+
+
+def _frames_to_judge(scene: Scene, split: Split, localizer: Localizer) -> tuple[Frame, ...]:
+    """The images of a split, if they are there, and for a test new to the map. Raises ConfigError (TP-724, TP-765)."""
+    learned = localizer.map.learned
+    if split == "test" and scene.posed() and not scene.subset(TEST).posed():
+        some = learned_names(scene.posed(), learned)
+        fix = "Make a map that leaves some out: 'trigpoint map SCENE --holdout every:8:0', and evaluate that one."
+        if not some:
+            fix = "The map learned none of these images: give --split all."
+        raise no_images(scene, split, fix)
+    frames = split_frames(scene, split)
+    if split == "test":
+        refuse_learned(frames, learned, scene.root)
+    return frames
 
 
 def evaluate_frames(

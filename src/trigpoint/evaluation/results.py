@@ -69,6 +69,7 @@ class Evaluation:
         thresholds: the first is the one to name when only one is named.
         gross_error: the error from which on a pose is wrong for every use.
         results: one an image, in the order of the frames.
+        learned: names of images that the map learned: errors on them say nothing about other images.
     """
 
     scene_name: str
@@ -77,6 +78,12 @@ class Evaluation:
     thresholds: tuple[Threshold, ...]
     gross_error: Threshold
     results: tuple[FrameResult, ...]
+    learned: frozenset[str] = frozenset()
+
+    @property
+    def learned_count(self) -> int:
+        """Number of images here that the map learned."""
+        return sum(result.name in self.learned for result in self.results)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -125,6 +132,7 @@ class Evaluation:
             "units": self.units,
             "map_id": self.map_id,
             "images": len(self.results),
+            "learned_images": self.learned_count,
             "counts": self.counts,
             "median_translation": finite_or_none(medians.translation),
             "median_rotation_deg": finite_or_none(medians.rotation_deg),
@@ -138,7 +146,7 @@ class Evaluation:
                 "translation": finite_or_none(self.gross_error.translation),
                 "rotation_deg": self.gross_error.rotation_deg,
             },
-            "frames": [result.to_json() for result in self.results],
+            "frames": [{**result.to_json(), "learned": result.name in self.learned} for result in self.results],
         }
 
     def numbers_json(self) -> dict[str, Any]:

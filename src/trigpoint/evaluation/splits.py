@@ -45,10 +45,10 @@ def split_frames(scene: Scene, split: Split) -> tuple[Frame, ...]:
     """
     frames = chosen_split(scene, split).posed()
     if not frames:
-        raise ConfigError(
-            "TP-724",
-            f"the {split} split of this scene has no images",
-            where=scene.root,
-            fix="Give --holdout every:8:0, or --split all.",
-        )
+        raise no_images(scene, split, "Choose another --split, or which images are held out: --holdout every:8:0.")
     return frames
+
+
+def no_images(scene: Scene, split: Split, fix: str) -> ConfigError:
+    """The error that a split has no images (TP-724), with what to do."""
+    return ConfigError("TP-724", f"the {split} split of this scene has no images", where=scene.root, fix=fix)

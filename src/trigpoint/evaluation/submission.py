@@ -8,6 +8,7 @@ from trigpoint.core.localization import Localization
 from trigpoint.core.progress import progress
 from trigpoint.core.scene import TEST, Scene
 from trigpoint.evaluation.evaluate import localize_frame
+from trigpoint.evaluation.learned import refuse_learned
 from trigpoint.evaluation.splits import split_as_map
 from trigpoint.localization.localizer import Localizer
 from trigpoint.localization.results import check_output, write_results
@@ -25,10 +26,12 @@ def submit(localizer: Localizer, scene: Scene, output: Path) -> list[Localizatio
         output: text file to write, ``image qw qx qy qz tx ty tz`` a line (``cam_from_world``, scalar first).
 
     Raises:
-        ConfigError: the map's hold-out rule does not fit the scene (TP-717 to TP-719).
+        ConfigError: the map learned some of these images (TP-765); the map's hold-out rule does not fit the scene (TP-717
+            to TP-719).
         OutputError: two images with one file name (TP-803), or the file cannot be written (TP-801, TP-804).
     """
     frames = [frame for frame in split_as_map(scene, localizer.map).frames if frame.split == TEST]
+    refuse_learned(frames, localizer.map.learned, scene.root)
     check_output(output, [frame.name for frame in frames], "ltvl")
     results: list[Localization] = []
     with progress("Localizing", len(frames)) as advance:

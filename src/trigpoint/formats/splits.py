@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from trigpoint.core.errors import ConfigError, did_you_mean
-from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
+from trigpoint.core.scene import TEST, TRAIN, Frame, Problem, Scene
 
 Split = Literal["test", "train", "all"]
 _FORMS = "every:N:K, blocks:A-B,C-D or sequence:NAME,NAME"
@@ -136,6 +136,23 @@ def apply_holdout(scene: Scene, holdout: Holdout) -> Scene:
         )
     split = scene.with_frames(replace(frame, split=_split(frame, test_names)) for frame in scene.frames)
     return replace(split, holdout=str(holdout))
+
+
+# What is held out of a scene without a split where a comparison needs one.
+_DEFAULT = EveryNth(8, 0)
+
+
+def with_test_images(scene: Scene) -> Scene:
+    """The scene; if none of its posed images is for testing, every eighth is held out, and a note in ``problems`` says so.
+
+    Raises:
+        ConfigError: there are fewer than two posed images (TP-719).
+    """
+    if scene.subset(TEST).posed():
+        return scene
+    split = apply_holdout(scene, _DEFAULT)
+    note = Problem("note", f"This scene has no test images: every eighth is held out, as with --holdout {_DEFAULT}.")
+    return replace(split, problems=(*scene.problems, note))
 
 
 def chosen_split(scene: Scene, split: Split) -> Scene:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from textwrap import shorten
 from typing import Annotated, Any
@@ -22,6 +23,7 @@ from trigpoint.mapping.acceptance import Acceptance
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.coordinate_source import CoordinateSource, Hypothesis
 from trigpoint.mapping.landmarks import Landmarks
+from trigpoint.mapping.learned_images import LearnedImages
 from trigpoint.mapping.networks import Networks
 from trigpoint.mapping.normalization import Normalization
 
@@ -71,6 +73,11 @@ class SceneMap:
     def units(self) -> str:
         """``"m"`` or ``"units"``."""
         return "m" if self.metric else "units"
+
+    @cached_property
+    def learned(self) -> LearnedImages:
+        """The mapping images, to know them again."""
+        return LearnedImages.parse(self.built_from.get("learned_images", ""))
 
     @property
     def can_forget(self) -> bool:
@@ -122,6 +129,7 @@ class BuiltFrom(Settings):
         seed: seed of every random number.
         digest: SHA-256 of images, poses, cameras and all files that the recipe reads.
         poses: the convention that the user named for the poses, or None: that of the format.
+        learned_images: digests of the mapping images, see ``LearnedImages``.
         pose_warning: in what way the poses do not fit the images, as a sentence; ``""`` if they do.
     """
 
@@ -133,6 +141,7 @@ class BuiltFrom(Settings):
     seed: int
     digest: str
     poses: str | None = None
+    learned_images: str = ""
     pose_warning: str = ""
 
 
@@ -211,6 +220,7 @@ def _restored(metadata: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
     """The map of a file. Raises one of ``UNFIT``."""
     config = from_json(MappingConfig, metadata["config"])
     header = from_json(_Header, {name: metadata[name] for name in hints_of(_Header)})
+    LearnedImages.parse(header.built_from.learned_images)
     recipes = {section: getattr(config, section) for section in SOURCES}
     sources = {
         section: SOURCES[section](part_of(tensors, f"{section}."), recipe, header.dim, header.sources[section])

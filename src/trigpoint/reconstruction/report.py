@@ -75,7 +75,8 @@ class ReconstructionReport:
             lines += [f"  {item.name}: {item.detail}" for item in self.unregistered[:_NAMES_SHOWN]]
             if len(self.unregistered) > _NAMES_SHOWN:
                 lines.append(f"  and {len(self.unregistered) - _NAMES_SHOWN} more, all in the file of --json")
-        return [*lines, f"next: trigpoint map {self.output} -o {self.output.name}.trig"]
+        next_command = f"trigpoint map {self.output} -o {self.output.name}.trig"
+        return [*lines, f"next: {next_command} (with --holdout every:8:0 to evaluate it on images that it did not learn)"]
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain values."""

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from trigpoint.core.localization import FAILED, OK, REJECTED
+from trigpoint.evaluation.learned import learned_text
 from trigpoint.evaluation.metrics import PoseError, recall_interval
 from trigpoint.evaluation.reliability import Reliability
 from trigpoint.evaluation.results import Evaluation, FrameResult
@@ -23,6 +24,8 @@ def subtitle(evaluation: Evaluation) -> str:
     parts = [f"{evaluation.scene_name}, {len(evaluation.results)} images"]
     parts += [f"map {evaluation.map_id}"] if evaluation.map_id else []
     parts += [] if evaluation.units == "m" else [UNKNOWN_SCALE]
+    learned = evaluation.learned_count
+    parts += [learned_text(learned, len(evaluation.results))] if learned else []
     return " · ".join(parts)
 
 
@@ -54,9 +57,14 @@ def summary(evaluation: Evaluation) -> Facts:
         ),
         Fact("time for an image", duration(evaluation.median_ms()), "median, reading the file included"),
     ]
+    if evaluation.learned_count:
+        text = learned_text(evaluation.learned_count, total)
+        facts.insert(0, Fact("learned images", f"{evaluation.learned_count} of {total}", text))
     if evaluation.thresholds:
         label = f"within {threshold(evaluation.thresholds[0], units)}"
-        facts.insert(0, Fact(label, percent(evaluation.recall()[0]), "of all images, every pose counted"))
+        facts.insert(
+            bool(evaluation.learned_count), Fact(label, percent(evaluation.recall()[0]), "of all images, every pose counted")
+        )
     return Facts(facts, f"Evaluation of {evaluation.scene_name}", prominent=True)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from trigpoint.core.errors import MappingError
 from trigpoint.core.scene import Frame
+from trigpoint.features.cache import file_digest
 
 LABEL_FILE = "dataset.csv"
 _COLUMNS = ("image_path", "label", "area", "split")
@@ -36,6 +37,11 @@ class RetrievalTask:
     gallery: tuple[Path, ...]
     positives: NDArray[np.bool_]
     left_out: int
+
+    def copies(self) -> int:
+        """Number of queries whose file is in the gallery, too, under any name. Raises ImageError (TP-101)."""
+        gallery = {file_digest(path) for path in self.gallery}
+        return sum(file_digest(path) in gallery for path in self.queries)
 
 
 def retrieval_task(

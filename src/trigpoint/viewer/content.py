@@ -15,10 +15,11 @@ from trigpoint.core.evenly import evenly
 from trigpoint.core.localization import OK
 from trigpoint.core.progress import progress
 from trigpoint.core.randomness import numpy_generator
-from trigpoint.core.scene import Frame, Scene
+from trigpoint.core.scene import TEST, Frame, Scene
+from trigpoint.evaluation.learned import learned_text
 from trigpoint.evaluation.metrics import Threshold
 from trigpoint.evaluation.results import Evaluation
-from trigpoint.evaluation.splits import read_as_map, split_frames
+from trigpoint.evaluation.splits import no_images, read_as_map, split_frames
 from trigpoint.formats.conventions import read_poses_as
 from trigpoint.formats.readers import open_scene
 from trigpoint.formats.splits import Split
@@ -173,7 +174,8 @@ def make_content(
 
 
 def _queries(finder: Finder, folder: Path, options: ContentOptions) -> tuple[tuple[Query, ...], list[str]]:
-    frames = _query_frames(folder, finder.localizer.map, options)
+    scene_map = finder.localizer.map
+    frames = _query_frames(folder, scene_map, options)
     chosen, missing = [frames[index] for index in evenly(len(frames), MAX_QUERIES)], []
     if len(chosen) < len(frames):
         missing.append(f"{len(chosen)} of the {len(frames)} images to localize are shown, evenly chosen.")
@@ -183,6 +185,11 @@ def _queries(finder: Finder, folder: Path, options: ContentOptions) -> tuple[tup
             camera, pose = (None, None) if frame is None else (frame.camera, frame.cam_from_world)
             queries.append(finder.locate(path, name, camera, pose))
             advance()
+    learned = sum(
+        scene_map.learned.knows_file(path) if frame is None else scene_map.learned.knows(frame) for _, path, frame in chosen
+    )
+    if learned:
+        missing.append(f"{learned_text(learned, len(chosen))}.")
     if all(query.true_pose is None for query in queries):
         missing.append("The true poses of the images are not known: they are coloured by verdict.")
     return tuple(queries), missing
@@ -197,6 +204,9 @@ def _query_frames(folder: Path, scene_map: SceneMap, options: ContentOptions) ->
         if error.code != "TP-202" or not folder.is_dir() or options.format is not None:
             raise
         return [(file.relative_to(folder).as_posix(), file, None) for file in image_files([str(folder)])]
+    if options.split == "test" and not scene.subset(TEST).posed():
+        fix = "Map again with --holdout every:8:0, name another folder, or show the mapping images: --split train."
+        raise no_images(scene, options.split, fix)
     frames = scene.frames if options.split == "all" else split_frames(scene, options.split)
     return [(frame.name, frame.image_path, frame) for frame in frames]
 

@@ -150,3 +150,9 @@ def test_the_size_of_a_file_is_bounded(tmp_path):
     with pytest.raises(ImageError, match=r"TP-109 .*512 MiB"):
         read_image(path)
     assert image_size(path) == (160, 120)
+
+
+def test_a_gif_that_ends_within_a_block_is_damaged():
+    for end in range(GIF.index(b"\x2c\0\0\0\0")):
+        with pytest.raises(ImageError, match=r"TP-10[123]"):
+            decode_image(GIF[:end] + b"\x21\xfe\xff", "image")

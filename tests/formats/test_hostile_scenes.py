@@ -6,6 +6,7 @@ import json
 import os
 
 import pytest
+from support.layout_files import write_euroc, write_llff
 from support.scene_files import (
     edit,
     error,
@@ -137,6 +138,27 @@ def test_the_values_of_a_json_file_are_bounded(tmp_path, monkeypatch):
     file.write_text('{"frames": [' + "[]," * 1000 + "[]]}")
     with pytest.raises(SceneError, match=r"TP-213 .*1,000 values"):
         textfiles.read_json(file)
+
+
+def test_a_header_of_numpy_that_is_no_expression(tmp_path):
+    write_llff(tmp_path)
+    file = tmp_path / "poses_bounds.npy"
+    data = file.read_bytes()
+    for damaged in (
+        data.replace(b"}", b"("),
+        data.replace(b"{", b"["),
+        data[:40],
+        b"PK" + data,
+        data.replace(b"<f8", b"|O8"),
+    ):
+        file.write_bytes(damaged)
+        assert error(tmp_path).code == "TP-214"
+
+
+def test_the_size_of_euroc(tmp_path):
+    write_euroc(tmp_path)
+    edit(next(tmp_path.rglob("sensor.yaml")), "64", ".nan")
+    assert error(tmp_path).code in ("TP-214", "TP-313")
 
 
 def test_deep_nesting_is_no_json(tmp_path):

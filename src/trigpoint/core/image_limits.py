@@ -177,10 +177,12 @@ def _check_blocks(data: bytes, path: Path) -> None:
     flags = data[10] if len(data) > 10 else 0
     position, parts = 13 + (3 << ((flags & 7) + 1) if flags & 128 else 0), 0
     while position + 2 < len(data) and data[position] not in b",;":
-        position += 2 if data[position] == 0x21 else 1
         parts += 1
-        while data[position - 2] == 0x21 and position < len(data) and data[position] and parts <= _MAX_PARTS:
-            parts, position = parts + 1, position + 1 + data[position]
+        if data[position] == 0x21:
+            position += 2
+            while position < len(data) and data[position] and parts <= _MAX_PARTS:
+                parts, position = parts + 1, position + 1 + data[position]
+        position += 1
         if parts > _MAX_PARTS:
             raise beyond(f"the GIF has more than {_MAX_PARTS:,} blocks before its first frame", path)
 

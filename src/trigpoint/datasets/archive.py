@@ -86,7 +86,7 @@ def _unpack_into(archive: Path, kind: str, folder: Path, *, inner_archives: bool
     except _DAMAGE as error:
         raise _refused(archive, f"it is damaged ({_short(error)})") from error
     except OSError as error:
-        if error.errno not in _NAMES:
+        if error.errno is not None and error.errno not in _NAMES:
             raise OutputError(
                 "TP-801", f"the archive cannot be unpacked ({error.strerror})", where=folder, fix="Check the disk."
             ) from error

@@ -19,7 +19,7 @@ from trigpoint.core.scene import Frame, Scene
 from trigpoint.formats.builder import SceneBuilder, shortened
 from trigpoint.formats.format import Reader, ReadOptions
 from trigpoint.formats.opencv_lens import distorted
-from trigpoint.formats.textfiles import is_file, read_csv, read_yaml, to_numbers
+from trigpoint.formats.textfiles import is_file, read_csv, read_yaml, to_numbers, to_whole_px
 
 _TRUTHS = ("state_groundtruth_estimate0", "mocap0")
 _AGAIN = "Copy the file again."
@@ -77,7 +77,7 @@ def _camera(builder: SceneBuilder, sensor: dict[str, Any], where: str) -> Camera
     terms = sensor.get("distortion_coefficients") or []
     terms = to_numbers(terms, where) if isinstance(terms, list) else []
     model, params = distorted(pinhole, str(sensor.get("distortion_model") or ""), terms, where)
-    return builder.camera(model, (int(size[0]), int(size[1])), params, where)
+    return builder.camera(model, to_whole_px(size, where), params, where)
 
 
 def _mount(sensor: dict[str, Any], file: Path) -> Pose:

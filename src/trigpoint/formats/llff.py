@@ -61,7 +61,10 @@ def _rows(file: Path) -> np.ndarray:
 
     try:
         rows = np.load(BytesIO(read_bytes(file)), allow_pickle=False)
-    except (ValueError, OSError, EOFError, MemoryError) as error:
+    except SceneError:
+        raise
+    except Exception as error:
+        # NumPy evaluates the header as an expression, and a damaged one raises nearly anything.
         raise SceneError("TP-214", f"this is not a NumPy array ({error})", where=file, fix="Export it again.") from error
     if not isinstance(rows, np.ndarray) or rows.ndim != 2 or rows.shape[1] != 17 or rows.dtype.kind != "f":
         raise SceneError("TP-214", "an array of numbers with 17 columns was expected", where=file, fix="Export it again.")

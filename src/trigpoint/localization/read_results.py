@@ -13,6 +13,10 @@ from trigpoint.core.config import from_json
 from trigpoint.core.errors import OutputError, TrigpointError
 from trigpoint.core.localization import Localization
 from trigpoint.core.pose import Pose
+from trigpoint.core.regular_file import read_regular
+
+# A result takes a thousand bytes.
+_MAX_BYTES = 1 << 30
 
 
 def read_jsonl(path: Path) -> list[Localization]:
@@ -53,7 +57,7 @@ def _localization(values: dict[str, Any]) -> Localization:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_regular(path, _MAX_BYTES).decode()
     except OSError as error:
         raise OutputError(
             "TP-805", f"the results cannot be read ({error.strerror})", where=path, fix="Check the path."

@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trigpoint.core.errors import MappingError
+from trigpoint.core.regular_file import read_regular
 from trigpoint.core.scene import Frame
 from trigpoint.features.cache import file_digest
 
 LABEL_FILE = "dataset.csv"
+_MAX_TABLE_BYTES = 256 << 20
 _COLUMNS = ("image_path", "label", "area", "split")
 GALLERY, QUERY = "gallery", "query"
 
@@ -106,7 +108,7 @@ def _class(row: dict[str, str]) -> tuple[str, str]:
 
 def _rows(path: Path) -> list[dict[str, str]]:
     try:
-        table = csv.DictReader(StringIO(path.read_text(encoding="utf-8-sig")), strict=True)
+        table = csv.DictReader(StringIO(read_regular(path, _MAX_TABLE_BYTES).decode("utf-8-sig")), strict=True)
         rows = list(table)
     except (OSError, ValueError, csv.Error) as error:
         raise _not_a_table(path, f"it cannot be read ({error})") from error

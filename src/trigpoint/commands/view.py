@@ -25,6 +25,7 @@ class ViewOptions:
         points: how many points to show at most.
         host: interface to listen on; 0.0.0.0 lets other machines in.
         port: port to listen on; the next free one if it is taken, any for 0.
+        names: other host names under which browsers reach it, such as that of a proxy; requests for others are refused.
     """
 
     scene: Annotated[Path | None, arg(metavar="SCENE")] = None
@@ -34,6 +35,7 @@ class ViewOptions:
     points: int = 40_000
     host: str = "127.0.0.1"
     port: int = 8080
+    names: tuple[str, ...] = ()
 
 
 def view(map: MapPath, /, *, display: ViewOptions, reading: SceneOptions, run: DeviceOptions) -> int:
@@ -65,7 +67,7 @@ def view(map: MapPath, /, *, display: ViewOptions, reading: SceneOptions, run: D
     view_map(
         map,
         content,
-        ServerOptions(display.host, display.port, run.query_device, display.camera),
+        ServerOptions(display.host, display.port, run.query_device, display.camera, display.names),
         environment=os.environ,
         say=partial(print_line, flush=True),
         remark=note,

@@ -11,8 +11,8 @@ from trigpoint.core.errors import OutputError
 
 # How many ports after the wanted one are tried.
 _TRIED = 100
-_EVERY_INTERFACE = ("0.0.0.0", "::")
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+EVERY_INTERFACE = ("0.0.0.0", "::")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def free_port(host: str, port: int) -> int:
@@ -46,13 +46,13 @@ def address_lines(host: str, port: int, environment: Mapping[str, str]) -> list[
         port: its port.
         environment: environment variables.
     """
-    local = "localhost" if host in (*_EVERY_INTERFACE, *_LOOPBACK) else host
+    local = "localhost" if host in (*EVERY_INTERFACE, *LOOPBACK) else host
     url = f"http://{f'[{local}]' if ':' in local else local}:{port}"
     lines = [f"viewer: {url}"]
-    if host in _EVERY_INTERFACE:
+    if host in EVERY_INTERFACE:
         lines.append(f"from other machines: http://{socket.gethostname()}:{port}; whoever reaches it sees the images")
     connection = environment.get("SSH_CONNECTION", "").split()
-    if len(connection) == 4 and host not in _EVERY_INTERFACE:
+    if len(connection) == 4 and host not in EVERY_INTERFACE:
         other = "" if connection[3] == "22" else f"-p {connection[3]} "
         target = f"ssh -L {port}:{local}:{port} {other}{getpass.getuser()}@{connection[2]}"
         lines.append(f"over SSH: run '{target}' on your own computer and keep it running, then open http://localhost:{port}")

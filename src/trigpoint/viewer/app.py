@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from trigpoint.viewer.address import free_port
 from trigpoint.viewer.content import Content, with_query
 from trigpoint.viewer.drawing import Drawing
 from trigpoint.viewer.finder import Finds, readable_keypoints
+from trigpoint.viewer.origins import Names, only_for
 from trigpoint.viewer.panel import facts_html, hint_html, legend_html, locating_text, query_html
 from trigpoint.viewer.query import ErrorScale
 
@@ -36,6 +37,8 @@ class Viewer:
         finder: localizes images that are dropped in, and finds the keypoints of those that are chosen.
         host: interface to listen on.
         port: wanted port; the next free one is taken, any for 0.
+        names: other host names under which browsers reach it. Requests for other hosts, and of pages of other origins, are
+            refused.
 
     Raises:
         OutputError: viser is not installed (TP-811); no port is free (TP-812).
@@ -51,13 +54,15 @@ class Viewer:
         legend: what the colours mean.
     """
 
-    def __init__(self, content: Content, finder: Finds, *, host: str = "127.0.0.1", port: int = 8080) -> None:
+    def __init__(
+        self, content: Content, finder: Finds, *, host: str = "127.0.0.1", port: int = 8080, names: Sequence[str] = ()
+    ) -> None:
         server_class = viser_server()
         self.content = content
         self.finder = finder
         self.selected: int | None = None
         self._lock = threading.RLock()
-        with _quiet_viser():
+        with _quiet_viser(), only_for(Names.of(host, names)):
             self.server: viser.ViserServer = server_class(host=host, port=free_port(host, port), verbose=False)
         self.port = self.server.get_port()
         try:

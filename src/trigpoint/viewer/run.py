@@ -26,12 +26,14 @@ class ServerOptions:
         port: wanted port; any for 0.
         device: torch device.
         camera: ``--camera`` text for images whose camera is not known, or None.
+        names: other host names under which browsers reach it.
     """
 
     host: str = "127.0.0.1"
     port: int = 8080
     device: str = "cpu"
     camera: str | None = None
+    names: tuple[str, ...] = ()
 
 
 def view_map(
@@ -65,7 +67,7 @@ def view_map(
     finder = Finder(Localizer.load(map_path, device=server.device), server.camera)
     try:
         shown = load_content(finder, map_path, content)
-        viewer = Viewer(shown, finder, host=server.host, port=server.port)
+        viewer = Viewer(shown, finder, host=server.host, port=server.port, names=server.names)
         try:
             for line in shown.missing:
                 remark(line)

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from support.scene_files import edit, write_colmap, write_nerfstudio
 from support.verb_options import option_names
 
@@ -267,6 +268,22 @@ def test_localize_where_there_are_no_images(images, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     assert run(["localize", str(tmp_path / "x.trig"), str(tmp_path / images)]) == 2
     assert error_line(capsys)[0] == "TP-742"
+
+
+@pytest.mark.parametrize(
+    ("camera", "code"),
+    [("0", "TP-313"), ("-500", "TP-313"), ("nan", "TP-313"), ("0.7", "TP-313"), ("PINHOLE,64,999,50,50,32,32", "TP-612")],
+)
+def test_localize_refuses_a_camera_that_is_wrong_for_all_images_before_the_first(camera, code, scene, tmp_path, capsys):
+    (scene / "images" / "broken.jpg").write_bytes(b"no image")
+    assert run(["localize", str(tmp_path / "x.trig"), str(scene), f"--camera={camera}"]) == 2
+    assert error_line(capsys)[0] == code
+
+
+def test_localize_keeps_a_camera_that_fits_some_image(scene, tmp_path, capsys):
+    Image.new("L", (999, 20)).save(scene / "images" / "0.png")
+    assert run(["localize", str(tmp_path / "x.trig"), str(scene), "--camera", "525"]) == 2
+    assert error_line(capsys)[0] == "TP-401", "the map is what is missing"
 
 
 @pytest.mark.parametrize("verb", ["localize", "evaluate"])

@@ -71,10 +71,8 @@ def test_camera_text(text, model, params):
         ("a\0b", MappingError, "TP-611"),
         ("PINHOL:1,2,3,4", GeometryError, "TP-311"),
         ("PINHOLE:525", GeometryError, "TP-312"),
-        ("0", GeometryError, "TP-313"),
-        ("-525", GeometryError, "TP-313"),
-        ("nan", GeometryError, "TP-313"),
         ("1e9", GeometryError, "TP-313"),
+        ("0.7", GeometryError, "TP-313"),
         ("PINHOLE,640,640,525,526,320,320", MappingError, "TP-612"),
         ("PINHOLE,480,640,525,526,240,320", MappingError, "TP-612"),
         ("missing.json", MappingError, "TP-613"),
@@ -85,6 +83,13 @@ def test_camera_text_refused(text, error, code):
         parse_camera(text)(640, 480)
     assert caught.value.code == code
     assert caught.value.fix
+
+
+@pytest.mark.parametrize("text", ["0", "-525", "nan", "inf", "0,0,320,240", "PINHOLE:0,0,1,1", "SIMPLE_RADIAL:nan,1,1,0"])
+def test_a_camera_that_is_impossible_for_every_image_is_refused_before_any_is_read(text):
+    with pytest.raises(GeometryError) as caught:
+        parse_camera(text)
+    assert caught.value.code == "TP-313" and caught.value.fix
 
 
 def test_camera_for_turned_image_says_so():
@@ -166,7 +171,9 @@ def test_exif_focal(tmp_path, tags, focal_px, orientation):
     tags = {
         tag: IFDRational(value).limit_rational(10**6) if isinstance(value, float) else value for tag, value in tags.items()
     }
-    tags = {tag: IFDRational(*value) if isinstance(value, tuple) else value for tag, value in tags.items()}
+    tags = {
+        tag: IFDRational(int(value[0]), int(value[1])) if isinstance(value, tuple) else value for tag, value in tags.items()
+    }
     camera = camera_from_exif(write_image(tmp_path / "image.jpg", (600, 400), tags, orientation))
     assert camera is not None
     assert camera.params[:2] == pytest.approx((focal_px, focal_px), rel=1e-5)
@@ -230,4 +237,4 @@ def test_guesses():
     assert candidates[-1] == pytest.approx(1280)
     assert any(math.isclose(focal, 640) for focal in candidates)
     assert np.ptp(np.diff(np.log(candidates))) < 1e-12
-    assert max(np.diff(np.log(candidates))) < 0.2
+    assert max(np.diff(np.log(candidates))) < 0.35

@@ -17,7 +17,9 @@ from PIL import Image
 from trigpoint.cli import run
 from trigpoint.core.camera import Camera
 from trigpoint.core.errors import GeometryError, ImageError, TrigpointError
-from trigpoint.core.image import read_image
+from trigpoint.core.exif import Exif
+from trigpoint.core.image import DecodedImage, read_image
+from trigpoint.core.pose import Pose, centre_distance, rotation_angle_deg
 from trigpoint.core.scene import Scene
 from trigpoint.evaluation.evaluate import evaluate
 from trigpoint.formats.readers import open_scene
@@ -233,3 +235,53 @@ def test_a_query_imports_what_it_needs_and_no_more(map_path, frames):
     answer, imported = done.stdout.splitlines()
     assert json.loads(answer)["status"] == "ok"
     assert imported == "[]"
+
+
+def turned(image, quarters):
+    """The image turned counter-clockwise by quarters."""
+    gray = np.ascontiguousarray(np.rot90(image.gray, quarters))
+    return DecodedImage(gray, None, gray.shape[1], gray.shape[0])
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_turned_images_are_found_with_the_pose_of_the_image_as_given(localizer, frames, quarters):
+    quarter = np.linalg.matrix_power(np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]]), quarters)
+    for frame in frames[:2]:
+        image, pose = turned(read_image(frame.image_path), quarters), frame.pose()
+        pose = Pose(quarter @ pose.rotation, quarter @ pose.translation)
+        camera = Camera.pinhole(image.width, image.height, frame.camera.pinhole_params()[0])
+        answer = localizer.localize(image, camera=camera)
+        assert answer.status == "ok" and answer.camera == camera
+        assert f"turned clockwise by {90 * quarters} degrees" in answer.reason
+        assert centre_distance(answer.cam_from_world, pose) < 0.2 and rotation_angle_deg(answer.cam_from_world, pose) < 4
+        found = localizer.correspondences(image, camera=camera)
+        assert (found.keypoints_px < (image.width, image.height)).all()
+        assert found.cam_from_world.translation == pytest.approx(answer.cam_from_world.translation)
+
+
+def test_turning_can_be_switched_off_and_finds_nothing_in_noise(localizer, frames):
+    upright = Localizer(localizer.map, localizer.encoder, LocalizerOptions(turns=False))
+    assert upright.localize(turned(read_image(frames[0].image_path), 2)).status != "ok"
+    noise = np.random.default_rng(0).integers(0, 256, (240, 320), dtype=np.uint8)
+    assert localizer.localize(noise).status != "ok"
+    assert localizer.localize(noise, camera=Camera.pinhole(320, 240, 260)).status != "ok"
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0, 3.0])
+def test_a_camera_that_was_given_and_does_not_fit_is_rejected(localizer, frames, factor):
+    right_px = frames[0].camera.pinhole_params()[0]
+    for frame in frames[:3]:
+        answer = localizer.localize(frame.image_path, camera=Camera.pinhole(320, 240, factor * right_px))
+        assert answer.status == "rejected" and answer.camera_source == "given" and answer.confidence <= 0.5
+        assert f"contradict the camera that was given, focal length {factor * right_px:.0f} px" in answer.reason
+
+
+def test_a_guessed_camera_makes_the_pose_less_certain(localizer, frames):
+    image = read_image(frames[0].image_path)
+    given = localizer.localize(image, camera=frames[0].camera)
+    exif = Exif(focal_35mm=frames[0].camera.pinhole_params()[0] / 400 * np.hypot(36, 24))
+    recorded, guessed = localizer.localize(replace(image, exif=exif)), localizer.localize(image)
+    assert (given.camera_source, recorded.camera_source, guessed.camera_source) == ("given", "exif", "estimated")
+    variances = [answer.covariance[3:, 3:].trace() for answer in (given, recorded, guessed)]
+    assert variances == sorted(variances)
+    assert centre_distance(guessed.cam_from_world, frames[0].pose()) < 3 * np.sqrt(variances[2])

@@ -43,7 +43,7 @@ def localize(map: MapPath, images: ImagePaths, /, *, answer: AnswerOptions, run:
     from trigpoint.core.interrupt import Interrupted, stop_on_signals
     from trigpoint.core.progress import progress
     from trigpoint.localization.answering import answers
-    from trigpoint.localization.batch import image_files, summary_line
+    from trigpoint.localization.batch import check_camera, image_files, summary_line
     from trigpoint.localization.camera_text import parse_camera
     from trigpoint.localization.localizer import Localizer
     from trigpoint.localization.results import check_output, format_of
@@ -55,6 +55,8 @@ def localize(map: MapPath, images: ImagePaths, /, *, answer: AnswerOptions, run:
     if answer.output is not None:
         check_output(answer.output, names, kind)
     intrinsics = None if answer.camera is None else parse_camera(answer.camera)
+    if intrinsics is not None:
+        check_camera(intrinsics, files)
     localizer = Localizer.load(map, device=run.query_device)
     with (
         stop_on_signals(_GRACE_S) as stop,

@@ -24,7 +24,8 @@ class Localization:
         reason: why, in one sentence.
         cam_from_world: pose in the frame and unit of the map; None when failed.
         camera: the intrinsics that were used.
-        camera_source: where they come from: ``"given"``, ``"exif"`` or ``"estimated"``.
+        camera_source: where they come from: ``"given"``, ``"exif"``, or ``"estimated"``, also where the keypoints
+            contradict EXIF.
         inliers: number of keypoints that agree with the pose.
         points: number of keypoints the pose was sought from.
         confidence: 0 to 1.

@@ -71,6 +71,19 @@ def plain_view(width: int, height: int, short_side_px: int, size_multiple: int) 
     return _centred_view(width, height, _plain_scale(width, height, short_side_px), 0.0, size_multiple, (1.0, 1.0, 0.0))
 
 
+def turned_view(view: View, width: int, height: int, quarter_turns: int, size_multiple: int) -> View:
+    """A plain view of an image of width x height px, turned clockwise by 0 to 3 quarters."""
+    # The x axis of a picture turned clockwise by a quarter points down.
+    quarter = np.linalg.matrix_power(np.array([[0.0, -1.0], [1.0, 0.0]]), quarter_turns)
+    linear = view.scale * quarter
+    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]]) @ linear.T
+    offset = -corners.min(axis=0)
+    turned_width, turned_height = corners.max(axis=0) + offset
+    return View(
+        np.column_stack([linear, offset]), _round_up(turned_width, size_multiple), _round_up(turned_height, size_multiple)
+    )
+
+
 def augmented_view(
     width: int,
     height: int,

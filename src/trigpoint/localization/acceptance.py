@@ -26,7 +26,7 @@ from trigpoint.core.scene import Frame
 from trigpoint.features.local import LocalEncoder
 from trigpoint.localization.localizer import Localizer
 from trigpoint.localization.negatives import mirrored, photographs, scrambled, synthetic_images
-from trigpoint.localization.own_images import check_own_images, read_query, wrong_distance
+from trigpoint.localization.own_images import AS_THEY_ARE, check_own_images, read_query, wrong_distance
 from trigpoint.mapping.acceptance import Acceptance, Negatives
 from trigpoint.mapping.scene_map import SceneMap
 
@@ -62,13 +62,13 @@ def measure_acceptance(
         for index, frame in own:
             image, camera = read_query(frame, scene_map), frame.camera
             # An image that finds itself in a map of landmarks would tell nothing about others.
-            localizer = Localizer(scene_map.without_image(index), encoder)
+            localizer = Localizer(scene_map.without_image(index), encoder, AS_THEY_ARE)
             order = numpy_generator(scene_map.built_from["seed"], "calibration", "scrambled", index)
             positives.append(localizer.localize(image, camera=camera).inlier_ratio)
             negatives[MIRRORED].append(localizer.localize(mirrored(image), camera=camera).inlier_ratio)
             negatives[SCRAMBLED].append(localizer.localize(scrambled(image, order), camera=camera).inlier_ratio)
             advance()
-        localizer = Localizer(scene_map, encoder)
+        localizer = Localizer(scene_map, encoder, AS_THEY_ARE)
         for kind, (image, camera) in others:
             negatives[kind].append(localizer.localize(image, camera=camera).inlier_ratio)
             advance()

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from trigpoint.core.errors import ConfigError
-from trigpoint.core.image import IMAGE_SUFFIXES
+from trigpoint.core.errors import ConfigError, ImageError, TrigpointError
+from trigpoint.core.image import IMAGE_SUFFIXES, image_size
 from trigpoint.core.localization import OK, Localization
+from trigpoint.localization.image_input import CameraRule
 
 
 def image_files(arguments: Sequence[str]) -> list[Path]:
@@ -34,6 +35,33 @@ def image_files(arguments: Sequence[str]) -> list[Path]:
             raise ConfigError("TP-742", "there are no images there", where=argument, fix="Check the folder or pattern.")
         files.extend(matches)
     return list(dict.fromkeys(files))
+
+
+def check_camera(camera: CameraRule, files: Sequence[Path]) -> None:
+    """Refuse a camera that is impossible for every image, before the first is localized.
+
+    Args:
+        camera: gives the camera for a width and height.
+        files: images; those that cannot be read say nothing about the camera.
+
+    Raises:
+        GeometryError: no image of these sizes can have it (TP-313).
+        MappingError: it is for images of another aspect than these have (TP-612).
+    """
+    refusal: TrigpointError | None = None
+    for file in files:
+        try:
+            width, height = image_size(file)
+        except ImageError:
+            continue
+        try:
+            camera(width, height)
+        except TrigpointError as error:
+            refusal = refusal or error
+        else:
+            return
+    if refusal is not None:
+        raise refusal
 
 
 def summary_line(results: Sequence[Localization]) -> str:

@@ -5,6 +5,7 @@ All cameras speak of the upright image, as the image decoder turns it.
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import NoReturn
@@ -56,6 +57,7 @@ def parse_camera(text: str) -> CameraRule:
         return _resized(Camera(first.upper(), int(values[0]), int(values[1]), values[2:]), text)
     values = _numbers(text, text)
     if len(values) == 1:
+        _check_focal("SIMPLE_PINHOLE", (values[0], 0.0, 0.0))
         return lambda width, height: Camera.pinhole(width, height, values[0])
     if len(values) == 9:
         return _of_any_size("PINHOLE", _of_matrix(values, text))
@@ -76,8 +78,16 @@ def _of_matrix(values: tuple[float, ...], text: str) -> tuple[float, ...]:
 
 
 def _of_any_size(model: str, params: tuple[float, ...]) -> CameraRule:
-    check_model(model, params)
+    _check_focal(model, params)
     return lambda width, height: Camera(model, width, height, params)
+
+
+def _check_focal(model: str, params: tuple[float, ...]) -> None:
+    """Refuse parameters that are impossible for an image of whatever size, as a focal length of 0 px or NaN."""
+    check_model(model, params)
+    # No size fits a focal length better than one as long.
+    side = max(1, round(params[0])) if math.isfinite(params[0]) else 1
+    Camera(model, side, side, params)
 
 
 def _resized(camera: Camera, where: str) -> CameraRule:

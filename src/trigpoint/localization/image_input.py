@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,20 @@ ImageInput = str | Path | NDArray[np.uint8] | Image.Image | DecodedImage
 # The camera for an upright image of width x height px.
 CameraRule = Callable[[int, int], Camera]
 CameraInput = Camera | CameraRule | None
+GIVEN, EXIF, ESTIMATED = "given", "exif", "estimated"
+
+
+@dataclass(frozen=True)
+class ToldCamera:
+    """What is known of the camera of an image before it is localized.
+
+    Attributes:
+        camera: intrinsics of the upright image, or None.
+        source: ``"given"`` by the caller, ``"exif"``, or ``"estimated"`` where there is none.
+    """
+
+    camera: Camera | None
+    source: str
 
 
 def decoded(image: ImageInput, short_side_px: int) -> DecodedImage:
@@ -34,8 +49,8 @@ def decoded(image: ImageInput, short_side_px: int) -> DecodedImage:
     return image_from_pixels(image, short_side_px=short_side_px)
 
 
-def camera_of(image: DecodedImage, camera: CameraInput) -> tuple[Camera | None, str]:
-    """The camera of an upright image and its source, ``"given"`` or ``"exif"``; None with ``"estimated"`` without one.
+def camera_of(image: DecodedImage, camera: CameraInput) -> ToldCamera:
+    """The camera of an upright image: the one that was given, else that of its EXIF block.
 
     Raises:
         GeometryError: the camera is for an image of another size (TP-315).
@@ -44,9 +59,9 @@ def camera_of(image: DecodedImage, camera: CameraInput) -> tuple[Camera | None, 
         size = (image.width, image.height)
         given = camera if isinstance(camera, Camera) else camera(*size)
         _check_size(given, size)
-        return given, "given"
+        return ToldCamera(given, GIVEN)
     recorded = exif_camera(image.exif, image.width, image.height)
-    return recorded, "estimated" if recorded is None else "exif"
+    return ToldCamera(recorded, ESTIMATED if recorded is None else EXIF)
 
 
 def _check_size(camera: Camera, size: tuple[int, int]) -> None:

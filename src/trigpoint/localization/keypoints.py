@@ -23,14 +23,19 @@ class UndistortedKeypoints:
         view_px: (N, 2) float64, where they would be without distortion: px of the view, principal point at (0, 0).
         descriptors: (N, C) float32.
         intrinsics: of the undistorted view.
-        area_px: area of the view, px^2.
+        size: width and height of the view, px.
     """
 
     image_px: NDArray[np.float64]
     view_px: NDArray[np.float64]
     descriptors: Tensor
     intrinsics: PinholeIntrinsics
-    area_px: float
+    size: tuple[float, float]
+
+    @property
+    def area_px(self) -> float:
+        """Area of the view, px^2."""
+        return self.size[0] * self.size[1]
 
     def __len__(self) -> int:
         return len(self.view_px)
@@ -47,11 +52,11 @@ class UndistortedKeypoints:
             rays[usable] * (fx, fy),
             features.descriptors[torch.from_numpy(usable)],
             PinholeIntrinsics(fx, fy, 0.0, 0.0),
-            camera.width * camera.height * features.scale**2,
+            (camera.width * features.scale, camera.height * features.scale),
         )
 
     def select(self, index: NDArray[np.int64]) -> UndistortedKeypoints:
         """The keypoints at (M,) indices."""
         return UndistortedKeypoints(
-            self.image_px[index], self.view_px[index], self.descriptors[index], self.intrinsics, self.area_px
+            self.image_px[index], self.view_px[index], self.descriptors[index], self.intrinsics, self.size
         )

@@ -108,7 +108,7 @@ class Localizer:
         Args:
             image: file, upright (H, W) or (H, W, 3) RGB array of type uint8, or Pillow image.
             camera: intrinsics of the upright image at full size, or a function that gives them for its width and height.
-                None: from EXIF where the image has it, or else the focal length is estimated.
+                None: from EXIF where the image has it and the keypoints agree, or else estimated.
             name: name in the answer; None takes the path, or ``""`` without one.
 
         Raises:
@@ -118,21 +118,20 @@ class Localizer:
         times = StageTimes()
         with times.measure("decode"):
             pixels = decoded(image, self.map.config.features.short_side_px)
-            known, source = camera_of(pixels, camera)
-        solution = self._search.solve(pixels, known, times)
-        with times.measure("pose"):
-            covariance, verdict = self._search.judge(solution)
+            told = camera_of(pixels, camera)
+        answer = self._search.find(pixels, told, times)
+        solution, verdict = answer.solution, answer.verdict
         return Localization(
             name=_name_of(image) if name is None else name,
             status=verdict.status,
             reason=verdict.reason,
             cam_from_world=solution.pnp.cam_from_world,
             camera=solution.camera,
-            camera_source=source,
+            camera_source=solution.camera_source,
             inliers=solution.pnp.count,
             points=len(solution.keypoints),
             confidence=verdict.confidence,
-            covariance=covariance,
+            covariance=answer.covariance,
             units=self.units,
             map_id=self.map_id,
             timings_ms={step: 1e3 * seconds for step, seconds in times.seconds.items()},
@@ -186,8 +185,11 @@ class Localizer:
             GeometryError: the camera is for an image of another size (TP-315).
         """
         pixels = decoded(image, self.map.config.features.short_side_px)
-        known, _ = camera_of(pixels, camera)
-        solution = self._search.solve(pixels, known, StageTimes(), cam_from_world)
+        told = camera_of(pixels, camera)
+        if cam_from_world is None:
+            solution = self._search.find(pixels, told, StageTimes()).solution
+        else:
+            solution = self._search.solve(pixels, told, StageTimes(), cam_from_world)
         keypoints, points, pose = solution.keypoints, solution.chosen.points_world, solution.pnp.cam_from_world
         errors_px = np.full(len(keypoints), np.inf)
         if pose is not None:

@@ -18,6 +18,7 @@ from trigpoint.core.pose import Pose, centre_distance, rotation_angle_deg
 from trigpoint.core.scene import Frame
 from trigpoint.features.local import LocalEncoder
 from trigpoint.localization.localizer import Localizer
+from trigpoint.localization.pose_search import LocalizerOptions
 from trigpoint.mapping.acceptance import Acceptance, ValidationImages
 from trigpoint.mapping.scene_map import SceneMap
 
@@ -27,6 +28,8 @@ _WRONG_M, _WRONG_FRACTION, _WRONG_DEG = 0.5, 0.05, 10.0
 _MEDIAN_ERROR = 0.89
 # Of fewer answers the median says little. Ten times the usual errors leave nothing that is precise enough.
 _SCALE_FROM, _LARGEST_SCALE = 5, 10.0
+# Mapping images and negatives are measured upright; turned, negatives would have four tries.
+AS_THEY_ARE = LocalizerOptions(turns=False)
 # Quantile of validation images that must be sure of their pose: the worst fifth may be blurred or see a blank wall.
 _LOW_QUANTILE = 0.2
 
@@ -127,7 +130,7 @@ def _localized(
 ) -> Localization:
     """The answer of the map about an image; about one of its own as if it had never seen it, where it can forget."""
     index, frame = query
-    localizer = Localizer(scene_map if index is None else scene_map.without_image(index), encoder)
+    localizer = Localizer(scene_map if index is None else scene_map.without_image(index), encoder, AS_THEY_ARE)
     answer = localizer.localize(read_query(frame, scene_map), camera=frame.camera)
     advance()
     return answer

@@ -174,7 +174,7 @@ def pose_covariance(
     dv = np.stack([zero, intrinsics.fy / z, -intrinsics.fy * y / z**2], axis=1)
     jacobian = np.concatenate([np.concatenate([np.cross(in_cam, d), d], axis=1) for d in (du, dv)])
     residual = reprojection_errors_px(cam_from_world, points_px, points_world, intrinsics)
-    patches, weights = _patch_weights(points_px)
+    patches, weights = patch_weights(points_px)
     variance = float((weights * residual**2).sum()) / max(2 * patches - 6, 1)
     information = jacobian.T @ (np.tile(weights, 2)[:, None] * jacobian)
     scale = np.sqrt(np.diag(information))
@@ -190,8 +190,8 @@ def pose_covariance(
     return covariance if np.isfinite(covariance).all() else None
 
 
-def _patch_weights(points_px: Float64[np.ndarray, "N 2"]) -> tuple[int, Float64[np.ndarray, " N"]]:
-    """Number of patches of the image with points, and (N,) weights of the points, which add up to 1 in each patch."""
+def patch_weights(points_px: Float64[np.ndarray, "N 2"]) -> tuple[int, Float64[np.ndarray, " N"]]:
+    """Number of patches with some of (N, 2) points, px, and their (N,) weights, which add up to 1 in each patch."""
     # Complex numbers, as np.unique of one axis is many times faster than of rows.
     column, row = np.floor(points_px / _PATCH_PX).T
     _, patch, counts = np.unique(column + 1j * row, return_inverse=True, return_counts=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -12,53 +12,56 @@ from numpy.typing import NDArray
 from trigpoint.core.camera import Camera
 from trigpoint.core.fork import require_torch_threads
 from trigpoint.core.image import DecodedImage
+from trigpoint.core.localization import OK, REJECTED
 from trigpoint.core.pose import Pose
 from trigpoint.core.stage_times import StageTimes
 from trigpoint.features.extract import ImageFeatures, extract_features
 from trigpoint.features.local import LocalEncoder
-from trigpoint.features.views import plain_view
-from trigpoint.localization.focal import estimate_focal
-from trigpoint.localization.hypotheses import (
-    ChosenHypothesis,
-    CountInliers,
-    TrialOptions,
-    choose_hypothesis,
-    in_best_pose,
-    in_pose,
-    solve_known,
-)
+from trigpoint.features.views import plain_view, turned_view
+from trigpoint.localization.camera_check import told_prior
+from trigpoint.localization.camera_search import CameraSearch, Solution
+from trigpoint.localization.focal import guess_prior
+from trigpoint.localization.free_camera import free_covariance
+from trigpoint.localization.hypotheses import CountInliers, TrialOptions, choose_hypothesis, in_best_pose, in_pose
+from trigpoint.localization.image_input import ESTIMATED, GIVEN, ToldCamera
 from trigpoint.localization.intrinsics import guess_focal_px
 from trigpoint.localization.keypoints import UndistortedKeypoints
-from trigpoint.localization.pnp import PnpOptions, PnpResult, pose_covariance, reprojection_errors_px
+from trigpoint.localization.pnp import PnpOptions, pose_covariance
 from trigpoint.localization.rival import find_rival
 from trigpoint.localization.verdict import Precision, Verdict, VerdictOptions, judge, noise_inliers
 from trigpoint.mapping.scene_map import SceneMap
 
+# Clockwise quarters that are tried on an image that is not recognised: lying on a side is more frequent than on the head.
+_TURNS = (1, 3, 2)
+# The acceptance of a map is measured on images as they are. Four tries of an image out of the map reach more than one.
+_TURNED_MARGIN = 1.5
+# Principal point and direction trade against each other: where one is guessed, the other is known to some degrees at best.
+_GUESSED_ROTATION = 2.0
+
 
 @dataclass(frozen=True)
 class LocalizerOptions:
-    """The comparison of hypotheses, the pose solver and the verdict."""
+    """The comparison of hypotheses, the pose solver, the verdict, and whether images that are not recognised are turned."""
 
     trial: TrialOptions = field(default_factory=TrialOptions)
     pnp: PnpOptions = field(default_factory=PnpOptions)
     verdict: VerdictOptions = field(default_factory=VerdictOptions)
+    turns: bool = True
 
 
 @dataclass(frozen=True, eq=False)
-class Solution:
-    """What the search found for one image.
+class Answer:
+    """A solution and what is thought of it.
 
     Attributes:
-        camera: the intrinsics that were used.
-        keypoints: (N,) of the image, undistorted with them.
-        chosen: the hypothesis with the most inliers, and its scene coordinates.
-        pnp: the pose with its inliers.
+        solution: camera, pose and inliers.
+        covariance: (6, 6) of the pose, rad and the unit of the world in the camera frame, or None.
+        verdict: status, reason and confidence.
     """
 
-    camera: Camera
-    keypoints: UndistortedKeypoints
-    chosen: ChosenHypothesis
-    pnp: PnpResult
+    solution: Solution
+    covariance: NDArray[np.float64] | None
+    verdict: Verdict
 
 
 class PoseSearch:
@@ -75,40 +78,68 @@ class PoseSearch:
         self.encoder = encoder
         self.options = options
 
-    def solve(
-        self, image: DecodedImage, camera: Camera | None, times: StageTimes, cam_from_world: Pose | None = None
-    ) -> Solution:
-        """Features, then scene coordinates of the best hypothesis, then the pose.
+    def find(self, image: DecodedImage, told: ToldCamera, times: StageTimes) -> Answer:
+        """The pose, with the image turned by quarters where it is not recognised as it is.
 
         Args:
             image: reduced to the size that the map wants.
-            camera: its intrinsics; None estimates the focal length.
+            told: what is known of its camera.
+            times: gets the times of the steps.
+
+        Raises:
+            MappingError: as ``solve``.
+        """
+        first = self._judged(self.solve(image, told, times), times)
+        if not self.options.turns or first.verdict.status == OK or self._bound(first.solution) < first.solution.pnp.count:
+            return first
+        for turns in _TURNS:
+            answer = self._judged(self.solve(image, told, times, turns=turns), times)
+            enough = answer.solution.pnp.count > _TURNED_MARGIN * self._bound(answer.solution)
+            if answer.verdict.status == OK and enough:
+                return answer
+        return first
+
+    def solve(
+        self,
+        image: DecodedImage,
+        told: ToldCamera,
+        times: StageTimes,
+        cam_from_world: Pose | None = None,
+        turns: int = 0,
+    ) -> Solution:
+        """Features, then scene coordinates of the best hypothesis, then camera and pose.
+
+        Args:
+            image: reduced to the size that the map wants.
+            told: what is known of its camera.
             times: gets the times of the steps.
             cam_from_world: the pose, where it is known; then its inliers are all that is sought.
+            turns: quarters by which the encoder sees the image turned clockwise; the pose is that of the image as given.
 
         Raises:
             MappingError: this is a forked process that has lost its threads (TP-609).
         """
         require_torch_threads()
         with times.measure("features"):
-            features = self._features(image)
+            features = self._features(image, turns)
         with times.measure("retrieval"):
             hypotheses = self.map.hypotheses(features, (image.width, image.height))
         with times.measure("coordinates"):
-            first = camera or Camera.pinhole(image.width, image.height, guess_focal_px(image.width, image.height))
+            first = told.camera or Camera.pinhole(image.width, image.height, guess_focal_px(image.width, image.height))
             keypoints = UndistortedKeypoints.of(features, first)
             count = self._inlier_count(cam_from_world)
             chosen = choose_hypothesis(self.map, hypotheses, keypoints, count, self.options.trial)
         with times.measure("pose"):
-            if camera is None:
-                # The guessed camera has no distortion either, so the points are those of all keypoints.
-                camera = self._estimated_camera(image, features, chosen.points_world)
-                keypoints = UndistortedKeypoints.of(features, camera)
-            return Solution(camera, keypoints, chosen, self._pose(keypoints, chosen.points_world, cam_from_world))
+            search = CameraSearch(image.width, image.height, features, chosen, self.options.pnp)
+            if cam_from_world is not None:
+                return search.with_pose(told, cam_from_world)
+            return replace(search.solve(told, self.map.acceptance.typical_inlier_ratio), turns=turns)
 
-    def _features(self, image: DecodedImage) -> ImageFeatures:
+    def _features(self, image: DecodedImage, turns: int) -> ImageFeatures:
         config = self.map.config.features
         view = plain_view(image.width, image.height, config.short_side_px, self.encoder.size_multiple)
+        if turns:
+            view = turned_view(view, image.width, image.height, turns, self.encoder.size_multiple)
         return extract_features(self.encoder, image, view, config.query_keypoints)
 
     def _inlier_count(self, cam_from_world: Pose | None) -> CountInliers:
@@ -116,36 +147,58 @@ class PoseSearch:
             return in_best_pose(self.options.pnp, self.options.trial)
         return in_pose(cam_from_world, self.options.pnp.threshold_px)
 
-    def _pose(self, keypoints: UndistortedKeypoints, points: NDArray[np.float64], known: Pose | None) -> PnpResult:
-        """The pose of (N, 3) points in world, or the inliers of the one that is known."""
-        if known is None:
-            return solve_known(keypoints.view_px, points, keypoints.intrinsics, self.options.pnp)
-        errors_px = reprojection_errors_px(known, keypoints.view_px, points, keypoints.intrinsics)
-        return PnpResult(known, errors_px < self.options.pnp.threshold_px, "")
+    def _judged(self, solution: Solution, times: StageTimes) -> Answer:
+        with times.measure("pose"):
+            covariance, verdict = self.judge(solution)
+        if solution.doubt:
+            reason = solution.doubt if verdict.status == OK else f"{verdict.reason}; {solution.doubt}"
+            verdict = Verdict(REJECTED, reason, verdict.confidence / 2)
+        turned = f"recognised when turned clockwise by {90 * solution.turns} degrees" if solution.turns else ""
+        notes = [solution.note, turned]
+        reason = "; ".join([verdict.reason, *(note for note in notes if note)])
+        return Answer(solution, covariance, replace(verdict, reason=reason))
+
+    def _bound(self, solution: Solution) -> float:
+        """Number of inliers that an image out of the map reaches."""
+        return self.map.acceptance.noise_inlier_ratio * len(solution.keypoints)
+
+    def _covariance(self, solution: Solution) -> NDArray[np.float64] | None:
+        """(6, 6) of a pose that was found; intrinsics that are not calibrated make it larger."""
+        keypoints, result = solution.keypoints, solution.pnp
+        assert result.cam_from_world is not None
+        view_px, points = keypoints.view_px[result.inliers], solution.chosen.points_world[result.inliers]
+        if solution.camera_source == GIVEN:
+            return pose_covariance(result.cam_from_world, view_px, points, keypoints.intrinsics)
+        fitted = solution.camera_source == ESTIMATED
+        prior = guess_prior(*keypoints.size) if fitted else told_prior(True, keypoints.size)
+        joint = free_covariance(result.cam_from_world, view_px, points, keypoints.intrinsics, prior)
+        if joint is None:
+            return None
+        # As many inliers as images out of the map have may agree by chance, and free intrinsics follow them.
+        right = max(result.count - self._bound(solution), 1.0)
+        return joint[:6, :6] * (result.count / right) ** 2
 
     def judge(self, solution: Solution) -> tuple[NDArray[np.float64] | None, Verdict]:
         """The (6, 6) covariance of the pose, rad and the unit of the world in the camera frame, and the verdict on it."""
         keypoints, points, result = solution.keypoints, solution.chosen.points_world, solution.pnp
         covariance, distance = None, math.inf
         if result.cam_from_world is not None:
-            view_px, inlier_points = keypoints.view_px[result.inliers], points[result.inliers]
-            covariance = pose_covariance(result.cam_from_world, view_px, inlier_points, keypoints.intrinsics)
+            covariance = self._covariance(solution)
             if covariance is not None:
                 covariance = self.map.error_scale**2 * covariance
-            distance = _median(np.linalg.norm(inlier_points - result.cam_from_world.centre(), axis=1))
+            distance = _median(np.linalg.norm(points[result.inliers] - result.cam_from_world.centre(), axis=1))
         options = self.options
-        tried_poses = solution.chosen.tried * options.trial.iterations + options.pnp.max_iterations
+        # Whoever turns the image tries all turns.
+        attempts = 1 + len(_TURNS) if solution.turns else 1
+        tried_poses = attempts * (solution.chosen.tried * options.trial.iterations + options.pnp.max_iterations)
         matched = int(np.isfinite(points).all(axis=1).sum())
         noise = noise_inliers(matched, keypoints.area_px, options.pnp.threshold_px, tried_poses, options.verdict)
+        limits = options.verdict
+        if solution.camera_source != GIVEN:
+            limits = replace(limits, max_rotation_std_deg=_GUESSED_ROTATION * limits.max_rotation_std_deg)
         precision = Precision(covariance, distance, self.map.units)
         seek = partial(find_rival, keypoints, points, result, distance, options.pnp)
-        return covariance, judge(result, precision, noise, self.map.acceptance, options.verdict, seek)
-
-    def _estimated_camera(self, image: DecodedImage, features: ImageFeatures, points: NDArray[np.float64]) -> Camera:
-        known = np.isfinite(points).all(axis=1)
-        centred_px = (features.image_px[known] - (image.width / 2, image.height / 2)) * features.scale
-        focal = estimate_focal(centred_px, points[known], features.scale, (image.width, image.height), self.options.pnp)
-        return Camera.pinhole(image.width, image.height, focal)
+        return covariance, judge(result, precision, noise, self.map.acceptance, limits, seek)
 
 
 def _median(values: NDArray[np.floating]) -> float:

@@ -37,6 +37,16 @@ def option_texts(verb):
     return texts
 
 
+def path_options(verb):
+    """Every option of a verb that takes a path: files and folders that it reads or writes."""
+    return {
+        f"--{field.replace('_', '-')}"
+        for _, fields in _groups(verb)
+        for field, kind in fields.items()
+        if "Path" in str(kind)
+    }
+
+
 # The least that each verb wants to be called with.
 VERB_ARGUMENTS = {
     "demo": [],

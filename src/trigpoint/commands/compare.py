@@ -41,19 +41,17 @@ def compare(
         run: where, and what is said.
     """
     from trigpoint.commands.comparison import ComparisonTask, run_comparison
-    from trigpoint.core.errors import OutputError
+    from trigpoint.core.output import Planned
     from trigpoint.core.terminal import print_line
     from trigpoint.evaluation.metrics import parse_threshold
     from trigpoint.formats.splits import with_test_images
     from trigpoint.report.comparison_report import comparison_blocks, comparison_document, write_comparison
     from trigpoint.report.terminal import print_blocks
 
-    run.begin()
+    run.begin(Planned(output, "folder"), inputs=[scene])
     thresholds = tuple(map(parse_threshold, choice.threshold))
     task = ComparisonTask(choice.presets, choice.seeds, choice.set, thresholds, run.device)
     task.check()
-    if output.is_file():
-        raise OutputError("TP-824", "this is a file, a folder is needed", where=output, fix="Name a folder with -o.")
     opened = with_test_images(reading.open(scene))
     for problem in opened.problems:
         note(f"{problem.severity}: {problem.message}")

@@ -44,11 +44,12 @@ def datasets(
         fetch: what is fetched.
         run: what is said.
     """
+    from trigpoint.core.output import Planned
     from trigpoint.datasets.entries import catalogue, find_data_set
     from trigpoint.datasets.install import install, present_scenes, put_together
 
-    run.begin()
     output = fetch.output
+    run.begin(Planned(output if action == "get" else None, "folder"))
     if action == "list":
         chosen = [find_data_set(name)] if name else list(catalogue().values())
         print_line("\n".join(line for entry in chosen for line in _lines(entry, output)))

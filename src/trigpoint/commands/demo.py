@@ -38,10 +38,11 @@ def demo(*, output: Output = Path("trigpoint-demo"), options: DemoOptions, run: 
         run: what is said.
     """
     from trigpoint.commands.demonstration import run_demo
+    from trigpoint.core.output import Planned
     from trigpoint.core.terminal import print_line
     from trigpoint.report.terminal import print_blocks
 
-    run.begin()
+    run.begin(Planned(output, "folder"))
     document, blocks = run_demo(
         output,
         images=options.images,

@@ -84,10 +84,11 @@ def evaluate(
         reading: how the scene is read.
         run: where, and what is said.
     """
+    from trigpoint.core.output import Planned
     from trigpoint.evaluation.protocols import require_metres
     from trigpoint.localization.localizer import Localizer
 
-    run.begin()
+    run.begin(Planned(judging.report, "folder"), Planned(judging.submission, "text"), inputs=[map, scene])
     protocol = judging.chosen_protocol(scene)
     thresholds = judging.thresholds(protocol)
     localizer = Localizer.load(map, device=run.query_device)

@@ -10,6 +10,7 @@ from tyro.conf import Fixed, Positional, Suppress, UseAppendAction, arg
 
 from trigpoint.commands.options import OptionalPath, Output, RunOptions, SceneOptions, note
 from trigpoint.core.errors import ConfigError
+from trigpoint.core.output import Kind, Planned
 from trigpoint.core.terminal import print_line
 from trigpoint.formats.export.image_files import ImageFiles
 
@@ -54,6 +55,15 @@ class ExportOptions:
         if len(folders) > 1:
             raise ConfigError("TP-702", f"--images names {len(folders)} folders", where=folders[1], fix="Name one folder.")
         return Path(folders[0]) if folders else None
+
+    def kind(self, source: Path) -> Kind:
+        """What the output is to ``check_outputs``."""
+        if self.to == "json":
+            return "json"
+        if source.suffix != ".jsonl":
+            return "new folder" if self.to in ("colmap", "nerfstudio", "tum") else "text"
+        is_folder = self.to == "colmap" or (self.to == "nerfstudio" and self.output.suffix != ".json")
+        return "folder" if is_folder else "text"
 
     def check(self, source: Path) -> None:
         """Whether the options go together.
@@ -102,9 +112,9 @@ def export(
         reading: how the scene is read.
         run: where, and what is said.
     """
-    run.begin()
     target.check(source)
     scene = replace(reading, images=target.image_folder())
+    run.begin(Planned(target.output, target.kind(source)), Planned(target.picture, "text"), inputs=[source])
     if source.suffix == ".jsonl":
         document = _results(source, target)
     elif source.suffix == ".trig":

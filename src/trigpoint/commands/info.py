@@ -35,7 +35,7 @@ def info(
     from trigpoint.diagnosis.inspect import describe_scene
     from trigpoint.report.terminal import print_blocks
 
-    run.begin()
+    run.begin(inputs=[what])
     if what.is_file() and what.suffix == ".trig":
         from trigpoint.commands.map_facts import map_blocks, map_document
         from trigpoint.mapping.scene_map import load_map

@@ -41,17 +41,18 @@ def localize(map: MapPath, images: ImagePaths, /, *, answer: AnswerOptions, run:
         run: where, and what is said.
     """
     from trigpoint.core.interrupt import Interrupted, stop_on_signals
+    from trigpoint.core.output import Planned
     from trigpoint.core.progress import progress
     from trigpoint.localization.answering import answers
     from trigpoint.localization.batch import check_camera, image_files, summary_line
     from trigpoint.localization.camera_text import parse_camera
     from trigpoint.localization.localizer import Localizer
-    from trigpoint.localization.results import check_output, format_of
+    from trigpoint.localization.results import check_output, format_of, output_kind
 
-    run.begin()
     files = image_files(images)
     names = [str(file) for file in files]
     kind = answer.to or ("jsonl" if answer.output is None else format_of(answer.output))
+    run.begin(Planned(answer.output, output_kind(kind)), inputs=[map, *files])
     if answer.output is not None:
         check_output(answer.output, names, kind)
     intrinsics = None if answer.camera is None else parse_camera(answer.camera)

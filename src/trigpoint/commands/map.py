@@ -50,6 +50,7 @@ def map_scene(
     from trigpoint.build.pipeline import build_map
     from trigpoint.commands.map_facts import warnings
     from trigpoint.core.interrupt import stop_on_signals
+    from trigpoint.core.output import Planned
     from trigpoint.core.terminal import print_warning
     from trigpoint.mapping.parallel import join_workers
     from trigpoint.mapping.presets import resolve_config
@@ -57,7 +58,7 @@ def map_scene(
 
     workers = join_workers()
     # One of several processes speaks for all.
-    replace(run, quiet=run.quiet or not workers.first).begin()
+    replace(run, quiet=run.quiet or not workers.first).begin(Planned(output, "tensors"), inputs=[scene])
     opened = reading.open(scene)
     for problem in opened.problems:
         note(f"{problem.severity}: {problem.message}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
@@ -11,6 +12,7 @@ from tyro.conf import Positional, arg
 from tyro.constructors import PrimitiveConstructorSpec
 
 if TYPE_CHECKING:
+    from trigpoint.core.output import Planned
     from trigpoint.core.scene import Scene
     from trigpoint.mapping.scene_map import SceneMap
 
@@ -134,6 +136,21 @@ class OutputOptions(ProgressOptions):
     """
 
     json: OptionalPath = None
+
+    def begin(self, *outputs: Planned, inputs: Sequence[Path] = ()) -> None:
+        """As ``ProgressOptions.begin``; then refuse outputs that cannot be written, before the work.
+
+        Args:
+            outputs: what will be written beside the JSON file.
+            inputs: files that will be read, which no output may replace.
+
+        Raises:
+            OutputError: TP-801, TP-804.
+        """
+        from trigpoint.core.output import Planned, check_outputs
+
+        super().begin()
+        check_outputs([*outputs, Planned(self.json, "json")], inputs)
 
     def write(self, document: Any) -> None:
         """Write the results as JSON, if a file was named.

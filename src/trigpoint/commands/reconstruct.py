@@ -32,9 +32,10 @@ def reconstruct(
     """
     from trigpoint.core.interrupt import stop_on_signals
     from trigpoint.core.job import JobControl
+    from trigpoint.core.output import Planned
     from trigpoint.reconstruction.build import reconstruct
 
-    run.begin()
+    run.begin(Planned(output, "new folder"), inputs=[images])
     with stop_on_signals() as stop:
         report = reconstruct(images, output, options=options, control=JobControl(fresh, stop))
     print_line("\n".join(report.lines()))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from tyro.conf import Positional, arg
 
 from trigpoint.commands.options import Output, RunOptions, SceneOptions, note
+from trigpoint.core.output import Planned
 
 if TYPE_CHECKING:
     from trigpoint.retrieval.task import RetrievalTask
@@ -80,7 +81,8 @@ def retrieval(
         reading: how the scenes are read.
         run: where, and what is said.
     """
-    run.begin()
+    trained = training.output if action == "train" else None
+    run.begin(Planned(trained, "tensors"), Planned(choice.cache, "folder"), inputs=scenes)
     if action == "train":
         document = _train(scenes, training, reading, run.query_device)
     else:

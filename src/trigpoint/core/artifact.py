@@ -1,4 +1,4 @@
-"""The one way anything is written: to a temporary file beside the target, flushed to disk, then renamed.
+"""The one way anything is written: to a temporary file beside the target, flushed to disk, then renamed; or into a pipe.
 
 A reader sees the old file or the whole new one, never a part. Tensor files are safetensors with one JSON document as
 metadata, which includes the SHA-256 of the whole file (taken with zeros in its own place), so a file damaged anywhere is
@@ -27,11 +27,11 @@ from safetensors.numpy import load, save
 
 from trigpoint.core.errors import MapFileError, OutputError, TrigpointError
 from trigpoint.core.file_errors import advice_for, reason_of
+from trigpoint.core.output import TEMPORARY, is_stream, open_stream, temporary_beside
 from trigpoint.core.regular_file import open_regular
 
 _METADATA_KEY = "trigpoint"
 _NO_CHECKSUM = "0" * 64
-_TEMPORARY = ".tmp"
 # Lists of lists take 60 times their text in memory; the header of a map of 64 networks has half a megabyte.
 _MAX_HEADER_BYTES = 8 << 20
 # What code raises that puts the parts of a file together, where somebody has written parts that do not fit.
@@ -56,27 +56,26 @@ class Artifact:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a whole file or nothing.
+    """Write a whole file or nothing; pipes, terminals and standard output are written to, links followed.
 
     Raises:
         OutputError: TP-801.
     """
-    temporary = path.with_name(f".{path.name}.{platform.node()}-{os.getpid()}{_TEMPORARY}")
+    if is_stream(path):
+        _write_stream(path, data)
+        return
+    target = Path(os.path.realpath(path))
+    temporary = temporary_beside(target)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(path.parent)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(target.parent)
         with temporary.open("wb") as stream:
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.replace(path)
+        temporary.replace(target)
     except OSError as error:
-        raise OutputError(
-            "TP-801",
-            f"the file cannot be written ({reason_of(error)})",
-            where=path,
-            fix=advice_for(error),
-        ) from error
+        raise _unwritable(path, error) from error
     finally:
         # Under a path that is no folder even removing fails, and would hide the error above.
         with suppress(OSError):
@@ -88,8 +87,8 @@ def _remove_leftovers(folder: Path) -> None:
     """Remove what processes of this machine have left that were killed while they wrote; once for each folder and process,
     as a large folder takes long to list."""
     with suppress(OSError):
-        for item in folder.glob(f".*.{glob.escape(platform.node())}-*{_TEMPORARY}"):
-            process = item.name.removesuffix(_TEMPORARY).rpartition("-")[2]
+        for item in folder.glob(f".*.{glob.escape(platform.node())}-*{TEMPORARY}"):
+            process = item.name.removesuffix(TEMPORARY).rpartition("-")[2]
             if process.isdecimal() and not _runs(int(process)):
                 item.unlink()
 
@@ -103,6 +102,19 @@ def _runs(process: int) -> bool:
         # Somebody else's, or a number that cannot be asked about.
         return True
     return True
+
+
+def _write_stream(path: Path, data: bytes) -> None:
+    try:
+        with open_stream(path) as stream:
+            stream.write(data)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> OutputError:
+    what = f"the file cannot be written ({reason_of(error)})"
+    return OutputError("TP-801", what, where=path, fix=advice_for(error))
 
 
 def write_text(path: Path, text: str) -> None:

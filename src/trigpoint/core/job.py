@@ -22,6 +22,7 @@ from trigpoint.core.artifact import write_json
 from trigpoint.core.errors import MapFileError, OutputError, TrigpointError
 from trigpoint.core.file_errors import advice_for, file_error, reason_of
 from trigpoint.core.interrupt import StopRequest
+from trigpoint.core.output import is_stream
 from trigpoint.core.stage_times import StageTimes
 
 _LOGGER = logging.getLogger(__name__)
@@ -126,9 +127,12 @@ def open_job(output: Path, control: JobControl, busy: TrigpointError) -> Iterato
         busy: raised if another run holds the lock.
 
     Raises:
-        OutputError: nothing can be written there (TP-801), or a file could not be read or written in the block (TP-806).
+        OutputError: nothing can be written there (TP-801), or a file could not be read or written in the block (TP-806); a
+            device or a pipe, which must not be replaced (TP-804).
         MapFileError: a file of the work folder cannot be read or is damaged (TP-401 to TP-403).
     """
+    if is_stream(output):
+        raise OutputError("TP-804", "this is a device or a pipe", where=output, fix="Name a file or folder on a disk.")
     folder = work_path(output)
     lock = FileLock(folder / _LOCK, timeout=0)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,9 @@ from pathlib import Path
 from typing import TextIO
 
 from trigpoint.core.errors import OutputError
+from trigpoint.core.file_errors import advice_for, reason_of
 from trigpoint.core.localization import Localization
+from trigpoint.core.output import is_stream, open_stream
 from trigpoint.localization.results import Format, jsonl_text, write_results
 
 _NOT_TRIED = "not tried: stopped before"
@@ -84,7 +87,8 @@ def answers(
             found._lines = sys.stdout
         elif format == "jsonl":
             output.parent.mkdir(parents=True, exist_ok=True)
-            found._lines = output.open("w", encoding="utf-8", newline="\n")
+            stream = open_stream(output) if is_stream(output) else output.open("wb")
+            found._lines = io.TextIOWrapper(stream, encoding="utf-8", newline="\n")
     try:
         yield found
     finally:
@@ -111,7 +115,7 @@ def _written_to(output: Path | None) -> Iterator[None]:
     except OSError as error:
         raise OutputError(
             "TP-801",
-            f"the results cannot be written ({error.strerror})",
+            f"the results cannot be written ({reason_of(error)})",
             where=output or "standard output",
-            fix="Check the folder and the free space. The lines before are whole.",
+            fix=f"{advice_for(error)} The lines before are whole.",
         ) from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,7 @@ from trigpoint.core.artifact import is_utf8, write_text
 from trigpoint.core.camera import Camera
 from trigpoint.core.errors import OutputError, did_you_mean
 from trigpoint.core.localization import OK, Localization
+from trigpoint.core.output import Kind, is_stream
 from trigpoint.core.terminal import printable
 from trigpoint.formats.export.tum import joined, timestamps
 
@@ -33,19 +35,24 @@ _OTHER_COLMAP_FILES = ("cameras.bin", "images.bin", "points3D.bin", "rigs.bin", 
 def format_of(path: Path) -> Format:
     """The format that a path asks for: ``.jsonl``; ``.txt`` and ``.tum``; ``colmap`` for a folder or no suffix.
 
+    Pipes and devices get JSON lines, unless their suffix says otherwise.
+
     Raises:
         OutputError: TP-802.
     """
-    if path.is_dir() or not path.suffix:
+    if path.suffix.lower() in _BY_SUFFIX:
+        return _BY_SUFFIX[path.suffix.lower()]
+    if is_stream(path):
+        return "jsonl"
+    # Not that of pathlib, which raises where a folder above may not be entered: check_outputs says so.
+    if not path.suffix or os.path.isdir(path):  # noqa: PTH112
         return "colmap"
-    if path.suffix.lower() not in _BY_SUFFIX:
-        raise OutputError(
-            "TP-802",
-            f"no format of results has the suffix '{path.suffix}'",
-            where=path,
-            fix="Use .jsonl, .txt or .tum, a folder for a COLMAP model, or name the format.",
-        )
-    return _BY_SUFFIX[path.suffix.lower()]
+    raise OutputError(
+        "TP-802",
+        f"no format of results has the suffix '{path.suffix}'",
+        where=path,
+        fix="Use .jsonl, .txt or .tum, a folder for a COLMAP model, or name the format.",
+    )
 
 
 def check_output(path: Path, names: Iterable[str], format: str) -> None:
@@ -75,6 +82,11 @@ def check_output(path: Path, names: Iterable[str], format: str) -> None:
             "TP-804", f"the folder holds another COLMAP model ({others[0]})", where=path, fix="Give a new folder."
         )
     _check_names(names, "COLMAP")
+
+
+def output_kind(format: Format) -> Kind:
+    """What a file or folder of results is to ``check_outputs``."""
+    return "folder" if format == "colmap" else "lines" if format == "jsonl" else "text"
 
 
 def _check_names(names: Iterable[str], holder: str) -> None:

@@ -162,6 +162,24 @@ def test_images_that_look_alike_prove_nothing(good):
     assert report.exit_code() == 0
 
 
+def late(scene: Scene, degrees: float) -> Scene:
+    """The scene with poses that are turned a little, each in another direction, as those of a device that is late."""
+    frames = []
+    for index, frame in enumerate(scene.frames):
+        turn = Rotation.from_euler("x", degrees * (-1) ** index, degrees=True).as_matrix()
+        frames.append(replace(frame, cam_from_world=Pose(turn, np.zeros(3)) @ frame.pose()))
+    return scene.with_frames(frames)
+
+
+def test_poses_of_a_device_that_is_late_are_not_called_wrong(good):
+    """A hand-held camera that is turned fast: 3 to 9 px off, and in no convention less."""
+    check = check_poses(late(good, 0.9).frames, "opencv-w2c")
+    assert check.median_px is not None and 2 < check.median_px < 10
+    assert check.fits and not check.contradicted and check.convention is None
+    inverted = check_poses(written_as(late(good, 0.9), "opengl-c2w").frames, "opencv-w2c")
+    assert not inverted.fits and inverted.convention == "opengl-c2w"
+
+
 def test_poses_of_images_that_do_not_match_are_not_judged(good, tmp_path):
     generator = np.random.default_rng(4)
     frames = []

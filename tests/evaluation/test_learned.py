@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from PIL import Image
 from support.tiny_scene import settings
@@ -21,6 +22,9 @@ from trigpoint.formats.splits import with_test_images
 from trigpoint.localization.localizer import Localizer
 from trigpoint.mapping.learned_images import LearnedImages, text_of
 from trigpoint.mapping.scene_map import load_map
+from trigpoint.retrieval.task import posed_task
+from trigpoint.viewer.content import ContentOptions, load_content
+from trigpoint.viewer.finder import Finder
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -148,3 +152,35 @@ def test_scenes_without_a_split_get_one_where_a_comparison_needs_it(room):
     assert split.holdout == "every:8:0" and len(split.subset("test").frames) == 4
     assert "every eighth is held out" in split.problems[-1].message
     assert {frame.split for frame in split.frames} == {"train", "test"}
+
+
+def test_localize_says_how_many_of_the_images_were_learned(room, room_map, tmp_path, capsys):
+    scene = open_scene(room)
+    frames = [*scene.for_mapping()[:2], *scene.subset("test").frames[:1]]
+    images = [str(frame.image_path) for frame in frames]
+    numbers = tmp_path / "numbers.json"
+    run(["localize", str(room_map), *images, "--json", str(numbers)])
+    assert "2 of these 3 images were learned by the map" in capsys.readouterr().err
+    assert json.loads(numbers.read_text())["learned_images"] == 2
+
+
+def test_the_viewer_says_how_many_of_its_queries_were_learned(room, room_map):
+    finder = Finder(Localizer.load(room_map), None)
+    try:
+        content = load_content(finder, room_map, ContentOptions(queries=room, split="all", points=500))
+        assert any("24 of these 30 images were learned by the map" in line for line in content.missing)
+        folder = load_content(finder, room_map, ContentOptions(queries=room / "images" / "walk", points=500))
+        assert any("24 of these 24 images were learned" in line for line in folder.missing)
+        new = load_content(finder, room_map, ContentOptions(queries=room, points=500))
+        assert not any("learned" in line for line in new.missing)
+    finally:
+        finder.close()
+
+
+def test_retrieval_counts_queries_that_are_copies_of_gallery_images(room):
+    frames, positives = open_scene(room).frames, np.ones((6, 24), dtype=np.bool_)
+    queries = [frame for frame in frames if frame.split == "test"]
+    gallery = [frame for frame in frames if frame.split == "train"]
+    assert posed_task("room", queries, gallery, positives, room).copies() == 0
+    queries[0] = replace(queries[0], image_path=gallery[7].image_path)
+    assert posed_task("room", queries, gallery, positives, room).copies() == 1

@@ -43,6 +43,7 @@ def localize(map: MapPath, images: ImagePaths, /, *, answer: AnswerOptions, run:
     from trigpoint.core.interrupt import Interrupted, stop_on_signals
     from trigpoint.core.output import Planned
     from trigpoint.core.progress import progress
+    from trigpoint.evaluation.learned import learned_text
     from trigpoint.localization.answering import answers
     from trigpoint.localization.batch import check_camera, image_files, summary_line
     from trigpoint.localization.camera_text import parse_camera
@@ -71,7 +72,11 @@ def localize(map: MapPath, images: ImagePaths, /, *, answer: AnswerOptions, run:
                 break
     results = found.results
     note(summary_line(results))
-    run.write({"summary": summary_line(results), "results": [result.to_json() for result in results]})
+    learned = sum(localizer.map.learned.knows_file(file) for file in files[: len(results)])
+    if learned:
+        note(f"{learned_text(learned, len(results))}.")
+    document = {"summary": summary_line(results), "learned_images": learned}
+    run.write({**document, "results": [result.to_json() for result in results]})
     if len(results) < len(names):
         raise Interrupted(f"{found.kept()} The same command begins anew.")
     return 0 if all(result.status == "ok" for result in results) else 1

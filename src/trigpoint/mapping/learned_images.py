@@ -80,7 +80,8 @@ class LearnedImages:
     def knows_file(self, path: Path) -> bool:
         """Whether a file is that of one of the images, under any name; one that cannot be read is not."""
         try:
-            return bool(self.files) and _file_digest(path) in self.files
+            # Anything but a file, such as a pipe, might never end.
+            return bool(self.files) and path.is_file() and _file_digest(path) in self.files
         except ImageError:
             return False
 

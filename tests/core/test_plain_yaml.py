@@ -40,6 +40,23 @@ def test_values():
 
 
 @pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("{a: 1, b: {c: [1, 2]}}", {"a": 1, "b": {"c": [1, 2]}}),
+        (
+            "T_BS: {cols: 2, 'data': [1.0,\n    2.0], \"rows\": 1}\nb: two words",
+            {"T_BS": {"cols": 2, "data": [1, 2], "rows": 1}, "b": "two words"},
+        ),
+        ("T:\n- - 1\n  - 2\n- - 3\n  - 4\n", {"T": [[1, 2], [3, 4]]}),
+        ("cameras:\n  - fx: 1\n    fy: 2\n  - fx: 3\n", {"cameras": [{"fx": 1, "fy": 2}, {"fx": 3}]}),
+        ("a: []\nb: {}\nc: [{x: 1}, {x: 2}]", {"a": [], "b": {}, "c": [{"x": 1}, {"x": 2}]}),
+    ],
+)
+def test_lists_and_keys_in_every_style(text, value):
+    assert parse_yaml(text) == value
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("a: 1\n  b: 2\n", "line 2"),
@@ -48,6 +65,8 @@ def test_values():
         ("a: 1\na: 2\n", "'a' occurs a second time in line 2"),
         ("- 1\n- 2\n", "not of the form"),
         ("a: [1], 2]\n", "brackets"),
+        ("a: [1}\n", "brackets"),
+        ("a: {b: 1]\n", "brackets"),
         ("a: " + "[" * 50 + "]" * 50, "nested too deeply"),
         ("\n".join(" " * level + "a:" for level in range(50)) + " 1", "nested too deeply"),
     ],

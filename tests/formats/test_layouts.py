@@ -11,6 +11,7 @@ from support.layout_files import (
     opensfm_document,
     write_acezero,
     write_blender,
+    write_bundler,
     write_euroc,
     write_kitti,
     write_llff,
@@ -18,6 +19,7 @@ from support.layout_files import (
     write_opensfm,
     write_polycam,
     write_record3d,
+    write_scannerapp,
     write_scannet,
     write_visualsfm,
 )
@@ -277,6 +279,40 @@ def test_visualsfm_from_the_file_itself(tmp_path):
     assert "without a file: 1 of 8 (first: images/003.jpg)" in notes(open_scene(tmp_path))
 
 
+def test_bundler_images_and_damage(tmp_path):
+    write_bundler(tmp_path)
+    scene = open_scene(tmp_path)
+    assert "did not register: 1 (images/008.jpg)" in notes(scene)
+    assert scene.frames[0].camera.model == "RADIAL"
+    model = tmp_path / "bundle" / "bundle.out"
+    good = model.read_text()
+    for old, new, code, where in [
+        ("9 0\n", "10 0\n", "TP-214", "bundle.out"),
+        ("9 0\n", "x 0\n", "TP-214", "bundle.out, line 2"),
+        ("60 0 0\n", "60 0\n", "TP-214", "bundle.out, line 3"),
+        ("60 0 0\n", "60 0 x\n", "TP-214", "bundle.out, line 3"),
+    ]:
+        model.write_text(good.replace(old, new, 1))
+        caught = error(tmp_path)
+        assert (caught.code, where in str(caught)) == (code, True)
+    model.write_text(good)
+    edit(tmp_path / "list.txt", "images/008.jpg 0 60.0\n", "")
+    assert error(tmp_path).code == "TP-215"
+    (tmp_path / "list.txt").unlink()
+    assert "Bundler without the list" in str(error(tmp_path))
+
+
+def test_scannerapp_frames_without_an_image_are_counted(tmp_path):
+    write_scannerapp(tmp_path)
+    assert "Frames without an image, not used: 8." in notes(open_scene(tmp_path))
+    (tmp_path / "frame_00004.json").write_text('{"intrinsics": [1]}')
+    caught = error(tmp_path)
+    assert caught.code == "TP-219" and "frame_00004.json" in str(caught)
+    (tmp_path / "frame_00004.json").unlink()
+    assert error(tmp_path).code == "TP-215"
+    assert len(open_scene(tmp_path, skip_invalid=True).frames) == COUNT - 1
+
+
 def test_mvsnet_with_reduced_calibration_and_damage(tmp_path):
     write_mvsnet(tmp_path)
     file = tmp_path / "cams" / "00000002_cam.txt"
@@ -308,7 +344,7 @@ def test_every_layout_refuses_images_of_another_size(name, tmp_path):
         iter(sorted(path for path in tmp_path.rglob("*") if path.suffix in (".png", ".jpg") and "_m" not in path.stem))
     )
     write_image(image, (640, 100))
-    if name in ("blender", "acezero", "visualsfm"):
+    if name in ("blender", "acezero", "visualsfm", "bundler"):
         # Without a size in the files the camera is that of the image.
         assert open_scene(tmp_path).frames[0].camera.width == 640
     else:

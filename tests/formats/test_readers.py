@@ -51,11 +51,13 @@ FIRST_NAMES = {
     "record3d": "rgb/0.jpg",
     "acezero": "images/000.jpg",
     "visualsfm": "images/000.jpg",
+    "bundler": "images/000.jpg",
+    "scannerapp": "frame_00000.jpg",
     "mvsnet": "blended_images/00000000.jpg",
     "llff": "images/000.jpg",
 }
 # The poses of these are in no known unit.
-UNSCALED = ("nerfstudio", "colmap", "blender", "opensfm", "acezero", "visualsfm", "mvsnet", "llff")
+UNSCALED = ("nerfstudio", "colmap", "blender", "opensfm", "acezero", "visualsfm", "bundler", "mvsnet", "llff")
 
 
 def check_poses(scene: Scene) -> None:

@@ -16,7 +16,6 @@ FILES = {
     "raw/2011_09_26/calib_cam_to_cam.txt": "raw drives of KITTI",
     "scannetpp/dslr/nerfstudio/transforms_undistorted.json": "ScanNet++",
     "arkitscenes/lowres_wide.traj": "ARKitScenes",
-    "scanner/frame_00000.json": "3D Scanner App",
     "logger/ARposes.txt": "logger",
     "metashape/project.psx": "Metashape",
     "reality/scene.rcproj": "RealityCapture",

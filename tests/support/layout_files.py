@@ -170,6 +170,34 @@ def write_llff(root: Path) -> None:
     np.save(root / "poses_bounds.npy", np.array(rows))
 
 
+def write_bundler(root: Path) -> None:
+    """A ninth image is listed that was not registered."""
+    lines, names = ["# Bundle file v0.3", f"{COUNT + 1} 0"], []
+    for index, pose in enumerate([*poses(), None]):
+        names.append(f"images/{index:03d}.jpg 0 {FOCAL}")
+        write_image(root / "images" / f"{index:03d}.jpg")
+        matrix = np.zeros((3, 4)) if pose is None else (GL_FROM_CV @ pose.matrix())[:3]
+        rows = [[0.0 if pose is None else FOCAL, 0, 0], *matrix[:, :3], matrix[:, 3]]
+        lines += [" ".join(f"{value:.17g}" for value in row) for row in rows]
+    (root / "bundle").mkdir()
+    (root / "bundle" / "bundle.out").write_text("\n".join(lines) + "\n")
+    (root / "list.txt").write_text("\n".join(names) + "\n")
+
+
+def write_scannerapp(root: Path) -> None:
+    """Each second frame has no image."""
+    for index, pose in enumerate(poses()):
+        write_image(root / f"frame_{2 * index:05d}.jpg")
+        matrix = pose.inverse().matrix() @ GL_FROM_CV
+        values = {
+            "cameraPoseARFrame": matrix.ravel().tolist(),
+            "intrinsics": np.ravel(MATRIX).tolist(),
+            "frame_index": index,
+        }
+        (root / f"frame_{2 * index:05d}.json").write_text(json.dumps(values))
+        (root / f"frame_{2 * index + 1:05d}.json").write_text(json.dumps(values))
+
+
 LAYOUTS: dict[str, Callable[[Path], None]] = {
     "blender": write_blender,
     "scannet": write_scannet,
@@ -180,6 +208,8 @@ LAYOUTS: dict[str, Callable[[Path], None]] = {
     "record3d": write_record3d,
     "acezero": write_acezero,
     "visualsfm": write_visualsfm,
+    "bundler": write_bundler,
+    "scannerapp": write_scannerapp,
     "mvsnet": write_mvsnet,
     "llff": write_llff,
 }

@@ -6,7 +6,7 @@ import numpy as np
 
 from trigpoint.core.pose import Pose
 
-_CV_FROM_GL = Pose(np.diag([1.0, -1.0, -1.0]), np.zeros(3))
+CV_FROM_GL = Pose(np.diag([1.0, -1.0, -1.0]), np.zeros(3))
 
 
 def pose_from_opengl(world_from_gl: Pose) -> Pose:
@@ -15,4 +15,4 @@ def pose_from_opengl(world_from_gl: Pose) -> Pose:
     Args:
         world_from_gl: the pose of those axes in the world, translation in the unit of the scene.
     """
-    return _CV_FROM_GL @ world_from_gl.inverse()
+    return CV_FROM_GL @ world_from_gl.inverse()

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
-
 from trigpoint.core.errors import ConfigError, SceneError, did_you_mean
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import Scene
+from trigpoint.formats.axes import CV_FROM_GL
 from trigpoint.formats.format import Reader
 from trigpoint.formats.readers import READERS
 
@@ -27,7 +26,6 @@ _KINDS = {
     "w2c-centre": "rotations from world to camera with the position of the camera",
 }
 CONVENTIONS = {f"{axes}-{kind}": f"{_KINDS[kind]} with {_AXES[axes]}" for kind in _KINDS for axes in _AXES}
-_CV_FROM_GL = Pose(np.diag([1.0, -1.0, -1.0]), np.zeros(3))
 
 
 def check_convention(name: str) -> None:
@@ -94,7 +92,7 @@ def reread(cam_from_world: Pose, stored: str, convention: str) -> Pose:
 def _written(cam_from_world: Pose, convention: str) -> Pose:
     """What stands in the file for a pose: rotation and translation."""
     axes, _, kind = convention.partition("-")
-    pose = _CV_FROM_GL.inverse() @ cam_from_world if axes == "opengl" else cam_from_world
+    pose = CV_FROM_GL.inverse() @ cam_from_world if axes == "opengl" else cam_from_world
     if kind == "c2w":
         return pose.inverse()
     return Pose(pose.rotation, pose.centre()) if kind == "w2c-centre" else pose
@@ -108,4 +106,4 @@ def _pose_of(written: Pose, convention: str) -> Pose:
         pose = written.inverse()
     elif kind == "w2c-centre":
         pose = Pose(written.rotation, -written.rotation @ written.translation)
-    return _CV_FROM_GL @ pose if axes == "opengl" else pose
+    return CV_FROM_GL @ pose if axes == "opengl" else pose

@@ -102,11 +102,6 @@ _UNREAD = (
         ("lowres_wide*.traj", "*/lowres_wide*.traj", "*/*.pincam"),
     ),
     Unread(
-        "this is a capture of 3D Scanner App ({first})",
-        f"Export it for nerfstudio or COLMAP, or {_RECONSTRUCT}.",
-        ("frame_?????.json", "*/frame_?????.json"),
-    ),
-    Unread(
         "this is a recording of an ARCore or ARKit logger ({first})",
         f"Convert its poses to a transforms.json, or {_RECONSTRUCT}.",
         ("ARposes.txt", "ARKit*.txt", "arcore*.txt", "*/ARposes.txt", "*ar_poses*", "cameras/*.arcore", "arframes*.json"),
@@ -151,8 +146,8 @@ _UNREAD = (
         ("*_calibrated_external_camera_parameters.txt", "*/*_calibrated_external_camera_parameters.txt"),
     ),
     Unread(
-        "this is a model of Bundler ({first})",
-        "Export the model as COLMAP or NVM from the program that made it.",
+        "this is a model of Bundler without the list of its images ({first})",
+        "Copy list.txt beside it; or export the model as COLMAP from the program that made it.",
         ("bundle*.out", "*/bundle*.out", "bundle.rd.out"),
     ),
     Unread(

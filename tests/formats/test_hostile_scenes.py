@@ -11,6 +11,7 @@ from support.scene_files import (
     edit,
     error,
     write_colmap,
+    write_colmap_38,
     write_joint_scene,
     write_kapture,
     write_nerfstudio,
@@ -138,6 +139,14 @@ def test_the_values_of_a_json_file_are_bounded(tmp_path, monkeypatch):
     file.write_text('{"frames": [' + "[]," * 1000 + "[]]}")
     with pytest.raises(SceneError, match=r"TP-213 .*1,000 values"):
         textfiles.read_json(file)
+
+
+def test_the_id_of_a_point_beyond_all_numbers(tmp_path):
+    write_colmap_38(tmp_path)
+    file = tmp_path / "sparse" / "0" / "points3D.bin"
+    file.write_bytes(file.read_bytes()[:8] + b"\xff" * 8 + file.read_bytes()[16:])
+    assert error(tmp_path).code == "TP-232"
+    assert open_scene(tmp_path, skip_invalid=True).frames
 
 
 def test_a_header_of_numpy_that_is_no_expression(tmp_path):

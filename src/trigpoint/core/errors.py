@@ -14,6 +14,10 @@ from pathlib import Path
 _LONGEST_WORD = 100
 
 
+# Names and words in damaged files can be as long as the files.
+_LONGEST_WHAT, _LONGEST_WHERE = 1000, 500
+
+
 class TrigpointError(Exception):
     """An error the user can act on.
 
@@ -26,13 +30,13 @@ class TrigpointError(Exception):
 
     def __init__(self, code: str, what: str, *, where: str | Path | None = None, fix: str = "") -> None:
         self.code = code
-        self.what = what
+        self.what = clipped(what, _LONGEST_WHAT)
         self.where = None if where is None else str(where)
         self.fix = fix
         super().__init__(self.__str__())
 
     def __str__(self) -> str:
-        where = f" [{self.where}]" if self.where else ""
+        where = f" [{clipped(self.where, _LONGEST_WHERE)}]" if self.where else ""
         advice = f" {self.fix}" if self.fix else ""
         return f"{self.code} {self.what}{where}.{advice}"
 
@@ -71,6 +75,14 @@ class OutputError(TrigpointError):
 
 class DownloadError(TrigpointError):
     """A file that cannot be fetched (TP-9xx)."""
+
+
+def clipped(text: str, length: int) -> str:
+    """A text of at most ``length`` characters: of a longer one its beginning and its end."""
+    if len(text) <= length:
+        return text
+    kept = (length - 5) // 2
+    return f"{text[:kept]} ... {text[-kept:]}"
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -127,6 +127,16 @@ def decode_image(data: bytes, name: Path | str, *, short_side_px: int | None = N
         return _decoded(image, path, short_side_px, color, data=data)
 
 
+def check_image_bytes(data: bytes, name: Path | str) -> None:
+    """Refuse the bytes of a file that is not decoded here, such as a depth image, by its parts and its size.
+
+    Raises:
+        ImageError: no image (TP-102), damaged (TP-103), too large or too small (TP-106, TP-107, TP-109).
+    """
+    path = Path(name)
+    check_size(*_opened(path, data).size, path)
+
+
 def image_from_pixels(pixels: NDArray[np.uint8] | Image.Image, *, short_side_px: int | None = None) -> DecodedImage:
     """As ``read_image`` for pixels in memory.
 
@@ -246,19 +256,23 @@ def _read_bytes(path: Path, first: int | None = None) -> bytes:
 
 
 def _open(path: Path, data: bytes) -> Image.Image:
+    image = _opened(path, data)
+    _check_header(image, path, data)
+    return image
+
+
+def _opened(path: Path, data: bytes) -> Image.Image:
     if not data:
         raise ImageError("TP-101", "the image file is empty (0 bytes)", where=path, fix="Copy or download it again.")
     check_structure(data, path)
     try:
-        image = _open_unlimited(data)
+        return _open_unlimited(data)
     except UnidentifiedImageError:
         raise ImageError("TP-102", _what_it_is(data), where=path, fix="Give a JPEG, PNG, TIFF, WebP or BMP image.") from None
     except (OSError, SyntaxError, ValueError, EOFError, KeyError, TypeError, OverflowError) as error:
         raise ImageError(
             "TP-103", f"the image is damaged ({error})", where=path, fix="Copy or download it again."
         ) from error
-    _check_header(image, path, data)
-    return image
 
 
 def _open_unlimited(data: bytes) -> Image.Image:

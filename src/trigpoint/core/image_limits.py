@@ -12,7 +12,7 @@ from PIL import Image
 
 from trigpoint.core.errors import ImageError
 
-MAX_FILE_BYTES = 512 << 20
+MAX_FILE_BYTES = 256 << 20
 MAX_PIXELS = 120_000_000
 MIN_SIDE_PX = 32
 MAX_SIDE_PX = 30_000

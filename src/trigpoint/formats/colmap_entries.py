@@ -156,6 +156,9 @@ def good_points(points: Iterable[ModelPoint]) -> tuple[list[ModelPoint], list[Sc
     for point in points:
         if not np.isfinite(point.xyz).all():
             errors.append(SceneError("TP-232", "a 3D point is NaN or infinite", where=point.where, fix=FIX))
+        elif not 0 <= point.id < 2**63:
+            what = f"{point.id} is not the id of a 3D point"
+            errors.append(SceneError("TP-232", what, where=point.where, fix=FIX))
         elif point.id in good:
             what = f"the point id {point.id} is there twice, here and at {good[point.id].where}"
             errors.append(SceneError("TP-232", what, where=point.where, fix=FIX))

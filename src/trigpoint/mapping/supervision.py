@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
-from trigpoint.core.errors import MappingError
+from trigpoint.core.errors import ImageError, MappingError
+from trigpoint.core.image import check_image_bytes
+from trigpoint.core.image_limits import MAX_FILE_BYTES
+from trigpoint.core.regular_file import read_regular
 from trigpoint.core.scene import Frame, Scene
 from trigpoint.core.tracks import Tracks
 from trigpoint.features.extract import rays_of
@@ -43,7 +47,7 @@ class DepthImages:
         result = np.full((len(image_px), 3), np.nan)
         if frame.depth_path is None:
             return result
-        depth = cv2.imread(str(frame.depth_path), cv2.IMREAD_UNCHANGED)
+        depth = _decoded(frame.depth_path)
         if depth is None or depth.dtype != np.uint16 or depth.ndim != 2:
             raise MappingError(
                 "TP-662",
@@ -56,6 +60,16 @@ class DepthImages:
         z = np.where(np.isin(steps, _NOTHING), np.nan, steps * frame.depth_unit)
         in_cam = np.column_stack([rays_of(frame.camera, image_px), np.ones(len(z))]) * z[:, None]
         return frame.pose().inverse().apply(in_cam)
+
+
+def _decoded(path: Path) -> NDArray[Any] | None:
+    """The values of a depth image; None where it is none. Depth images come with scenes from strangers, too."""
+    try:
+        data = read_regular(path, MAX_FILE_BYTES)
+        check_image_bytes(data, path)
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except (OSError, ImageError, cv2.error):
+        return None
 
 
 class TriangulatedPoints:

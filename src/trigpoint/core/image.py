@@ -19,12 +19,10 @@ from PIL import Image, UnidentifiedImageError
 
 from trigpoint.core.errors import ImageError
 from trigpoint.core.exif import NO_EXIF, Exif, read_exif
+from trigpoint.core.image_formats import INSTALL_HEIC, avif_brand, heic_brand, pillow_formats
 from trigpoint.core.image_limits import MAX_FILE_BYTES, beyond, check_effort, check_scans, check_size, check_structure
 from trigpoint.core.regular_file import open_regular, read_regular
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
-# Everything else that Pillow can open stays closed: some of it starts other programs (EPS).
-_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "PPM", "GIF")
 _HEADER_BYTES = 1 << 18
 # Rows that are freed of their transparency at a time: a whole image would need three more copies of itself.
 _BAND_ROWS = 256
@@ -268,7 +266,8 @@ def _opened(path: Path, data: bytes) -> Image.Image:
     try:
         return _open_unlimited(data)
     except UnidentifiedImageError:
-        raise ImageError("TP-102", _what_it_is(data), where=path, fix="Give a JPEG, PNG, TIFF, WebP or BMP image.") from None
+        what, fix = _what_it_is(data)
+        raise ImageError("TP-102", what, where=path, fix=fix) from None
     except (OSError, SyntaxError, ValueError, EOFError, KeyError, TypeError, OverflowError) as error:
         raise ImageError(
             "TP-103", f"the image is damaged ({error})", where=path, fix="Copy or download it again."
@@ -281,7 +280,7 @@ def _open_unlimited(data: bytes) -> Image.Image:
         try:
             # Our own limit is stricter and is checked before any pixel is decoded; Pillow's would only warn.
             Image.MAX_IMAGE_PIXELS = None
-            return Image.open(BytesIO(data), formats=_FORMATS)
+            return Image.open(BytesIO(data), formats=pillow_formats(data))
         finally:
             Image.MAX_IMAGE_PIXELS = limit
 
@@ -302,15 +301,27 @@ def _check_header(image: Image.Image, path: Path, data: bytes) -> None:
         raise ImageError("TP-104", "the image has 16 bits a channel", where=path, fix="Convert it to 8 bits.")
 
 
-def _what_it_is(data: bytes) -> str:
+def _what_it_is(data: bytes) -> tuple[str, str]:
+    """What a file is that Pillow does not know, and what to do."""
+    fix = "Give a JPEG, PNG, TIFF, WebP or BMP image."
     start = data[:512].lstrip().lower()
     if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<body")):
-        return "this is a web page saved under the name of an image"
+        return "this is a web page saved under the name of an image", fix
     if data[:4] == b"%PDF":
-        return "this is a PDF document, not an image"
+        return "this is a PDF document, not an image", fix
+    if heic_brand(data):
+        if "HEIF" in pillow_formats(data):
+            return "this HEIC image is damaged or cut short", "Copy it again, or convert it to JPEG."
+        return "this is a HEIC image, and pillow-heif, which reads it, is not installed", (
+            f"{INSTALL_HEIC[0].upper()}{INSTALL_HEIC[1:]}, or convert it to JPEG."
+        )
+    if avif_brand(data):
+        if "AVIF" in pillow_formats(data):
+            return "this AVIF image is damaged or cut short", "Copy it again, or convert it to JPEG."
+        return "this is an AVIF image, which this Pillow cannot read", "Install Pillow 11.3 or later, or convert it to JPEG."
     if data[4:8] == b"ftyp":
-        return "this is a HEIC, AVIF or video file"
-    return "this is not an image file"
+        return "this is a video file", fix
+    return "this is not an image file", fix
 
 
 def _upright_size(image: Image.Image, exif: Exif) -> tuple[int, int]:

@@ -29,7 +29,8 @@ _MAX_PARTS, _BYTES_A_PART, _MAX_JUNK_BYTES = 10_000, 256, 1 << 16
 _SLOW_DECODERS = ("bmp_rle", "ppm_plain", "ppm")
 _MAX_SLOW_BYTES, _MAX_SLOW_PIXELS, _MAX_SLOW_COMMENTS = 4 << 20, 1 << 21, 64
 # Measured with Pillow 13: what is held for each pixel beside the image itself. WebP is decoded to several canvases.
-_CANVASES_BYTES = {"WEBP": 12}
+# JPEG 2000 is not measured but counted: OpenJPEG holds 32 bits for each channel.
+_CANVASES_BYTES = {"WEBP": 12, "AVIF": 6, "HEIF": 5, "JPEG2000": 14}
 _ROWS_PER_STRIP = 278
 # A marker inside the pixels of a JPEG; 0xFF itself is written as 0xFF00 there, and 0xFFD0 to 0xFFD7 restart the coder.
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from trigpoint.core.camera import Camera
 from trigpoint.core.errors import SceneError
-from trigpoint.core.image import IMAGE_SUFFIXES
+from trigpoint.core.image_formats import IMAGE_SUFFIXES, unread_images
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
 from trigpoint.formats.builder import SceneBuilder, shortened
@@ -97,14 +97,11 @@ def _report_partial(builder: SceneBuilder, split: str, files: dict[str, dict[str
             parts.append(f"{len(lacking)} without a file in {folder} ({shortened(lacking, 3)})")
     counts = ", ".join(f"{len(by_stem)} in {folder}" for folder, by_stem in files.items())
     what = f"files do not pair up by name ({counts}): {'; '.join(parts)}"
+    unread = unread_images((builder.root / split / "rgb").iterdir())
     if not builder.options.skip_invalid:
-        raise SceneError(
-            "TP-215",
-            what,
-            where=builder.root / split,
-            fix="Add or remove files, or give --skip-invalid to use the complete ones.",
-        )
-    builder.warn(f"{split}: {what}. These were left out.")
+        fix = f"{unread} Add or remove files, or give --skip-invalid to use the complete ones.".strip()
+        raise SceneError("TP-215", what, where=builder.root / split, fix=fix)
+    builder.warn(f"{split}: {what}. These were left out. {unread}".strip())
 
 
 def _camera(builder: SceneBuilder, image: Path, calibration: Path) -> Camera:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from trigpoint.core.image import IMAGE_SUFFIXES
+from trigpoint.core.image_formats import IMAGE_SUFFIXES, is_unread_image, unread_images
 from trigpoint.formats.textfiles import is_file
 
 # With more files than this the search would take longer than to say where the images are.
@@ -84,7 +84,10 @@ class ImageFinder:
         stem = wanted[-1].rpartition(".")[0]
         others = (file for name in self._files if name.rpartition(".")[0] == stem for file in self._files[name])
         other = min(others, default=None)
-        return "" if other is None else f"{self.below_root(other).as_posix()} has another suffix"
+        if other is None:
+            return ""
+        hint = f"{self.below_root(other).as_posix()} has another suffix"
+        return f"{hint}, and {unread_images([other]).rstrip('.')}" if is_unread_image(other) else hint
 
     def reduced_folders(self) -> list[str]:
         """Names of the folders of reduced copies in the scene."""
@@ -132,7 +135,7 @@ class ImageFinder:
                 path = folder / entry.name
                 if path.is_dir():
                     folders += [path] if self._may_hold_images(entry.name) else []
-                elif path.suffix.lower() in IMAGE_SUFFIXES and not entry.name.startswith(".") and is_file(path):
+                elif _is_image(path) and is_file(path):
                     result.setdefault(_folded(entry.name), []).append(path)
             if count > _MAX_FILES:
                 return {}
@@ -142,6 +145,10 @@ class ImageFinder:
         if name.startswith(".") or _NO_IMAGES.fullmatch(name.casefold()):
             return False
         return self.reduced or _REDUCED.fullmatch(name) is None
+
+
+def _is_image(path: Path) -> bool:
+    return (path.suffix.lower() in IMAGE_SUFFIXES or is_unread_image(path)) and not path.name.startswith(".")
 
 
 def plain_name(listed: str) -> str | None:

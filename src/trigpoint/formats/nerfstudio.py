@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from trigpoint.core.errors import SceneError
-from trigpoint.core.image import IMAGE_SUFFIXES
+from trigpoint.core.image_formats import IMAGE_SUFFIXES
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
 from trigpoint.formats.axes import pose_from_opengl

@@ -9,7 +9,7 @@ from pathlib import Path
 from shlex import quote
 
 from trigpoint.core.errors import ConfigError, SceneError, did_you_mean
-from trigpoint.core.image import IMAGE_SUFFIXES
+from trigpoint.core.image_formats import IMAGE_SUFFIXES, unread_images
 from trigpoint.core.plugins import load_plugin, plugin_names
 from trigpoint.core.scene import Problem, Scene
 from trigpoint.formats import (
@@ -197,14 +197,18 @@ def _not_recognised(path: Path, readers: Sequence[Reader]) -> SceneError:
         return SceneError("TP-202", "this file does not describe a scene", where=path, fix=known)
     files = sorted(islice((file for file in path.rglob("*") if file.is_file()), _LOOKED_AT))
     images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+    closed = unread_images(files)
     archives = [file.name for file in files if file.suffix.lower() in ARCHIVES]
     if images:
         names = ", ".join(reader.name for reader in readers)
         find = f"Find them by structure from motion: 'trigpoint reconstruct {quote(str(path))} -o SCENE'."
-        fix = f"{find} Poses that are there already can be read as {names}."
+        fix = f"{find} Poses that are there already can be read as {names}. {closed}".strip()
         return SceneError("TP-202", f"a folder with {len(images)} images but no poses", where=path, fix=fix)
     if archives:
         return SceneError("TP-202", f"only packed files ({archives[0]})", where=path, fix="Unpack them first.")
+    if closed:
+        fix = f"{closed} Then find poses by structure from motion: 'trigpoint reconstruct {quote(str(path))} -o SCENE'."
+        return SceneError("TP-202", "images that cannot be read, and no poses", where=path, fix=fix)
     content = f"{len(files)} files, none of them an image (first: {files[0].name})" if files else "an empty folder"
     return SceneError("TP-202", content, where=path, fix=known)
 

@@ -93,7 +93,8 @@ def _read_sequence(builder: SceneBuilder, sequence: str, split: str | None, trut
     folder = builder.root / sequence
     images: dict[str, Path] = {}
     for suffix in _COLOR_SUFFIXES:
-        images.update({file.name.removesuffix(suffix): file for file in sorted(folder.glob(f"*{suffix}"))})
+        files = (file for file in sorted(folder.iterdir()) if file.name.lower().endswith(suffix))
+        images.update({file.name[: -len(suffix)]: file for file in files})
     poses = {file.name.removesuffix(".pose.txt"): file for file in sorted(folder.glob("*.pose.txt"))}
     for stem in paired(builder, folder, images, poses):
         image, depth = images[stem], folder / f"{stem}.depth.png"

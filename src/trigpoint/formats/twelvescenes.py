@@ -20,6 +20,7 @@ from trigpoint.formats.pseudo_truth import SfmPose, read_sfm_poses
 from trigpoint.formats.textfiles import is_file, read_matrix, read_text, to_numbers, to_whole_px
 
 _AGAIN = "Copy the file again."
+_COLOR = ".color.jpg"
 _INTRINSIC = "m_calibrationColorIntrinsic"
 
 
@@ -39,13 +40,13 @@ def read(path: Path, options: ReadOptions) -> Scene:
     builder = SceneBuilder(path, "twelvescenes", metric=True, options=options)
     size, focal_px = _calibration(path / "info.txt")
     tested = _test_count(path / "split.txt")
-    stems = _paired_stems(builder)
+    images = _paired_images(builder)
     truth = read_sfm_poses(path)
     if truth is not None:
         builder.note("Poses and focal lengths are the SfM pseudo ground truth in pgt.")
     lost: list[str] = []
-    for index, stem in enumerate(stems):
-        name = f"data/{stem}.color.jpg"
+    for index, (stem, image) in enumerate(images.items()):
+        name = f"data/{image.name}"
         with builder.image(name):
             pose = _pose_of(path / "data" / f"{stem}.pose.txt") if truth is None else truth.get(f"data/{stem}")
             if pose is None:
@@ -56,7 +57,7 @@ def read(path: Path, options: ReadOptions) -> Scene:
             depth = path / "data" / f"{stem}.depth.png"
             split = TEST if index < tested else TRAIN
             depth_path = depth if is_file(depth) else None
-            builder.add(Frame(name, path / name, camera, cam_from_world, split, depth_path=depth_path))
+            builder.add(Frame(name, image, camera, cam_from_world, split, depth_path=depth_path))
     if lost:
         builder.warn(f"Images without a pose in the data set, left out: {len(lost)} ({shortened(lost, 3)}).")
     return builder.build()
@@ -95,11 +96,12 @@ def _test_count(file: Path) -> int:
     return int(match[1])
 
 
-def _paired_stems(builder: SceneBuilder) -> list[str]:
+def _paired_images(builder: SceneBuilder) -> dict[str, Path]:
     folder = builder.root / "data"
-    images = {file.name.removesuffix(".color.jpg") for file in folder.glob("*.color.jpg")}
+    files = (file for file in folder.iterdir() if file.name.lower().endswith(_COLOR))
+    images = {file.name[: -len(_COLOR)]: file for file in files}
     poses = {file.name.removesuffix(".pose.txt") for file in folder.glob("*.pose.txt")}
-    return paired(builder, folder, images, poses)
+    return {stem: images[stem] for stem in paired(builder, folder, images, poses)}
 
 
 READER = Reader("twelvescenes", sniff, read, "info.txt and split.txt beside a folder data", poses="opencv-c2w")

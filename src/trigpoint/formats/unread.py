@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from shlex import quote
 
-from trigpoint.core.image import IMAGE_SUFFIXES
+from trigpoint.core.image_formats import IMAGE_SUFFIXES
 from trigpoint.core.regular_file import open_regular
 
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")

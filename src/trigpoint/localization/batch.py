@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import glob
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from trigpoint.core.errors import ConfigError, ImageError, TrigpointError
-from trigpoint.core.image import IMAGE_SUFFIXES, image_size
+from trigpoint.core.image import image_size
+from trigpoint.core.image_formats import IMAGE_SUFFIXES, unread_images
 from trigpoint.core.localization import OK, Localization
 from trigpoint.localization.image_input import CameraRule
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def image_files(arguments: Sequence[str]) -> list[Path]:
     """The image files that files, folders and patterns name, each once, sorted within a folder or pattern.
+
+    A warning is logged for images in a folder that cannot be read here, such as HEIC without pillow-heif.
 
     Raises:
         ConfigError: nothing named (TP-741); a folder or pattern without images (TP-742).
@@ -23,16 +29,21 @@ def image_files(arguments: Sequence[str]) -> list[Path]:
         raise ConfigError("TP-741", "no images were named", fix="Name image files, folders or quoted patterns.")
     files: list[Path] = []
     for argument in arguments:
-        path = Path(argument)
+        path, unread = Path(argument), ""
         if path.is_dir():
-            matches = [item for item in sorted(path.rglob("*")) if item.suffix.lower() in IMAGE_SUFFIXES and item.is_file()]
+            items = [item for item in sorted(path.rglob("*")) if item.is_file()]
+            matches = [item for item in items if item.suffix.lower() in IMAGE_SUFFIXES]
+            unread = unread_images(items)
         elif not path.exists() and glob.has_magic(argument):
             matches = sorted(Path(match) for match in glob.iglob(argument, recursive=True) if Path(match).is_file())  # noqa: PTH207
         else:
             files.append(path)
             continue
         if not matches:
-            raise ConfigError("TP-742", "there are no images there", where=argument, fix="Check the folder or pattern.")
+            fix = unread or "Check the folder or pattern."
+            raise ConfigError("TP-742", "there are no images there", where=argument, fix=fix)
+        if unread:
+            _LOGGER.warning("%s: %s", argument, unread)
         files.extend(matches)
     return list(dict.fromkeys(files))
 

@@ -21,6 +21,7 @@ from trigpoint.reconstruction.images import (
     image_paths,
     invalid_problems,
     read_headers,
+    unread_problems,
 )
 from trigpoint.reconstruction.mapper import run_mapper
 from trigpoint.reconstruction.matching import match_pairs
@@ -138,7 +139,7 @@ class _Run:
         paths = image_paths(self.source)
         images, invalid = read_headers(self.source, paths)
         check_invalid(invalid, len(paths), options.skip_invalid)
-        self.problems += invalid_problems(invalid)
+        self.problems += [*invalid_problems(invalid), *unread_problems(self.source)]
         check_count(len(images), self.source)
         self.job.begin({"images": [image.fingerprint() for image in images], **self._settings()})
         return images

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from trigpoint.core.errors import ImageError, SceneError
 from trigpoint.core.exif import Position
-from trigpoint.core.image import IMAGE_SUFFIXES, read_header
+from trigpoint.core.image import read_header
+from trigpoint.core.image_formats import IMAGE_SUFFIXES, unread_images
 from trigpoint.core.scene import Problem
 
 MIN_IMAGES = 3
@@ -46,14 +47,17 @@ def image_paths(folder: Path) -> list[Path]:
     Raises:
         SceneError: no such folder, or no images in it (TP-251).
     """
-    files = [
-        item for item in folder.rglob("*") if item.suffix.lower() in IMAGE_SUFFIXES and item.is_file() and not _hidden(item)
-    ]
+    files = [item for item in folder.rglob("*") if item.suffix.lower() in IMAGE_SUFFIXES and _is_listed(item)]
     if not files:
-        raise SceneError(
-            "TP-251", "there are no images here", where=folder, fix="Name a folder with images, or a video file."
-        )
+        fix = unread_images(folder.rglob("*")) or "Name a folder with images, or a video file."
+        raise SceneError("TP-251", "there are no images here", where=folder, fix=fix)
     return sorted(files, key=lambda item: item.relative_to(folder).as_posix())
+
+
+def unread_problems(folder: Path) -> list[Problem]:
+    """A warning about images below a folder that cannot be read here, such as HEIC without pillow-heif, if there are any."""
+    text = unread_images(item for item in folder.rglob("*") if _is_listed(item))
+    return [Problem("warning", text)] if text else []
 
 
 def read_headers(folder: Path, paths: Iterable[Path]) -> tuple[list[SourceImage], list[tuple[str, ImageError]]]:
@@ -107,6 +111,6 @@ def check_count(images: int, scene: Path) -> None:
         )
 
 
-def _hidden(path: Path) -> bool:
+def _is_listed(path: Path) -> bool:
     # macOS leaves "._image.jpg" beside images; they are not images.
-    return path.name.startswith(".")
+    return path.is_file() and not path.name.startswith(".")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from trigpoint.core.camera import Camera
 from trigpoint.core.errors import ImageError, TrigpointError
-from trigpoint.core.image import IMAGE_SUFFIXES
+from trigpoint.core.image_formats import IMAGE_SUFFIXES
 from trigpoint.core.localization import Localization
 from trigpoint.core.pose import Pose
 from trigpoint.evaluation.metrics import pose_errors

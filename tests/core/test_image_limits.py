@@ -100,6 +100,11 @@ SLOW = {
     "PNG with an EXIF block of megabytes": inserted(PNG, 33, chunk(b"eXIf", bytes(5 << 20))),
     "GIF with many comments": inserted(GIF, GIF.index(b","), b"\x21\xfe\x01a\x00" * 20_000),
     "GIF with junk": inserted(GIF, GIF.index(b"\x2c\0\0\0\0"), b"x" * 100_000),
+    "TIFF with millions of tags": b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 5_000_000) + bytes(40),
+    "TIFF with millions of strips": b"MM\0*" + struct.pack(">IHHHII", 8, 1, 273, 4, 2_000_000, 22) + bytes(8_000_000),
+    "BigTIFF with millions of strips": b"II+\0\x08\0\0\0"
+    + struct.pack("<QQHHQQ", 16, 1, 273, 4, 2_000_000, 44)
+    + bytes(8_000_000),
     "PPM with a long comment": b"P6 #" + b"x" * 100_000 + b"\n64 64 255\n" + bytes(64 * 64 * 3),
     "PPM with much white space": b"P6" + b" " * 100_000 + b"64 64 255\n" + bytes(64 * 64 * 3),
     "PPM of text with many comments": b"P2 64 64 255 " + b"#\n" * 1000 + b"9 " * 4096,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 
@@ -25,6 +26,9 @@ MAX_EXIF_BYTES = 4 << 20
 _ORDINARY_SCANS, _MAX_SCANS, _MAX_SCANNED_PIXELS = 16, 100, 1_200_000_000
 # Pillow goes through the parts of a file in Python: millions of them would take minutes.
 _MAX_PARTS, _BYTES_A_PART, _MAX_JUNK_BYTES = 10_000, 256, 1 << 16
+# Tiles of 16x16 px are the smallest: 470,000 of them make the largest image. Numbers take 40 bytes in memory.
+_MAX_TAGS, _MAX_TAG_VALUES, _BYTE_TYPES = 65_535, 1_000_000, (1, 2, 6, 7)
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # Pillow has decoders that are written in Python and take about 1 us a value.
 _SLOW_DECODERS = ("bmp_rle", "ppm_plain", "ppm")
 _MAX_SLOW_BYTES, _MAX_SLOW_PIXELS, _MAX_SLOW_COMMENTS = 4 << 20, 1 << 21, 64
@@ -58,6 +62,8 @@ def check_structure(data: bytes, path: Path) -> None:
         _check_blocks(data, path)
     elif data.startswith(_PPM):
         _check_words(data, path)
+    elif data[:4] in _TIFF:
+        _check_tags(data, path)
     elif data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         at = data.find(b"EXIF", 12)
         if at >= 0 and int.from_bytes(data[at + 4 : at + 8], "little") > MAX_EXIF_BYTES and at % 2 == 0:
@@ -186,6 +192,22 @@ def _check_blocks(data: bytes, path: Path) -> None:
         position += 1
         if parts > _MAX_PARTS:
             raise beyond(f"the GIF has more than {_MAX_PARTS:,} blocks before its first frame", path)
+
+
+def _check_tags(data: bytes, path: Path) -> None:
+    """The first directory of a TIFF, whose entries Pillow reads in Python and whose values become Python's numbers."""
+    order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
+    # In BigTIFF all positions and numbers have 64 bits.
+    start, wide, entry = (data[8:16], 8, 20) if data[:4] in _TIFF[2:] else (data[4:8], 2, 12)
+    position = int.from_bytes(start, order)
+    entries = int.from_bytes(data[position : position + wide], order)
+    if entries > _MAX_TAGS:
+        raise beyond(f"the TIFF has {entries:,} tags", path)
+    for at in range(position + wide, min(position + wide + entries * entry, len(data)), entry):
+        kind = int.from_bytes(data[at + 2 : at + 4], order)
+        values = int.from_bytes(data[at + 4 : at + (entry + 4) // 2], order)
+        if _MAX_TAG_VALUES < values <= len(data) and kind not in _BYTE_TYPES:
+            raise beyond(f"a tag of the TIFF has {values:,} values", path)
 
 
 def _check_words(data: bytes, path: Path) -> None:

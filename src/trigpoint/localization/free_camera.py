@@ -19,6 +19,8 @@ Array = NDArray[np.float64]
 _LOSS_SCALE_PX = 3.0
 _MAX_ROUNDS, _STEPS_A_ROUND = 12, 4
 _SMALLEST_GAIN = 1e-6
+# Fraction of the inliers whose coming and going changes nothing any more.
+_SETTLED = 0.003
 # Of the keypoints, px^2; points made up without noise have none.
 _SMALLEST_VARIANCE = 1e-12
 # Of the logarithm of the focal length: a factor of 20 is no camera any more.
@@ -100,7 +102,7 @@ def fit_free_camera(
         variance = max(float((errors[inliers] ** 2).sum()) / max(2 * int(inliers.sum()) - 9, 1), _SMALLEST_VARIANCE)
         if not state.improve(points_px, inliers, variance, prior):
             return None
-        if (before == inliers).all():
+        if (before != inliers).sum() <= _SETTLED * inliers.sum():
             break
     inliers = (state.errors(points_px) ** 2).sum(axis=1) < threshold_px**2
     if inliers.sum() < MIN_POINTS:

@@ -167,16 +167,22 @@ class PoseSearch:
         keypoints, result = solution.keypoints, solution.pnp
         assert result.cam_from_world is not None
         view_px, points = keypoints.view_px[result.inliers], solution.chosen.points_world[result.inliers]
+        calibrated = pose_covariance(result.cam_from_world, view_px, points, keypoints.intrinsics)
+        if calibrated is None:
+            return None
+        calibrated = self.map.error_scale**2 * calibrated
         if solution.camera_source == GIVEN:
-            return pose_covariance(result.cam_from_world, view_px, points, keypoints.intrinsics)
-        fitted = solution.camera_source == ESTIMATED
-        prior = guess_prior(*keypoints.size) if fitted else told_prior(True, keypoints.size)
+            return calibrated
+        estimated = solution.camera_source == ESTIMATED
+        prior = guess_prior(*keypoints.size) if estimated else told_prior(True, keypoints.size)
         joint = free_covariance(result.cam_from_world, view_px, points, keypoints.intrinsics, prior)
         if joint is None:
             return None
-        # As many inliers as images out of the map have may agree by chance, and free intrinsics follow them.
+        # As many inliers as images out of the map have may agree by chance, and free intrinsics follow them. What maps of a
+        # kind are usually off does not come on top: free intrinsics take most of it up.
         right = max(result.count - self._bound(solution), 1.0)
-        return joint[:6, :6] * (result.count / right) ** 2
+        free = joint[:6, :6] * (self.map.acceptance.error_scale * result.count / right) ** 2
+        return free if free[3:, 3:].trace() > calibrated[3:, 3:].trace() else calibrated
 
     def judge(self, solution: Solution) -> tuple[NDArray[np.float64] | None, Verdict]:
         """The (6, 6) covariance of the pose, rad and the unit of the world in the camera frame, and the verdict on it."""
@@ -184,8 +190,6 @@ class PoseSearch:
         covariance, distance = None, math.inf
         if result.cam_from_world is not None:
             covariance = self._covariance(solution)
-            if covariance is not None:
-                covariance = self.map.error_scale**2 * covariance
             distance = _median(np.linalg.norm(points[result.inliers] - result.cam_from_world.centre(), axis=1))
         options = self.options
         # Whoever turns the image tries all turns.

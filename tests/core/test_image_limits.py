@@ -130,6 +130,12 @@ def test_a_webp_with_much_exif_is_refused():
     assert "EXIF" in refused(webp)
 
 
+def test_a_dense_format_may_not_have_many_bytes():
+    data = encoded(PIXELS, "JPEG2000")
+    assert decode_image(data, "image").width == 160
+    assert "30 MiB" in refused(data + bytes(31 << 20))
+
+
 def test_ordinary_metadata_is_no_reason_to_refuse():
     profile = np.random.default_rng(0).bytes(3_000_000)
     data = encoded(PIXELS, "JPEG", icc_profile=profile, comment=b"a photo", exif=b"Exif\0\0" + bytes(60_000))

@@ -23,6 +23,7 @@ from support.mutations import WORDS, choice, mutated_bytes, mutated_file
 from support.scene_files import WRITERS, write_colmap_points, write_colmap_text
 
 from trigpoint.core.errors import SceneError, TrigpointError
+from trigpoint.core.image_formats import pillow_formats
 
 Case = Callable[[int], None]
 
@@ -83,6 +84,7 @@ def _image_seeds() -> list[bytes]:
     result = [encoded(small.copy(), kind, **options) for kind, options in kinds]
     result += [encoded(small.convert(mode), "PNG") for mode in ("L", "LA", "RGBA", "P", "1")]
     result += [encoded(small.convert("L"), kind) for kind in ("JPEG", "PPM", "BMP", "TIFF", "GIF")]
+    result += [encoded(small.copy(), kind) for kind in ("JPEG2000", "AVIF") if kind in pillow_formats(b"")]
     result.append(b"P3 40 40 255\n" + b"9 90 200\n" * 1600)
     return result
 

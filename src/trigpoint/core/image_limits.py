@@ -35,6 +35,8 @@ _MAX_SLOW_BYTES, _MAX_SLOW_PIXELS, _MAX_SLOW_COMMENTS = 4 << 20, 1 << 21, 64
 # Measured with Pillow 13: what is held for each pixel beside the image itself. WebP is decoded to several canvases.
 # JPEG 2000 is not measured but counted: OpenJPEG holds 32 bits for each channel.
 _CANVASES_BYTES = {"WEBP": 12, "AVIF": 6, "HEIF": 5, "JPEG2000": 14}
+# Their decoders take 0.1 to 0.15 s for each MB, whatever the number of pixels.
+_DENSE, _MAX_DENSE_BYTES = ("AVIF", "HEIF", "JPEG2000"), 30 << 20
 _ROWS_PER_STRIP = 278
 # A marker inside the pixels of a JPEG; 0xFF itself is written as 0xFF00 there, and 0xFFD0 to 0xFFD7 restart the coder.
 _MARKER = re.compile(rb"\xff([^\x00\xff\xd0-\xd7])")
@@ -111,6 +113,8 @@ def check_effort(image: Image.Image, data: bytes, path: Path, *, flat_bytes: int
         limit, megapixels = MAX_MEMORY_BYTES // 1_000_000, width * height // 1_000_000
         what = f"{memory // 1_000_000} MB are needed to decode {megapixels} million px of this kind, and {limit} MB allowed"
         raise beyond(what, path, "Save it as a baseline JPEG, which is decoded at reduced size, or resize it.")
+    if image.format in _DENSE and len(data) > _MAX_DENSE_BYTES:
+        raise beyond(f"an image of the kind {image.format} may have {_MAX_DENSE_BYTES >> 20} MiB", path)
     tiles = getattr(image, "tile", [])
     if tiles and tiles[0][0] in _SLOW_DECODERS and (len(data) > _MAX_SLOW_BYTES or pixels > _MAX_SLOW_PIXELS):
         raise beyond(f"this kind of {image.format} is slow to decode and may have {_MAX_SLOW_PIXELS:,} px", path)

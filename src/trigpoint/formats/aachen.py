@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trigpoint.core.camera import Camera
+from trigpoint.core.camera import Camera, camera_model_names
 from trigpoint.core.errors import SceneError
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
@@ -66,6 +66,7 @@ def _database_cameras(builder: SceneBuilder) -> dict[str, tuple[list[str], str]]
 def _camera_lines(file: Path) -> dict[str, tuple[list[str], str]]:
     """(words after the name, where) of each image of a list ``image MODEL width height parameters``."""
     result: dict[str, tuple[list[str], str]] = {}
+    models = set(camera_model_names())
     for number, words in read_rows(file):
         where = f"{file}, line {number}"
         if len(words) < 6:
@@ -75,7 +76,9 @@ def _camera_lines(file: Path) -> dict[str, tuple[list[str], str]]:
                 where=where,
                 fix="Copy the file again.",
             )
-        result[words[0]] = (words[1:], where)
+        # The name may have spaces; the model is the first word behind it.
+        model = next((index for index, word in enumerate(words) if index and word in models), 1)
+        result[" ".join(words[:model])] = (words[model:], where)
     return result
 
 

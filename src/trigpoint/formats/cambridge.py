@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from trigpoint.core.errors import SceneError
+from trigpoint.core.image_formats import IMAGE_SUFFIXES
 from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
 from trigpoint.formats.builder import SceneBuilder, shortened
 from trigpoint.formats.format import Reader, ReadOptions
@@ -22,6 +23,7 @@ from trigpoint.formats.textfiles import is_file, read_text, to_numbers
 _LISTS = {TRAIN: "dataset_train.txt", TEST: "dataset_test.txt"}
 _MODEL = "reconstruction.nvm"
 _HEADER_LINES = 3
+_NUMBERS = 7
 MAX_TRANSLATION = 1e4
 
 
@@ -70,11 +72,13 @@ def _rows(file: Path) -> list[tuple[str, list[str]]]:
         if number <= _HEADER_LINES or not words:
             continue
         where = f"{file}, line {number}"
-        if len(words) != 8:
+        # The name may have spaces.
+        name = " ".join(words[:-_NUMBERS])
+        if not name or (" " in name and PurePosixPath(name).suffix.lower() not in IMAGE_SUFFIXES):
             raise SceneError(
                 "TP-214", f"an image and 7 numbers were expected, got {len(words)} words", where=where, fix="Copy it again."
             )
-        result.append((where, words))
+        result.append((where, [name, *words[-_NUMBERS:]]))
     return result
 
 

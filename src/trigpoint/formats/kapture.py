@@ -92,8 +92,8 @@ def _split_of(part: Path, root: Path) -> str | None:
     return next((_SPLITS[word] for word in reversed(words) if word in _SPLITS), None)
 
 
-def _rows(file: Path, count: int) -> list[_Row]:
-    """The lines with at least ``count`` values."""
+def _rows(file: Path, count: int, *, at_most: int | None = None) -> list[_Row]:
+    """The lines, which have at least ``count`` values."""
     result: list[_Row] = []
     for number, line in enumerate(read_text(file).splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#"):
@@ -104,6 +104,9 @@ def _rows(file: Path, count: int) -> list[_Row]:
             raise SceneError(
                 "TP-214", f"{count} values were expected, got {len(words)}", where=where, fix="Export the data again."
             )
+        if at_most is not None and len(words) > at_most and not any("." in word for word in words[2:]):
+            what = f"{at_most} values were expected, got {len(words)}: numbers may have decimal commas"
+            raise SceneError("TP-214", what, where=where, fix="Write decimal points; commas stand between the values.")
         result.append(_Row(words, where))
     return result
 
@@ -148,11 +151,16 @@ class _Trajectories:
     def __init__(self, folder: Path) -> None:
         poses = folder / "trajectories.txt"
         rigs = folder / "rigs.txt"
-        rows = _rows(poses, 9) if _has_rows(poses) else []
         # Zeros before a number of a time stamp mean nothing.
-        self._poses = {(row.words[0].lstrip("0"), row.words[1]): row for row in rows}
+        self._poses: dict[tuple[str, str], _Row] = {}
+        self._twice: dict[tuple[str, str], _Row] = {}
+        for row in _rows(poses, 9, at_most=9) if _has_rows(poses) else []:
+            key = (row.words[0].lstrip("0"), row.words[1])
+            if key in self._poses:
+                self._twice[key] = row
+            self._poses.setdefault(key, row)
         self._rigs: dict[str, list[_Row]] = {}
-        for row in _rows(rigs, 9) if _has_rows(rigs) else []:
+        for row in _rows(rigs, 9, at_most=9) if _has_rows(rigs) else []:
             self._rigs.setdefault(row.words[1], []).append(row)
 
     def pose(self, stamp: str, device: str) -> Pose | None:
@@ -160,12 +168,16 @@ class _Trajectories:
 
         Raises:
             GeometryError: TP-301 to TP-303.
-            SceneError: TP-214.
+            SceneError: TP-214; two poses (TP-205).
         """
         return self._through_rigs(stamp, device, {device}, _RIG_LEVELS)
 
     def _through_rigs(self, stamp: str, device: str, seen: set[str], levels: int) -> Pose | None:
-        row = self._poses.get((stamp.lstrip("0"), device))
+        key = (stamp.lstrip("0"), device)
+        row, other = self._poses.get(key), self._twice.get(key)
+        if row is not None and other is not None and other.words[2:] != row.words[2:]:
+            what = f"'{device[:40]}' has two poses at this time, here and at {row.where}"
+            raise SceneError("TP-205", what, where=other.where, fix="Remove one of the lines.")
         if row is not None:
             return _pose(row)
         for row in self._rigs.get(device, []) if levels else []:

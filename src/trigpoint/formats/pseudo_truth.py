@@ -60,7 +60,11 @@ def read_sfm_poses(root: Path) -> dict[str, SfmPose] | None:
                     where=where,
                     fix="Copy it again.",
                 )
-            poses[image_key(words[0])] = SfmPose(tuple(words[1:]), where)
+            key = image_key(words[0])
+            if key in poses:
+                what = f"{key} is there twice, here and at {poses[key].where}"
+                raise SceneError("TP-205", what, where=where, fix="Remove one of the lines.")
+            poses[key] = SfmPose(tuple(words[1:]), where)
     if not poses:
         raise SceneError(
             "TP-211", "the folder holds no poses", where=folder, fix="Put SCENE_train.txt and SCENE_test.txt there."

@@ -70,10 +70,10 @@ def _read_list(file: Path) -> tuple[NDArray[np.float64], list[str]]:
     names: list[str] = []
     for number, words in read_rows(file):
         where = f"{file}, line {number}"
-        if len(words) != 2:
-            raise SceneError("TP-214", f"a time and a file were expected, got {len(words)} words", where=where, fix=_AGAIN)
+        if len(words) < 2:
+            raise SceneError("TP-214", "a time and a file were expected, got one word", where=where, fix=_AGAIN)
         stamps.append(_time(words[0], where))
-        names.append(words[1])
+        names.append(" ".join(words[1:]))
     return np.array(stamps), names
 
 

@@ -9,11 +9,11 @@ from trigpoint.core.pose import Pose, centre_distance
 from trigpoint.localization.hypotheses import solve_known
 from trigpoint.localization.keypoints import UndistortedKeypoints
 from trigpoint.localization.pnp import PnpResult
-from trigpoint.localization.rival import find_rival
+from trigpoint.localization.rival import rival_among_others, rival_elsewhere
 
 
 def keypoints_at(pixels):
-    return UndistortedKeypoints(pixels, pixels, torch.zeros(len(pixels), 1), CAMERA, 640 * 480.0)
+    return UndistortedKeypoints(pixels, pixels, torch.zeros(len(pixels), 1), CAMERA, (640.0, 480.0))
 
 
 def two_places(elsewhere, shift=(16.0, 0.0, 0.0), noise=0):
@@ -27,7 +27,7 @@ def two_places(elsewhere, shift=(16.0, 0.0, 0.0), noise=0):
 def rival_of(pixels, world):
     result = solve_known(pixels, world, CAMERA, OPTIONS)
     assert result.cam_from_world is not None
-    return result, find_rival(keypoints_at(pixels), world, result, 5.0, OPTIONS)
+    return result, rival_among_others(keypoints_at(pixels), world, result, 5.0, OPTIONS)
 
 
 def test_a_look_alike_elsewhere_is_found():
@@ -60,4 +60,17 @@ def test_a_pose_beside_the_best_one_is_no_rival():
     assert rival is None and result.cam_from_world is not None
     turned = Pose(np.diag([-1.0, 1.0, -1.0]), np.zeros(3))
     everywhere = PnpResult(turned @ result.cam_from_world, result.inliers, "")
-    assert find_rival(keypoints_at(pixels), world, everywhere, 5.0, OPTIONS) is not None, "another direction is"
+    assert rival_among_others(keypoints_at(pixels), world, everywhere, 5.0, OPTIONS) is not None, "another direction is"
+
+
+def test_a_place_that_looks_alike_needs_fewer_keypoints_than_the_others_of_the_same_place():
+    """All keypoints are matched with the landmarks of a place 16 m away: a third of them fits, the rest matches anything."""
+    _, pixels, world = two_places(0)
+    best = solve_known(pixels, world, CAMERA, OPTIONS)
+    elsewhere = world + np.array([16.0, 0.0, 0.0])
+    elsewhere[170:] = np.random.default_rng(0).uniform(-9, 9, (330, 3))
+    rival = rival_elsewhere(keypoints_at(pixels), elsewhere, best, 5.0, OPTIONS)
+    assert rival is not None and 165 <= rival.inliers <= 180
+    assert rival.distance == pytest.approx(16, abs=0.1)
+    elsewhere[60:] = np.random.default_rng(0).uniform(-9, 9, (440, 3))
+    assert rival_elsewhere(keypoints_at(pixels), elsewhere, best, 5.0, OPTIONS) is None, "as tables look like tables"

@@ -144,6 +144,8 @@ def test_a_position_that_may_be_wrong_for_every_use_is_rejected():
     verdict = judged(covariance, acceptance=strict)
     assert verdict.status == "rejected" and verdict.reason == "the position is only known to 0.173 m"
     assert judged(covariance, acceptance=Acceptance(0.1, 0.8, tolerance=0.4)).status == "ok"
+    off = judged(covariance, acceptance=Acceptance(0.1, 0.8, tolerance=0.3, error_scale=2.5)).reason
+    assert off == "the position is only known to 0.173 m; errors in this map are 2.5 times the usual"
 
 
 def test_a_pose_with_a_rival_is_ambiguous_and_the_rival_is_named():
@@ -151,7 +153,7 @@ def test_a_pose_with_a_rival_is_ambiguous_and_the_rival_is_named():
     verdict = judged(GOOD, rival=rival)
     assert verdict.status == "rejected" and verdict.confidence <= 0.5
     assert verdict.reason == (
-        "ambiguous: 200 of 400 keypoints agree, but 150 others agree with a pose at (8, 0, 0), 8 m away and turned by 3 deg"
+        "ambiguous: 200 of 400 keypoints agree, but 150 agree with a pose at (8, 0, 0), 8 m away and turned by 3 deg"
     )
 
 

@@ -21,7 +21,7 @@ from trigpoint.localization.hypotheses import solve_known
 from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions, solve_pnp
 from trigpoint.mapping.image_matching import image_pairs
 from trigpoint.mapping.landmark_config import LandmarkConfig, TriangulationConfig
-from trigpoint.mapping.landmarks import Landmarks
+from trigpoint.mapping.landmarks import LandmarkHypothesis, Landmarks
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.observations import Observations, PosedKeypoints, join_tracks, match_support
 from trigpoint.mapping.triangulation import triangulate
@@ -187,6 +187,30 @@ def test_an_image_that_is_left_out_is_not_retrieved():
     query = ImageFeatures(np.zeros((1, 2)), torch.eye(4)[:1], torch.zeros(1), 1.0)
     assert landmarks.hypotheses(query, (4, 4))[0].images.tolist() == [0, 1]
     assert landmarks.without_image(0).hypotheses(query, (4, 4))[0].images.tolist() == [1]
+
+
+def test_images_that_show_nothing_of_what_agrees_are_elsewhere():
+    """Three images: two of one place, one of another. Normalised coordinates are as far as the float32 of the file tells."""
+    generator = torch.Generator().manual_seed(0)
+    landmarks = Landmarks(
+        descriptor=Fixed(),
+        index=RetrievalIndex(torch.eye(4)[:3]),
+        positions=torch.randn((12, 3), generator=generator),
+        first=torch.tensor([0, 6, 12, 18], dtype=torch.int32),
+        landmark=torch.tensor([*range(6), *range(6), *range(6, 12)], dtype=torch.int32),
+        descriptors=directions(torch.eye(12, 12)),
+    )
+    normalization = Normalization(FAR, 0.5)
+    one, other = np.split(landmarks.positions.numpy().astype(np.float64), 2)
+    seen = normalization.to_normalized(normalization.to_world(one))
+    everything = LandmarkHypothesis(torch.tensor([2, 0, 1]))
+    found = landmarks.elsewhere(everything, seen)
+    assert found is not None and found.images.tolist() == [2]
+    found = landmarks.elsewhere(everything, other)
+    assert found is not None and found.images.tolist() == [0, 1]
+    wrong_matches = landmarks.elsewhere(everything, np.concatenate([one, other[:2]]))
+    assert wrong_matches is not None and wrong_matches.images.tolist() == [2]
+    assert landmarks.elsewhere(everything, np.concatenate([one, other])) is None
 
 
 def damaged(name, value):

@@ -55,11 +55,13 @@ class ChosenHypothesis:
 
     Attributes:
         index: its index among those tried.
+        hypothesis: the winner itself.
         points_world: (N, 3) float64 points in world of all keypoints; NaN where a keypoint matches no landmark.
         tried: number of hypotheses whose inliers were counted.
     """
 
     index: int
+    hypothesis: Hypothesis
     points_world: Array
     tried: int
 
@@ -92,7 +94,7 @@ def choose_hypothesis(
                 best, most_inliers = index, inliers
             if most_inliers >= sure:
                 break
-    return ChosenHypothesis(best, scene_map.points(keypoints.descriptors, [hypotheses[best]])[0], tried)
+    return ChosenHypothesis(best, hypotheses[best], scene_map.points(keypoints.descriptors, [hypotheses[best]])[0], tried)
 
 
 def in_best_pose(pnp: PnpOptions, options: TrialOptions) -> CountInliers:

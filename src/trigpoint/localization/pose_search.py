@@ -27,7 +27,7 @@ from trigpoint.localization.image_input import ESTIMATED, GIVEN, ToldCamera
 from trigpoint.localization.intrinsics import guess_focal_px
 from trigpoint.localization.keypoints import UndistortedKeypoints
 from trigpoint.localization.pnp import PnpOptions, pose_covariance
-from trigpoint.localization.rival import find_rival
+from trigpoint.localization.rival import Rival, rival_among_others, rival_elsewhere
 from trigpoint.localization.verdict import Precision, Verdict, VerdictOptions, judge, noise_inliers
 from trigpoint.mapping.scene_map import SceneMap
 
@@ -201,8 +201,20 @@ class PoseSearch:
         if solution.camera_source != GIVEN:
             limits = replace(limits, max_rotation_std_deg=_GUESSED_ROTATION * limits.max_rotation_std_deg)
         precision = Precision(covariance, distance, self.map.units)
-        seek = partial(find_rival, keypoints, points, result, distance, options.pnp)
+        seek = partial(self._rival, solution, distance)
         return covariance, judge(result, precision, noise, self.map.acceptance, limits, seek)
+
+    def _rival(self, solution: Solution, seen_at: float) -> Rival | None:
+        """Another pose that explains nearly as many keypoints, far from the one at which points are seen at a distance."""
+        keypoints, chosen, best = solution.keypoints, solution.chosen, solution.pnp
+        rival = rival_among_others(keypoints, chosen.points_world, best, seen_at, self.options.pnp)
+        if rival is not None:
+            return rival
+        elsewhere = self.map.elsewhere(chosen.hypothesis, chosen.points_world[best.inliers])
+        if elsewhere is None:
+            return None
+        points = self.map.points(keypoints.descriptors, [elsewhere])[0]
+        return rival_elsewhere(keypoints, points, best, seen_at, self.options.pnp)
 
 
 def _median(values: NDArray[np.floating]) -> float:

@@ -136,7 +136,10 @@ def judge(
         return Verdict(REJECTED, f"{counted}; {source} can reach {bound}", confidence)
     imprecision = _imprecision(precision, acceptance.tolerance, options)
     if imprecision:
-        return Verdict(REJECTED, imprecision, confidence / 2)
+        usual = (
+            f"; errors in this map are {acceptance.error_scale:.2g} times the usual" if acceptance.error_scale > 1 else ""
+        )
+        return Verdict(REJECTED, imprecision + usual, confidence / 2)
     rival = find_rival()
     if rival is not None:
         return Verdict(REJECTED, f"ambiguous: {counted}, {_named(rival, precision.units)}", confidence / 2)
@@ -154,7 +157,7 @@ def misled_in_words(found: ValidationImages) -> str:
 def _named(rival: Rival, units: str) -> str:
     x, y, z = rival.cam_from_world.centre()
     away = f"{rival.distance:.3g} {units} away and turned by {rival.angle_deg:.0f} deg"
-    return f"but {rival.inliers} others agree with a pose at ({x:.4g}, {y:.4g}, {z:.4g}), {away}"
+    return f"but {rival.inliers} agree with a pose at ({x:.4g}, {y:.4g}, {z:.4g}), {away}"
 
 
 def _confidence(inliers: int, bound: int, sure: float) -> float:

@@ -51,6 +51,10 @@ class CoordinateSource(Protocol):
         """
         ...
 
+    def elsewhere(self, hypothesis: Any, points: NDArray[np.floating]) -> Hypothesis | None:
+        """What is left of an own hypothesis without what shows the (K, 3) points in the normalised frame; None: nothing."""
+        ...
+
     def without_image(self, index: int) -> CoordinateSource:
         """The same as a query meets it that is not this mapping image; itself, if it cannot forget one."""
         ...

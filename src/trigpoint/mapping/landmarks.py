@@ -24,6 +24,8 @@ from trigpoint.retrieval.matching import MIN_COSINE
 
 # Mapping images whose landmarks a query is matched with: one right one is enough, and each costs a millisecond.
 RETRIEVED = 10
+# An image that sees so many landmarks shows their place: fewer may be wrong matches.
+_SHOWN = 3
 # The fields that hold arrays.
 _TENSORS = ("positions", "first", "landmark", "descriptors")
 
@@ -84,6 +86,14 @@ class Landmarks:
         features = replace(features, descriptors=functional.normalize(features.descriptors, dim=1))
         images, _ = self.index.search(self.descriptor.describe(features, size), self.retrieved + (self.left_out >= 0))
         return [LandmarkHypothesis(images[images != self.left_out][: self.retrieved])]
+
+    def elsewhere(self, hypothesis: LandmarkHypothesis, points: NDArray[np.floating]) -> LandmarkHypothesis | None:
+        """As ``CoordinateSource.elsewhere``: the images that hardly see the (K, 3) points in the normalised frame."""
+        known = _as_keys(np.asarray(points, dtype=np.float32))
+        spans = [(int(self.first[image]), int(self.first[image + 1])) for image in hypothesis.images.tolist()]
+        seen = [_as_keys(self.positions[self.landmark[start:end].long()].cpu().numpy()) for start, end in spans]
+        unseen = [int(np.isin(keys, known).sum()) < _SHOWN for keys in seen]
+        return LandmarkHypothesis(hypothesis.images[torch.tensor(unseen, dtype=torch.bool)]) if any(unseen) else None
 
     def without_image(self, index: int) -> Landmarks:
         """As ``CoordinateSource.without_image``: that mapping image is never retrieved."""
@@ -167,6 +177,11 @@ class Landmarks:
         positions, first, landmark, descriptors = (torch.tensor(arrays[name]) for name in _TENSORS)
         descriptor = restore_descriptor(config.descriptor, config.descriptor_dim, part_of(tensors, "descriptor."), dim)
         return Landmarks(descriptor, index, positions, first, landmark, descriptors)
+
+
+def _as_keys(points: NDArray[np.float32]) -> NDArray[np.void]:
+    """(N,) values that compare equal where the (N, 3) points do."""
+    return np.ascontiguousarray(points).view(np.dtype((np.void, 12))).ravel()
 
 
 def _best_of_landmark(landmark: Tensor, highest: Tensor, liked: Tensor, count: int) -> Tensor:

@@ -98,6 +98,10 @@ class SceneMap:
         """
         return [hypothesis for source in self.sources.values() for hypothesis in source.hypotheses(features, size)]
 
+    def elsewhere(self, hypothesis: Hypothesis, points_world: NDArray[np.float64]) -> Hypothesis | None:
+        """What is left of a hypothesis without what shows the (K, 3) points in world that it gave; None: nothing."""
+        return self.sources[hypothesis.source].elsewhere(hypothesis, self.normalization.to_normalized(points_world))
+
     def without_image(self, index: int) -> SceneMap:
         """The map as a query meets it that is not this mapping image, as far as its sources can forget one."""
         return replace(self, sources={name: source.without_image(index) for name, source in self.sources.items()})

@@ -25,6 +25,7 @@ from trigpoint.diagnosis.pose_verdict import require_fitting_poses
 from trigpoint.diagnosis.two_view import VerifiedPair
 from trigpoint.formats.conventions import AS_THEY_ARE, CONVENTIONS, read_poses_as, reread
 from trigpoint.formats.readers import open_scene
+from trigpoint.synthetic.scene import SyntheticConfig, write_synthetic_scene
 
 WIDTH, HEIGHT = 320, 240
 CAMERA = Camera("OPENCV", WIDTH, HEIGHT, (280.0, 290.0, 155.0, 124.0, -0.1, 0.02, 0.001, -0.002))
@@ -189,6 +190,15 @@ def test_poses_of_images_that_do_not_match_are_not_judged(good, tmp_path):
         frames.append(replace(frame, image_path=path))
     report = describe_scene(good.with_frames(frames))
     assert "poses and focal length were not checked" in messages(report) and report.exit_code() == 0
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_poses_in_rooms_that_look_alike_are_not_called_wrong(seed, tmp_path):
+    """Half of the pairs that match show two different rooms."""
+    write_synthetic_scene(tmp_path, SyntheticConfig("look-alikes", seed, width=320, height=240, n_train=30, n_test=1))
+    check = check_poses(open_scene(tmp_path).frames, "opengl-c2w")
+    assert check.far >= 4
+    assert check.fits and check.wrong_images == ()
 
 
 def test_each_scene_of_a_joint_one_is_checked(good):

@@ -18,7 +18,7 @@ _ANCHORS, _PAIRS_OF_ANCHOR = 8, 3
 # camera is turned fast; in a wrong convention they are 2 px in few pairs and 5 to 500 px in the others.
 FITS_PX, WRONG_PX = 3.0, 10.0
 _MIN_PAIRS = 4
-_MOST, _HALF, _FEW = 0.75, 0.5, 0.2
+_MOST, _HALF, _FEW = 0.75, 0.5, 0.25
 _PARTNERS, _MIN_PARTNERS = 4, 3
 # Positions that differ by less than this, relative to their coordinates, are the same.
 _SAME_SPOT = 1e-9
@@ -57,11 +57,12 @@ class PoseCheck:
     def fits(self) -> bool:
         """Whether the poses explain most of what was compared, or are not far from it, or too little could be compared.
 
-        Poses of a device that are late by some milliseconds are a few pixels off, in no other convention less.
+        Poses of a device that are late by some milliseconds are a few pixels off, in no other convention less. Where rooms
+        look alike, many pairs show two rooms and are far off, while the poses explain the others.
         """
         if self.telling < _MIN_PAIRS or self.explained >= _HALF * self.telling:
             return True
-        return self.convention is None and self.far < _HALF * self.telling
+        return self.convention is None and (self.far < _HALF * self.telling or self.explained > _FEW * self.telling)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,6 +13,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from dataclasses import dataclass
@@ -60,8 +61,15 @@ def failures(outcomes: list[Outcome]) -> str:
 
 def _run_from(kind: str, first: int, end: int, seconds: float) -> list[Outcome]:
     """Outcomes from ``first`` up to ``end`` or the case that ended the process."""
+    # Whatever becomes of the process, nothing of its files is left.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        return _run_in(folder, kind, range(first, end), seconds)
+
+
+def _run_in(folder: str, kind: str, cases: range, seconds: float) -> list[Outcome]:
+    first, end = cases.start, cases.stop
     paths = os.pathsep.join([str(Path(__file__).parents[1]), *(path for path in sys.path if path)])
-    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    environment = {**os.environ, "TMPDIR": folder, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "support.fault_worker", kind, str(first), str(end), str(seconds)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
     outcomes: list[Outcome] = []

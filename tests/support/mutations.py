@@ -49,6 +49,8 @@ VALUES = [
     *([], {}, [[]], [1, 2, 3], {"a": 1}, [None] * 16, [[1, 0, 0, 0]] * 4, [[1e308] * 4] * 4),
 ]
 _NUMBER = re.compile(r"[-+]?\d+\.?\d*(?:[eE][-+]?\d+)?")
+# Repeated lines of repeated words would take longer to damage than to read.
+_LONG_TEXT = 1 << 21
 _INTERESTING = [0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 0x7FFFFFFFFFFFFFFF, 0xFFFFFFFFFFFFFFFF]
 
 
@@ -93,6 +95,8 @@ def mutated_bytes(content: bytes, generator, most: int = 6) -> bytes:
 def mutated_text(text: str, generator, most: int = 4) -> str:
     """One to ``most`` of: other numbers, strange words, lines lost, repeated, swapped or joined, separators exchanged."""
     for _ in range(int(generator.integers(1, most + 1))):
+        if len(text) > _LONG_TEXT:
+            break
         lines = text.split("\n")
         row, other = int(generator.integers(len(lines))), int(generator.integers(len(lines)))
         kind = int(generator.integers(9))

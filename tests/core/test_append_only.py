@@ -117,3 +117,10 @@ def test_what_is_appended_after_a_resumption_is_part_of_the_checksum(tmp_path):
         with arrays(tmp_path) as store:
             add(store, value)
     assert arrays(tmp_path).items == 3 and arrays(tmp_path).load("labels").tolist() == [1, 1, 1, 2, 2, 2, 3, 3, 3]
+
+
+def test_what_was_opened_is_closed_when_the_next_file_cannot_be(tmp_path, monkeypatch):
+    """An open file is a warning when it is collected, which is an error in tests."""
+    (tmp_path / "labels.bin").mkdir()
+    with pytest.raises(OutputError, match="TP-801"), arrays(tmp_path):
+        pytest.fail("opened")

@@ -9,6 +9,7 @@ from support.dataset_server import FileServer
 from trigpoint.commands.weights import weights_report
 from trigpoint.core.errors import DownloadError, WeightsError
 from trigpoint.features import weights
+from trigpoint.features.pretrained import stored_weights
 from trigpoint.features.weights import (
     WEIGHTS,
     Weights,
@@ -174,3 +175,17 @@ def test_no_connection_is_an_error_with_another_way(server):
     with pytest.raises(DownloadError, match="TP-902") as caught:
         fetch_weights("tiny")
     assert "pip install" in caught.value.fix
+
+
+def test_a_file_of_weights_that_cannot_be_read_is_named(monkeypatch):
+    def fails(*_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("trigpoint.features.weights.sha256_of", fails)
+    with pytest.raises(WeightsError, match=r"TP-511 .*cannot be read \(Input/output error\).*Check the disk"):
+        find_weights("xfeat")
+    monkeypatch.undo()
+    monkeypatch.setattr("trigpoint.features.pretrained.Path.read_bytes", fails)
+    for name in ("xfeat", "xfeat-lighterglue"):
+        with pytest.raises(WeightsError, match="TP-511"):
+            stored_weights(name)

@@ -8,6 +8,7 @@ from support.fault_runs import Disturbed
 from support.tiny_scene import CHEAP, settings, write_part, write_room
 
 from trigpoint.cli import run
+from trigpoint.features.weights import candidate_files, weights_entry
 
 IMAGES = 6
 # All sources of scene coordinates, all kinds of work files, and several rounds.
@@ -49,5 +50,6 @@ def scenario(name: str, folder: Path) -> Disturbed:
         ],
         "weights": lambda: ["weights", "list", "--json", str(out / "weights.json")],
     }  # fmt: skip
-    watched = (scene,) if name in ("map", "everything", "compare", "export") else (scene, kitchen)
-    return Disturbed(lambda _: words[name](), out, watched)
+    weights = candidate_files(weights_entry("xfeat"))
+    watched = (scene, *weights) if name in ("map", "everything", "compare", "export") else (scene, kitchen, *weights)
+    return Disturbed(lambda _: words[name](), out, watched, once=name == "export")

@@ -59,12 +59,16 @@ class AppendOnlyArrays:
         Raises:
             OutputError: the files cannot be written (TP-801).
         """
-        with self._writing():
-            for column, dtype in self.columns.items():
-                path = self._path(column)
-                path.touch()
-                os.truncate(path, self._rows[column] * dtype.itemsize)
-                self._streams[column] = path.open("ab")
+        try:
+            with self._writing():
+                for column, dtype in self.columns.items():
+                    path = self._path(column)
+                    path.touch()
+                    os.truncate(path, self._rows[column] * dtype.itemsize)
+                    self._streams[column] = path.open("ab")
+        except OutputError:
+            self._close()
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
@@ -73,10 +77,13 @@ class AppendOnlyArrays:
             if kind is None or issubclass(kind, Interrupted):
                 self.record()
         finally:
-            for stream in self._streams.values():
-                # After an error a full disk may refuse what is left, which would hide the error.
-                with suppress(OSError):
-                    stream.close()
+            self._close()
+
+    def _close(self) -> None:
+        for stream in self._streams.values():
+            # After an error a full disk may refuse what is left, which would hide the error.
+            with suppress(OSError):
+                stream.close()
 
     def append(self, rows: Mapping[str, NDArray[Any]]) -> None:
         """Add (N, ...) rows of the current item, an array for each column, without unit: each is cast to the column's dtype.

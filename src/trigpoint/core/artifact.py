@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import struct
 from collections.abc import Mapping
 from contextlib import suppress
@@ -68,7 +69,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     temporary = temporary_beside(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(target.parent)
+        remove_leftovers(target.parent)
         with temporary.open("wb") as stream:
             stream.write(data)
             stream.flush()
@@ -83,14 +84,14 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 @functools.cache
-def _remove_leftovers(folder: Path) -> None:
+def remove_leftovers(folder: Path) -> None:
     """Remove what processes of this machine have left that were killed while they wrote; once for each folder and process,
     as a large folder takes long to list."""
     with suppress(OSError):
         for item in folder.glob(f".*.{glob.escape(platform.node())}-*{TEMPORARY}"):
             process = item.name.removesuffix(TEMPORARY).rpartition("-")[2]
             if process.isdecimal() and not _runs(int(process)):
-                item.unlink()
+                shutil.rmtree(item) if item.is_dir() and not item.is_symlink() else item.unlink()
 
 
 def _runs(process: int) -> bool:

@@ -157,6 +157,9 @@ def _read(file: Path) -> ImageFeatures:
     try:
         artifact = read_artifact(file)
     except MapFileError as error:
+        if error.code == "TP-401":
+            # It may be whole.
+            raise MappingError("TP-638", error.what, where=file, fix=error.fix) from error
         raise damaged from error
     arrays = artifact.tensors
     if artifact.metadata.get("format") != _FORMAT or not arrays.keys() >= _ARRAYS:

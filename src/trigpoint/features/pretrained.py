@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from io import BytesIO
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from trigpoint.core.errors import WeightsError
-from trigpoint.features.weights import find_weights
+from trigpoint.features.weights import find_weights, readable
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -37,21 +38,9 @@ def load_pretrained(
         The network and the SHA-256 of the bytes that were loaded.
 
     Raises:
-        WeightsError: not on this machine (TP-501), not the checked file (TP-502), not a file of tensors (TP-511), or the
-            tensors do not fit the network (TP-512).
+        WeightsError: as ``stored_weights``, or the tensors do not fit the network (TP-512).
     """
-    path = find_weights(name)
-    data = path.read_bytes()
-    try:
-        content = torch.load(BytesIO(data), weights_only=True, map_location="cpu")
-    # A damaged file can make the unpickler raise almost anything.
-    except Exception as error:
-        raise WeightsError(
-            "TP-511",
-            f"the file of the weights '{name}' is damaged, or holds more than tensors ({type(error).__name__})",
-            where=path,
-            fix="Copy or download it again. Files that would run code are never opened.",
-        ) from error
+    content, path, digest = stored_weights(name)
     with torch.device("meta"):
         network = make()
     try:
@@ -64,7 +53,30 @@ def load_pretrained(
             fix="Look at 'trigpoint weights list' for the file that belongs there.",
         ) from error
     network = network.float().eval().requires_grad_(False).to(device)
-    return network, hashlib.sha256(data).hexdigest()
+    return network, digest
+
+
+def stored_weights(name: str) -> tuple[Any, Path, str]:
+    """What a file of weights holds, (...) tensors on the CPU as they were saved; the file, and the SHA-256 of its bytes.
+
+    Raises:
+        WeightsError: not on this machine (TP-501), not the checked file (TP-502), not to be read or not a file of tensors
+            (TP-511).
+    """
+    path = find_weights(name)
+    with readable(path):
+        data = path.read_bytes()
+    try:
+        content = torch.load(BytesIO(data), weights_only=True, map_location="cpu")
+    # A damaged file can make the unpickler raise almost anything.
+    except Exception as error:
+        raise WeightsError(
+            "TP-511",
+            f"the file of the weights '{name}' is damaged, or holds more than tensors ({type(error).__name__})",
+            where=path,
+            fix="Copy or download it again. Files that would run code are never opened.",
+        ) from error
+    return content, path, hashlib.sha256(data).hexdigest()
 
 
 def joint_identity(*digests: str) -> str:

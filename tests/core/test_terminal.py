@@ -70,7 +70,8 @@ def test_the_level_of_a_program_stays(monkeypatch):
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("Küche 1/raum.jpg\n\tfix", "Küche 1/raum.jpg\n\tfix"),
+        ("Küche 1/raum.jpg", "Küche 1/raum.jpg"),
+        ("ok\nerror: faked\t\u2028", "ok\\nerror: faked\\t\\u2028"),
         ("\x1b]0;title\x07", "\\x1b]0;title\\x07"),
         ("back\rforth\b", "back\\rforth\\x08"),
         ("gpj.\u202eexe", "gpj.\\u202eexe"),

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from trigpoint.report.blocks import Cell, Fact, Facts, Figure, Figures, Picture, Report, Section, Table, Text
-from trigpoint.report.html import html
+from trigpoint.report.html import escaped, html
 from trigpoint.report.markdown import markdown
 from trigpoint.report.terminal import print_blocks
 
@@ -23,15 +23,31 @@ REPORT = Report("Title <b>", "subtitle", [Section("First", BLOCKS), Section("Emp
 
 
 def printed(blocks, width=200):
-    console = Console(file=StringIO(), width=width)
-    print_blocks(blocks, console)
-    return console.file.getvalue()
+    shown = StringIO()
+    print_blocks(blocks, Console(file=shown, width=width))
+    return shown.getvalue()
 
 
 def test_control_characters_and_markup_reach_no_terminal():
     name = "\x1b[31m[red]kitchen\r"
     text = printed((Table((name,), [(name,)], name, caption=name), Facts.of({name: name}), Text(name)))
     assert "\x1b" not in text and "\r" not in text and text.count("\\x1b[31m[red]kitchen\\r") == 7
+
+
+def test_control_characters_are_shown_as_text_everywhere():
+    name = "\x1b[31m\u202eok\nerror: faked"
+    blocks = (
+        Table((name,), [(name,)], name, caption=name),
+        Facts.of({name: name}),
+        Text(name),
+        Figure([Picture(uri="data:,", alt=name)], [name], name=name, file="a.svg"),
+    )
+    report = Report(name, name, [Section(name, blocks)])
+    texts = {"terminal": printed(blocks), "markdown": markdown(report), "html": html(report), "svg": escaped(name)}
+    for medium, text in texts.items():
+        assert not {"\x1b", "\u202e"} & set(text), medium
+        assert not any(line.lstrip("# ").startswith("error: faked") for line in text.splitlines()), medium
+        assert "u202eok" in text and "nerror: faked" in text, medium
 
 
 def test_everything_that_can_be_said_is_said_everywhere():

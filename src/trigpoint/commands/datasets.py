@@ -52,7 +52,7 @@ def datasets(
     run.begin(Planned(output if action == "get" else None, "folder"))
     if action == "list":
         chosen = [find_data_set(name)] if name else list(catalogue().values())
-        print_line("\n".join(line for entry in chosen for line in _lines(entry, output)))
+        print_line(*(line for entry in chosen for line in _lines(entry, output)))
         run.write([{**entry.to_json(), "present": present_scenes(entry, output / entry.name)} for entry in chosen])
         return 0
     entry = find_data_set(name)

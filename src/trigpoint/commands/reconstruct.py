@@ -38,6 +38,6 @@ def reconstruct(
     run.begin(Planned(output, "new folder"), inputs=[images])
     with stop_on_signals() as stop:
         report = reconstruct(images, output, options=options, control=JobControl(fresh, stop))
-    print_line("\n".join(report.lines()))
+    print_line(*report.lines())
     run.write(report.to_json())
     return 0

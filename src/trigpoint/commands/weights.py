@@ -30,7 +30,7 @@ def weights(
 
     run.begin()
     lines, document, complete = weights_report(action, names)
-    print_line("\n".join(lines))
+    print_line(*lines)
     run.write(document)
     return 0 if complete else 1
 

@@ -2,26 +2,70 @@
 
 from __future__ import annotations
 
+import codecs
 import logging
 import sys
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
+from typing import TextIO
 
 _LOGGER = logging.getLogger("trigpoint")
 # Control characters move the cursor or change the title of a terminal; format characters turn the direction of text;
-# surrogates, which stand for undecodable bytes of file names, cannot be written at all.
-_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs"})
+# surrogates, which stand for undecodable bytes of file names, cannot be written at all; line separators fake lines.
+_UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+# What is not ASCII in our own texts, and in the frames that rich and tyro draw.
+_PLAIN = {
+    **dict.fromkeys("─━═╌\u2013\u2014\u2212", "-"),
+    **dict.fromkeys("│┃║", "|"),
+    **dict.fromkeys("┌┐└┘├┤┬┴┼╭╮╯╰┏┓┗┛┡┩╇╈┳┻", "+"),
+    **dict.fromkeys("•·", "*"),
+    **{"°": " deg", "±": "+-", "\u00d7": "x", "≤": "<=", "≥": ">=", "…": "...", "µ": "u", "²": "2", "→": "->"},
+}
+_PLAIN_ERRORS = "trigpoint.plain"
 
 
 def printable(text: str) -> str:
-    """Text in which control characters, those of file names for instance, are escaped; lines and tabs stay."""
+    """Text in which control characters, those of file names for instance, are escaped, ends of lines and tabs included."""
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(
-        character.encode("unicode_escape").decode()
-        if unicodedata.category(character) in _UNPRINTABLE and character not in "\n\t"
-        else character
+        character.encode("unicode_escape").decode() if unicodedata.category(character) in _UNPRINTABLE else character
         for character in text
     )
+
+
+def _plain_characters(error: UnicodeError) -> tuple[str, int]:
+    """Handler of encoding errors: what a stream cannot show becomes what it can, or an escape."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    unknown = error.object[error.start : error.end]
+    plain = (_PLAIN.get(character) or character.encode("unicode_escape").decode() for character in unknown)
+    return "".join(plain), error.end
+
+
+codecs.register_error(_PLAIN_ERRORS, _plain_characters)
+
+
+def shown_by(text: str, stream: TextIO) -> str:
+    """Text as a stream that does not know all characters will show it, so that columns can be counted."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return text.encode(encoding, _PLAIN_ERRORS).decode(encoding)
+
+
+@contextmanager
+def plain_where_needed() -> Iterator[None]:
+    """Let standard output and standard error show what they can instead of raising UnicodeEncodeError."""
+    streams = [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, TextIOWrapper)]
+    before = [(stream, stream.errors) for stream in streams]
+    for stream in streams:
+        stream.reconfigure(errors=_PLAIN_ERRORS)
+    try:
+        yield
+    finally:
+        for stream, errors in before:
+            stream.reconfigure(errors=errors)
 
 
 class _StandardError(logging.Handler):
@@ -29,7 +73,10 @@ class _StandardError(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            print(printable(self.format(record)), file=sys.stderr)
+            text = self.format(record)
+            # Tracebacks have lines of their own.
+            lines = text.split("\n") if record.exc_info else [text]
+            print("\n".join(map(printable, lines)), file=sys.stderr)
         except Exception:
             self.handleError(record)
 
@@ -64,9 +111,9 @@ def shown_on_terminal() -> Iterator[None]:
         set_quiet(True)
 
 
-def print_line(text: str, *, flush: bool = False) -> None:
-    """Write a line of the results to standard output; ``flush`` where somebody waits for it."""
-    print(printable(text), flush=flush)
+def print_line(*lines: str, flush: bool = False) -> None:
+    """Write lines of the results to standard output; ``flush`` where somebody waits for them."""
+    print("\n".join(map(printable, lines)), flush=flush)
 
 
 def print_error(text: str) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+from trigpoint.report.html import escaped
 
 WIDTH, HEIGHT = 400, 270
 LEFT, RIGHT, TOP, BOTTOM = 50, 18, 12, 46
@@ -103,7 +104,7 @@ def steps(errors: Sequence[float], total: int, axis: Axis, kind: str, *, style: 
         if error > axis.high:
             break
         path.append(f"H{axis.x(error):.1f}V{y(rank / total):.1f}")
-    styled = f' style="{html.escape(style)}"' if style else ""
+    styled = f' style="{escaped(style)}"' if style else ""
     return f'<path class="curve {kind}"{styled} d="{"".join(path)}H{WIDTH - RIGHT}"/>'
 
 
@@ -135,12 +136,12 @@ def chart(axis: Axis, label: str, content: str, fraction_text: Callable[[float],
     ticks = "".join(
         f'<path class="tick" d="M{axis.x(tick):.1f} {HEIGHT - BOTTOM}v5"/>'
         f'<text x="{axis.x(tick):.1f}" y="{HEIGHT - BOTTOM + 19}" text-anchor="middle">'
-        f"{html.escape(axis.text(tick))}</text>"
+        f"{escaped(axis.text(tick))}</text>"
         for tick in axis.ticks()
     )
     middle = (LEFT + WIDTH - RIGHT) / 2
-    title = f'<text x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{html.escape(axis.title)}</text>'
+    title = f'<text x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{escaped(axis.title)}</text>'
     return (
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{html.escape(label)}">\n'
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escaped(label)}">\n'
         f"{grid}{ticks}{title}{content}\n</svg>"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
 from typing import Literal
@@ -21,6 +20,7 @@ from trigpoint.report.chart_frame import (
     y,
 )
 from trigpoint.report.formatting import angle, length
+from trigpoint.report.html import escaped
 
 
 def error_curve(evaluation: Evaluation, part: Literal["translation", "rotation_deg"]) -> str:
@@ -47,7 +47,7 @@ def confidence_chart(evaluation: Evaluation) -> str:
     errors = [error.translation for error in evaluation.errors() if error is not None]
     axis = translation_axis(errors, limits, evaluation.units)
     dots = "".join(
-        f'<g class="estimate {result.status}"><title>{html.escape(_dot_title(result, evaluation.units))}</title>'
+        f'<g class="estimate {result.status}"><title>{escaped(_dot_title(result, evaluation.units))}</title>'
         f'<path class="dots" d="M{axis.x(result.error.translation):.1f} {y(result.localization.confidence):.1f}h0"/></g>'
         for result in evaluation.results
         if result.error is not None and math.isfinite(result.localization.confidence)

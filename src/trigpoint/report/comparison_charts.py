@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Sequence
 
@@ -11,6 +10,7 @@ from trigpoint.evaluation.trials import Summary
 from trigpoint.report.chart_frame import BOTTOM, HEIGHT, WIDTH, LogAxis, chart, limits_at, percent_of, steps, y
 from trigpoint.report.charts import translation_axis
 from trigpoint.report.formatting import percent, threshold
+from trigpoint.report.html import escaped
 
 # Okabe and Ito's colours, which most colour-blind people can tell apart, without yellow and black.
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#7a5195", "#8a8a8a")
@@ -32,13 +32,13 @@ def size_chart(summaries: Sequence[Summary]) -> str:
     sizes = [size for *_, size, _ in maps] or [1.0]
     axis = LogAxis(min(sizes) / 2, max(sizes) * 2, lambda value: f"{value:g} MB", "map size")
     dots = "".join(
-        f"<g><title>{html.escape(preset)}, seed {seed}: {size:.2f} MB, {percent(fraction)}</title>"
+        f"<g><title>{escaped(preset)}, seed {seed}: {size:.2f} MB, {percent(fraction)}</title>"
         f'<path class="dots" style="stroke:{colour(index)};stroke-width:9" d="M{axis.x(size):.1f} {y(fraction):.1f}h0"/></g>'
         for index, preset, seed, size, fraction in maps
     )
     # At the bottom, where hardly any map is.
     at = f'x="{WIDTH - 22}" y="{HEIGHT - BOTTOM - 8}" text-anchor="end"'
-    label = f"<text {at}>images within {html.escape(limit)}</text>" if limit else ""
+    label = f"<text {at}>images within {escaped(limit)}</text>" if limit else ""
     return chart(axis, "Accuracy over map size", label + dots, percent_of)
 
 
@@ -69,7 +69,7 @@ def figure_svg(summaries: Sequence[Summary]) -> str:
     height = HEIGHT + 20 * rows + 10
     legend = "".join(
         f'<path class="dots" style="stroke:{colour(index)}" d="M{20 + index % 4 * 200} {14 + index // 4 * 20}h0"/>'
-        f'<text x="{30 + index % 4 * 200}" y="{18 + index // 4 * 20}">{html.escape(summary.preset)}</text>'
+        f'<text x="{30 + index % 4 * 200}" y="{18 + index // 4 * 20}">{escaped(summary.preset)}</text>'
         for index, summary in enumerate(summaries)
     )
     charts = "".join(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from trigpoint.core.terminal import printable
 from trigpoint.report.blocks import Block, Facts, Figure, Figures, Report, Table, Text
 
 
@@ -41,6 +42,7 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _plain(text: str) -> str:
     """Text that stays what it is in Markdown, also in a table: escaped, in one line."""
+    text = printable(text)
     for character in "\\`*_[]<>|#":
         text = text.replace(character, "\\" + character)
     return " ".join(text.split())

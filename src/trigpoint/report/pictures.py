@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from trigpoint.core.randomness import numpy_generator
 from trigpoint.evaluation.results import Evaluation, FrameResult
 from trigpoint.localization.pointcloud import PointCloud
 from trigpoint.report.formatting import angle, length, round_below
+from trigpoint.report.html import escaped
 from trigpoint.report.views import Array, Colours, View, draw_points, oblique_view, top_view, up_direction
 
 WIDTH_PX = 1080
@@ -178,7 +178,7 @@ class _Sketch:
         centre, *rim = [f"{x:.1f} {y:.1f}" for x, y in px]
         sides = f"M{'L'.join(rim)}Z" + "".join(f"M{centre}L{corner}" for corner in rim)
         body = "" if self.dots_only else f'<path d="{sides}"/>'
-        return f'<g class="{kind}"><title>{html.escape(title)}</title>{body}<path class="dots" d="M{centre}h0"/></g>'
+        return f'<g class="{kind}"><title>{escaped(title)}</title>{body}<path class="dots" d="M{centre}h0"/></g>'
 
 
 def _error_line(view: View, result: FrameResult) -> str:
@@ -201,7 +201,7 @@ def _scale_bar(view: View, units: str) -> str:
     y, end = view.height - 16, 24 + size * view.scale[0]
     return (
         f'<path class="scale" d="M24 {y - 5}v5H{end:.1f}v-5"/>'
-        f'<text class="scale" x="24" y="{y - 10}">{html.escape(length(size, units))}</text>'
+        f'<text class="scale" x="24" y="{y - 10}">{escaped(length(size, units))}</text>'
     )
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 
 from rich import table, text
 from rich.console import Console
 
-from trigpoint.core.terminal import printable
+from trigpoint.core.terminal import printable, shown_by
 from trigpoint.report.blocks import Block, Cell, Facts, Table, Text
 
 _STYLES = {"": "", "ok": "green", "rejected": "yellow", "failed": "red", "wrong": "bold red", "strong": "bold"}
@@ -56,4 +57,4 @@ def _cell(cell: Cell) -> text.Text:
 
 def _plain(content: str, style: str = "") -> text.Text:
     """Text whose brackets are no markup and whose control characters, those of file names for instance, are escaped."""
-    return text.Text(printable(content), style=style)
+    return text.Text(shown_by(printable(content), sys.stdout), style=style)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trigpoint.core.errors import OutputError
+from trigpoint.core.terminal import printable
 from trigpoint.report.formatting import length
 from trigpoint.viewer.address import free_port
 from trigpoint.viewer.content import Content, with_query
@@ -136,7 +137,7 @@ class Viewer:
         gui = self.server.gui
         gui.configure_theme(control_width="large", show_logo=False, show_share_button=False)
         gui.main_panel.dock_right()
-        gui.set_panel_label(f"trigpoint: {self.content.title}")
+        gui.set_panel_label(printable(f"trigpoint: {self.content.title}"))
         with gui.add_folder("Image"):
             self.chooser = gui.add_dropdown("localized", self._names(), initial_value=NO_IMAGE)
             self.picture = gui.add_image(_BLANK, visible=False)

@@ -17,6 +17,7 @@ from trigpoint.core.errors import ImageError, TrigpointError
 from trigpoint.core.image_formats import IMAGE_SUFFIXES
 from trigpoint.core.localization import Localization
 from trigpoint.core.pose import Pose
+from trigpoint.core.terminal import printable
 from trigpoint.evaluation.metrics import pose_errors
 from trigpoint.localization.camera_text import parse_camera
 from trigpoint.localization.localizer import Localizer
@@ -90,7 +91,8 @@ class Finder:
         total_ms = 1e3 * (time.perf_counter() - began)
         pose = answer.cam_from_world
         error = None if pose is None or true_pose is None else pose_errors(pose, true_pose)
-        return Query(name, path, answer, true_pose, error, total_ms)
+        # Names are shown in places that are not ours.
+        return Query(printable(name), path, answer, true_pose, error, total_ms)
 
     def upload(self, content: bytes, name: str) -> Query:
         """Localize the bytes of an image file that somebody sent under ``name``."""

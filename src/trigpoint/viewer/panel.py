@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
 
 from trigpoint.core.localization import OK
 from trigpoint.report.formatting import angle, duration, length
+from trigpoint.report.html import escaped
 from trigpoint.viewer.query import UNKNOWN_COLOUR, VERDICT_COLOURS, Colour, ErrorScale, Query
 
 _STYLE = "font-size:0.8em;line-height:1.45;padding:0.2em 0.75em 0.5em;overflow-wrap:anywhere"
@@ -14,7 +14,7 @@ _STYLE = "font-size:0.8em;line-height:1.45;padding:0.2em 0.75em 0.5em;overflow-w
 
 def facts_html(facts: Mapping[str, str], missing: Sequence[str]) -> str:
     """About the map, and what is not shown."""
-    notes = "".join(f'<p style="margin:0.5em 0 0">{escape(line)}</p>' for line in missing)
+    notes = "".join(f'<p style="margin:0.5em 0 0">{escaped(line)}</p>' for line in missing)
     return _box(_table(facts.items()) + notes)
 
 
@@ -23,7 +23,7 @@ def query_html(query: Query, units: str) -> str:
     answer = query.answer
     badge = (
         f'<b style="color:#fff;background:{_css(VERDICT_COLOURS[answer.status])};border-radius:0.7em;padding:0.1em 0.7em">'
-        f"{escape(answer.status)}</b>"
+        f"{escaped(answer.status)}</b>"
     )
     rows: list[tuple[str, str]] = []
     if query.error is not None:
@@ -36,28 +36,28 @@ def query_html(query: Query, units: str) -> str:
     if answer.camera is not None:
         focal = ", ".join(f"{value:.0f}" for value in dict.fromkeys(answer.camera.pinhole_params()[:2]))
         rows.append(("camera", f"focal length {focal} px, {answer.camera_source}"))
-    reason = f'<p style="margin:0.4em 0">{escape(answer.reason)}</p>' if answer.reason else ""
-    title = f'<p style="margin:0 0 0.4em">{badge} &nbsp;<b>{escape(query.name)}</b></p>'
+    reason = f'<p style="margin:0.4em 0">{escaped(answer.reason)}</p>' if answer.reason else ""
+    title = f'<p style="margin:0 0 0.4em">{badge} &nbsp;<b>{escaped(query.name)}</b></p>'
     return _box(title + reason + _table(rows))
 
 
 def legend_html(scale: ErrorScale | None) -> str:
     """What the colours of the localized cameras mean; ``scale`` is None where they show the verdict."""
     if scale is None:
-        return _box(" &nbsp; ".join(f"{_dot(colour)} {escape(status)}" for status, colour in VERDICT_COLOURS.items()))
+        return _box(" &nbsp; ".join(f"{_dot(colour)} {escaped(status)}" for status, colour in VERDICT_COLOURS.items()))
     steps = ", ".join(_css(scale.colour(step / 8)) for step in range(9))
     good, wrong = scale.ends()
     bar = f'<div style="height:0.6em;border-radius:0.3em;background:linear-gradient(to right, {steps})"></div>'
     ends = (
-        f'<div style="display:flex;justify-content:space-between"><span>{escape(good)} or less</span>'
-        f"<span>{escape(wrong)} or more</span></div>"
+        f'<div style="display:flex;justify-content:space-between"><span>{escaped(good)} or less</span>'
+        f"<span>{escaped(wrong)} or more</span></div>"
     )
     return _box(bar + ends + f"{_dot(UNKNOWN_COLOUR)} true pose not known")
 
 
 def hint_html(text: str) -> str:
     """One plain sentence."""
-    return _box(escape(text))
+    return _box(escaped(text))
 
 
 def locating_text(query: Query) -> str:
@@ -67,8 +67,8 @@ def locating_text(query: Query) -> str:
 
 def _table(rows: Iterable[tuple[str, str]]) -> str:
     lines = "".join(
-        f'<tr><td style="opacity:0.65;padding-right:1em;vertical-align:top;white-space:nowrap">{escape(label)}</td>'
-        f"<td>{escape(value)}</td></tr>"
+        f'<tr><td style="opacity:0.65;padding-right:1em;vertical-align:top;white-space:nowrap">{escaped(label)}</td>'
+        f"<td>{escaped(value)}</td></tr>"
         for label, value in rows
     )
     return f'<table style="border-collapse:collapse">{lines}</table>'

@@ -10,6 +10,7 @@ from trigpoint._version import __version__
 from trigpoint.core.errors import TrigpointError
 from trigpoint.core.file_errors import file_error
 from trigpoint.core.interrupt import STOPPED, Interrupted, signals_interrupt
+from trigpoint.core.memory import memory_error, ran_out_of_memory, require_memory
 from trigpoint.core.terminal import plain_where_needed, print_error, printable, shown_on_terminal
 
 _DESCRIPTION = (
@@ -58,6 +59,7 @@ def _exit_code(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
         with shown_on_terminal(), signals_interrupt():
+            require_memory()
             return _run_verb([argument for argument in arguments if argument != "--debug"])
     except TrigpointError as error:
         if debug:
@@ -71,11 +73,22 @@ def _exit_code(arguments: list[str]) -> int:
         # The reader of our output went away, as 'head' does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
-    except OSError as error:
-        if debug:
+    except Exception as error:
+        if debug or not (isinstance(error, OSError) or ran_out_of_memory(error)):
             raise
-        print_error(str(file_error(error)))
+        print_error(str(_explained(error, arguments)))
         return EXIT_ERROR
+
+
+def _explained(error: Exception, arguments: list[str]) -> TrigpointError:
+    """Our error for one of the system."""
+    from trigpoint.commands import LESS_MEMORY
+    from trigpoint.core.progress import last_stage
+
+    if ran_out_of_memory(error):
+        return memory_error(last_stage(), LESS_MEMORY.get(arguments[0], "Smaller or fewer images need less."))
+    assert isinstance(error, OSError)
+    return file_error(error)
 
 
 def _what_is_kept(stop: KeyboardInterrupt, arguments: list[str]) -> str:

@@ -22,6 +22,16 @@ VERBS = {
 }
 # Verbs that save their work as they go: stopped at any moment, the same command continues.
 RESUMABLE = frozenset({"map", "reconstruct", "compare", "weights", "datasets"})
+_SMALLER_RECIPE = "--fast, --preset ace-compact or a smaller --set features.short_side_px need less."
+# What to set so that a verb needs less memory.
+LESS_MEMORY = {
+    "map": _SMALLER_RECIPE,
+    "compare": "Fewer --presets, or a smaller --set features.short_side_px need less.",
+    "demo": "A smaller --width and fewer --images need less.",
+    "retrieval": "A smaller --short-side-px and fewer --keypoints need less.",
+    "export": "A smaller --max-images needs less.",
+    "view": "Fewer --points need less.",
+}
 
 
 def load_verb(name: str) -> Callable[..., int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -12,6 +13,8 @@ from typing import Protocol
 from trigpoint.core.terminal import is_quiet, printable
 
 _LOGGER = logging.getLogger(__name__)
+# The stage begun last, for whoever has to say where something ended.
+_BEGUN: deque[str] = deque(maxlen=1)
 
 
 class Advance(Protocol):
@@ -33,6 +36,7 @@ def progress(title: str, total: int, *, start: int = 0) -> Iterator[Advance]:
         total: number of steps.
         start: steps that an earlier, interrupted run has done.
     """
+    _BEGUN.append(title)
     if is_quiet():
         yield _nothing
     elif sys.stderr.isatty():
@@ -40,6 +44,11 @@ def progress(title: str, total: int, *, start: int = 0) -> Iterator[Advance]:
             yield advance
     else:
         yield _Lines(title, total, start)
+
+
+def last_stage() -> str:
+    """Title of the stage that was begun last; empty if none was."""
+    return _BEGUN[-1] if _BEGUN else ""
 
 
 def _nothing(done: int = 1, note: str = "") -> None:

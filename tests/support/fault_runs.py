@@ -28,6 +28,7 @@ from trigpoint.features.cache import _digest
 _OUR_ERROR = re.compile(r"error TP-\d{3} .+\. [A-Z'].+", re.DOTALL)
 # Wall times, which differ from run to run.
 _TIMES = re.compile(rb'"[a-z_]*(seconds|_ms|_s|fps|date|duration|resumed)[a-z_]*": ?(\{[^{}]*\}|[-\d.e+a-z]+)')
+_PAGES = (".html", ".md", ".svg")
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,10 @@ class Disturbed:
         return self.written(), faults.calls
 
     def written(self) -> dict[str, bytes]:
-        """The files that are there, without the times that some hold."""
+        """The files that are there, without the times that some hold; pages, which say them in words, by name alone."""
         files = sorted(path for path in self.folder.rglob("*") if path.is_file())
-        return {str(path.relative_to(self.folder)): _TIMES.sub(b"", path.read_bytes()) for path in files}
+        contents = {path: b"" if path.suffix in _PAGES else _TIMES.sub(b"", path.read_bytes()) for path in files}
+        return {str(path.relative_to(self.folder)): content for path, content in contents.items()}
 
     def complaints(self, faults: Faults, right: dict[str, bytes]) -> list[str]:
         """What is wrong about a run with these faults and the same command after it; nothing if all is right."""

@@ -27,7 +27,7 @@ SMALL = (*CHEAP, "head.width=16", "optimizer.steps=5")
 KINDS = {
     "trig": (
         *SMALL,
-        "landmarks={}",
+        "landmarks=hierarchical",
         "landmarks.descriptor_dim=64",
         "global_encoding.descriptor_dim=64",
         "global_encoding.min_images=0",

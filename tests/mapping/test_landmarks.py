@@ -20,7 +20,7 @@ from trigpoint.features.extract import ImageFeatures
 from trigpoint.localization.hypotheses import solve_known
 from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions, solve_pnp
 from trigpoint.mapping.image_matching import image_pairs
-from trigpoint.mapping.landmark_config import LandmarkConfig, TriangulationConfig
+from trigpoint.mapping.landmark_config import HierarchicalConfig, TriangulationConfig
 from trigpoint.mapping.landmarks import LandmarkHypothesis, Landmarks
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.observations import Observations, PosedKeypoints, join_tracks, match_support
@@ -221,7 +221,7 @@ def damaged(name, value):
 
 
 def restored(tensors):
-    return Landmarks.restore(tensors, LandmarkConfig(local_descriptors="mean", descriptor_dim=16), 4)
+    return Landmarks.restore(tensors, HierarchicalConfig(local_descriptors="mean", descriptor_dim=16), 4)
 
 
 def test_landmarks_come_back_from_tensors():
@@ -258,8 +258,8 @@ def test_arrays_that_do_not_fit_together_are_refused(name, value):
         (TriangulationConfig, {"matcher": "x"}),
         (TriangulationConfig, {"min_images": 1}),
         (TriangulationConfig, {"neighbours": 2.5}),
-        (LandmarkConfig, {"local_descriptors": "x"}),
-        (LandmarkConfig, {"descriptor_dim": 0}),
+        (HierarchicalConfig, {"local_descriptors": "x"}),
+        (HierarchicalConfig, {"descriptor_dim": 0}),
     ],
 )
 def test_impossible_settings(kind, setting):

@@ -14,12 +14,12 @@ from trigpoint.features.encoders import ENCODERS
 from trigpoint.features.views import NO_AUGMENTATION
 from trigpoint.mapping.config import FeatureConfig, MappingConfig
 from trigpoint.mapping.encoding_config import DescriptorEncoding, NodeEncoding, PoseOverlap, TrackOverlap
-from trigpoint.mapping.landmark_config import LandmarkConfig, TriangulationConfig
+from trigpoint.mapping.landmark_config import HierarchicalConfig, TriangulationConfig
 from trigpoint.mapping.network_config import GivenSupervision, NetworkConfig
 from trigpoint.mapping.presets import DEFAULT_PRESET, PLUGINS, PRESETS, installed_presets, resolve_config
 from trigpoint.mapping.training_config import AdamWConfig, HeadConfig, MuonConfig, RefinementConfig
 
-BOTH = replace(PRESETS["trig"], preset="both", landmarks=LandmarkConfig())
+BOTH = replace(PRESETS["trig"], preset="both", landmarks=HierarchicalConfig())
 
 
 @pytest.mark.parametrize("config", [*PRESETS.values(), BOTH], ids=lambda config: config.preset)
@@ -45,8 +45,8 @@ def test_the_default_preset_exists():
         lambda: MappingConfig("nothing"),
         lambda: replace(PRESETS["hierarchical"], landmarks=None),
         lambda: replace(PRESETS["ace"], network=None),
-        lambda: MappingConfig("x", network=LandmarkConfig()),
-        lambda: NetworkConfig(global_encoding=LandmarkConfig()),
+        lambda: MappingConfig("x", network=HierarchicalConfig()),
+        lambda: NetworkConfig(global_encoding=HierarchicalConfig()),
         lambda: NetworkConfig(supervision="landmarks"),
         lambda: GivenSupervision("landmarks"),
         lambda: NetworkConfig(ensemble=65),
@@ -72,7 +72,7 @@ def test_wrong_states_are_refused(make):
         lambda: TrackOverlap(direction_weight=True),
         lambda: DescriptorEncoding(overlap=PoseOverlap()),
         lambda: AdamWConfig(matrix_rate=0.1),
-        lambda: LandmarkConfig(steps=5),
+        lambda: HierarchicalConfig(steps=5),
         lambda: MappingConfig("x", method="regression", network=NetworkConfig()),
     ],
 )
@@ -113,8 +113,8 @@ def test_another_kind_keeps_what_both_know():
 def test_parts_are_left_out_and_added():
     assert resolve_config("trig", ["global_encoding=none", "supervision=null"]).network.supervision is None
     assert resolve_config("ace", ["supervision=depth"]).network.supervision == GivenSupervision("depth")
-    assert resolve_config("trig", ["landmarks={}"]).landmarks == LandmarkConfig()
-    assert resolve_config("trig", ["landmarks={}", "landmarks.descriptor_dim=9"]).landmarks.descriptor_dim == 9
+    assert resolve_config("trig", ["landmarks=hierarchical"]).landmarks == HierarchicalConfig()
+    assert resolve_config("trig", ["landmarks=hierarchical", "landmarks.descriptor_dim=9"]).landmarks.descriptor_dim == 9
     assert resolve_config("rscore-compact", ["refinement=none"]).network.refinement is None
     alone = resolve_config("hierarchical", ["network={}", "landmarks=none"])
     assert alone.network == NetworkConfig() and alone.landmarks is None
@@ -147,7 +147,7 @@ def test_parts_are_left_out_and_added():
         ("buffer.views_per_image=0", "TP-702", "1 or more"),
         ("head.width=0", "TP-702", "1 or more"),
         ("loss.norm=3", "TP-702", "1 or 2"),
-        ("features.short_side_px=1", "TP-702", "32 or more"),
+        ("features.short_side_px=1", "TP-702", "32 to"),
         ("head.hidden_ratio=0.0001", "TP-702", "1 / 512"),
         ("network=none", "TP-702", "source of scene coordinates"),
     ],

@@ -21,7 +21,7 @@ from trigpoint.mapping.scene_map import load_map, map_bytes, save_map
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 # Networks with node embeddings, and landmarks, from one triangulation.
-CHANGES = ("landmarks={}", "global_encoding.min_images=0", "triangulation.min_images=2", "features.pca_dim=48")
+CHANGES = ("landmarks=hierarchical", "global_encoding.min_images=0", "triangulation.min_images=2", "features.pca_dim=48")
 
 
 @pytest.fixture(scope="module")
@@ -159,5 +159,5 @@ def test_arrays_out_of_range_are_refused(name, change, path, tmp_path):
 def test_older_formats_are_named(path, tmp_path):
     artifact = read_artifact(path)
     write_artifact(tmp_path / "old.trig", artifact.tensors, {**artifact.metadata, "version": 4})
-    with pytest.raises(MapFileError, match=r"TP-404.*version 4.*reads 5"):
+    with pytest.raises(MapFileError, match=r"TP-404.*version 4.*reads 6"):
         load_map(tmp_path / "old.trig")

@@ -13,7 +13,7 @@ from trigpoint.features.weights import candidate_files, weights_entry
 IMAGES = 6
 # All sources of scene coordinates, all kinds of work files, and several rounds.
 EVERYTHING = (
-    "landmarks={}",
+    "landmarks=hierarchical",
     "triangulation.min_images=2",
     "global_encoding.min_images=0",
     "features.pca_dim=48",

@@ -12,14 +12,14 @@ from typing import Any, cast
 from trigpoint._version import __version__
 from trigpoint.core.config import to_json
 from trigpoint.mapping.config import MappingConfig
-from trigpoint.mapping.landmark_config import LandmarkConfig
+from trigpoint.mapping.landmark_config import HierarchicalConfig
 from trigpoint.mapping.network_config import NetworkConfig
 from trigpoint.mapping.presets import PRESETS
 
 
 def changed_settings(config: MappingConfig) -> dict[str, str]:
     """The settings that differ from the defaults, by name; those that the preset has otherwise say so."""
-    default = dict(_flat(to_json(MappingConfig(config.preset, network=NetworkConfig(), landmarks=LandmarkConfig()))))
+    default = dict(_flat(to_json(MappingConfig(config.preset, network=NetworkConfig(), landmarks=HierarchicalConfig()))))
     preset = dict(_flat(to_json(PRESETS[config.preset]))) if config.preset in PRESETS else {}
     settings = {"preset": config.preset}
     for name, value in _flat(to_json(config)):

@@ -10,7 +10,7 @@ from trigpoint.core.image_limits import MIN_SIDE_PX
 from trigpoint.features.encoders import is_dense
 from trigpoint.features.views import NO_AUGMENTATION
 from trigpoint.mapping.encoding_config import GlobalEncoding, NodeEncoding
-from trigpoint.mapping.landmark_config import LandmarkConfig, TriangulationConfig
+from trigpoint.mapping.landmark_config import HierarchicalConfig, LandmarkConfig, TriangulationConfig
 from trigpoint.mapping.network_config import LandmarkSupervision, NetworkConfig
 
 # The shorter side of the largest images that are decoded, and a keypoint for each 100 of their pixels.
@@ -68,7 +68,8 @@ class MappingConfig(Settings):
     def descriptors(self) -> tuple[str, ...]:
         """The global descriptors that are fitted to the scene: keys in ``DESCRIPTORS``, or ``"supergf:FILE"``."""
         encoding = None if self.network is None else self.network.global_encoding
-        return tuple(part.descriptor for part in (encoding, self.landmarks) if part is not None)
+        landmarks = self.landmarks if isinstance(self.landmarks, HierarchicalConfig) else None
+        return tuple(part.descriptor for part in (encoding, landmarks) if part is not None)
 
 
 def fast_variant(config: MappingConfig) -> MappingConfig:

@@ -16,8 +16,10 @@ from trigpoint.core.artifact import read_artifact, write_artifact
 from trigpoint.core.errors import MappingError
 from trigpoint.covisibility.graph import build_graph
 from trigpoint.features.cache import SizedFeatures
+from trigpoint.mapping.direct_landmarks import DirectLandmarks, LandmarkMemory, bytes_per_landmark
 from trigpoint.mapping.image_matching import image_pairs, match_images
-from trigpoint.mapping.landmark_config import LandmarkConfig, TriangulationConfig
+from trigpoint.mapping.landmark_choice import ranked_landmarks
+from trigpoint.mapping.landmark_config import DirectConfig, HierarchicalConfig, LandmarkConfig, TriangulationConfig
 from trigpoint.mapping.landmarks import Landmarks
 from trigpoint.mapping.mapping_images import MappingImages
 from trigpoint.mapping.normalization import Normalization
@@ -29,6 +31,8 @@ from trigpoint.retrieval.index import RetrievalIndex, directions
 _MATCHES = "matches.safetensors"
 # Mapping images whose frusta overlap at least this much may be matched: even a tenth gives points that both see.
 _MIN_OVERLAP = 0.1
+# What a map file holds beside its landmarks: the recipe, the acceptance, the names of tensors.
+_OTHER_BYTES = 5000
 # A pose needs this many.
 _FEWEST = 6
 
@@ -65,7 +69,7 @@ def triangulate_images(
 
 def build_landmarks(
     features: Sequence[SizedFeatures], points: Triangulated, config: LandmarkConfig, *, seed: int, scene: Path
-) -> Landmarks:
+) -> Landmarks | DirectLandmarks:
     """Make the landmarks of a scene from its triangulated keypoints.
 
     Args:
@@ -78,7 +82,6 @@ def build_landmarks(
     Raises:
         MappingError: no keypoints to describe images by (TP-632), or fewer than six landmarks (TP-651).
     """
-    descriptor = fit_descriptor(config.descriptor, features, config.descriptor_dim, seed)
     if len(points.points) < _FEWEST:
         raise MappingError(
             "TP-651",
@@ -86,6 +89,30 @@ def build_landmarks(
             where=scene,
             fix="Each thing must be seen from three positions. Do poses and cameras fit the images? See 'trigpoint info'.",
         )
+    if isinstance(config, DirectConfig):
+        return _direct(features, points, config)
+    return _hierarchical(features, points, config, seed)
+
+
+def _direct(features: Sequence[SizedFeatures], points: Triangulated, config: DirectConfig) -> DirectLandmarks:
+    """As many (M, 3) points as the budget allows, in the order of their use."""
+    local = torch.cat([image.descriptors for image, _ in features])
+    count = (1000 * config.budget_kb - _OTHER_BYTES - 2 * local.shape[1]) // bytes_per_landmark(local.shape[1])
+    chosen = ranked_landmarks(points.observations, len(features))[:count]
+    place = np.full(len(points.points), -1)
+    place[chosen] = np.arange(len(chosen))
+    kept = points.observations.select(place[points.observations.track] >= 0)
+    landmark = place[np.sort(chosen)][kept.track]
+    sums = _means(local, kept).numpy()[np.argsort(np.argsort(chosen))]
+    memory = LandmarkMemory(kept.image, landmark, local[torch.from_numpy(kept.keypoint)].numpy(), sums)
+    return DirectLandmarks.of(points.points[chosen], memory)
+
+
+def _hierarchical(
+    features: Sequence[SizedFeatures], points: Triangulated, config: HierarchicalConfig, seed: int
+) -> Landmarks:
+    """All (M, 3) points, and what finds mapping images that look like a query."""
+    descriptor = fit_descriptor(config.descriptor, features, config.descriptor_dim, seed)
     observations = points.observations
     by_image = np.argsort(observations.keypoint)
     first = np.searchsorted(observations.image[by_image], np.arange(len(features) + 1))

@@ -26,8 +26,8 @@ class TriangulationConfig(Settings):
 
 
 @dataclass(frozen=True)
-class LandmarkConfig(Settings):
-    """What a map keeps of its landmarks, and how a query finds them.
+class HierarchicalConfig(Settings):
+    """All landmarks; a query is matched with those that mapping images see which look like it.
 
     Attributes:
         descriptor: key in ``DESCRIPTORS``, or ``"supergf:FILE"``: what finds mapping images that look like a query.
@@ -35,6 +35,22 @@ class LandmarkConfig(Settings):
         local_descriptors: those of ``"each"`` observation of a landmark, or their ``"mean"``.
     """
 
+    kind: Literal["hierarchical"] = "hierarchical"
     descriptor: str = "vlad"
     descriptor_dim: Annotated[int, Range(1)] = 1024
     local_descriptors: Literal["each", "mean"] = "each"
+
+
+@dataclass(frozen=True)
+class DirectConfig(Settings):
+    """Few landmarks with descriptors of one bit a number; a query is matched with all of them.
+
+    Attributes:
+        budget_kb: largest size of the map file, in units of 1,000 bytes.
+    """
+
+    kind: Literal["direct"] = "direct"
+    budget_kb: Annotated[int, Range(8)] = 64
+
+
+LandmarkConfig = HierarchicalConfig | DirectConfig

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from trigpoint.core.artifact import part_of
 from trigpoint.features.extract import ImageFeatures
-from trigpoint.mapping.landmark_config import LandmarkConfig
+from trigpoint.mapping.landmark_config import HierarchicalConfig
 from trigpoint.retrieval.descriptor import GlobalDescriptor, restore_descriptor
 from trigpoint.retrieval.index import RetrievalIndex, restore_index
 from trigpoint.retrieval.matching import MIN_COSINE
@@ -157,7 +157,7 @@ class Landmarks:
 
     @staticmethod
     def restore(
-        tensors: Mapping[str, NDArray[Any]], config: LandmarkConfig, dim: int, facts: Mapping[str, Any] | None = None
+        tensors: Mapping[str, NDArray[Any]], config: HierarchicalConfig, dim: int, facts: Mapping[str, Any] | None = None
     ) -> Landmarks:
         """The inverse of ``tensors``: (M, 3) positions, their observations, and the arrays of descriptor and index.
 

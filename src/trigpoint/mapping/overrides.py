@@ -67,7 +67,7 @@ def _settings(kind: type, values: dict[str, Any] | None, above: Path = ()) -> It
         for variant in variants_of(hint):
             if values is None:
                 yield from _settings(variant, None, path)
-            elif isinstance(inner, dict) and (not kinds_of(variant) or inner["kind"] in kinds_of(variant)):
+            elif isinstance(inner, dict) and (not kinds_of(variant) or inner.get("kind") in kinds_of(variant)):
                 yield from _settings(variant, inner, path)
 
 

@@ -11,7 +11,7 @@ from trigpoint.core.plugins import load_plugin, plugin_names
 from trigpoint.features.views import AugmentationConfig
 from trigpoint.mapping.config import FeatureConfig, MappingConfig, fast_variant
 from trigpoint.mapping.encoding_config import DescriptorEncoding, NodeEncoding, PoseOverlap
-from trigpoint.mapping.landmark_config import LandmarkConfig
+from trigpoint.mapping.landmark_config import DirectConfig, HierarchicalConfig
 from trigpoint.mapping.network_config import AcceptanceConfig, BufferConfig, LandmarkSupervision, NetworkConfig
 from trigpoint.mapping.overrides import with_overrides
 from trigpoint.mapping.training_config import AdamWConfig, HeadConfig, LossConfig, MuonConfig, RefinementConfig
@@ -103,8 +103,10 @@ _ALL = (
         refinement=RefinementConfig(blocks=1, schedule="log-circle", tau_start_px=200.0),
     ),
     # The classical way, to compare with: keypoints triangulated from the known poses, retrieval, matching.
-    MappingConfig("hierarchical", _COMPACT_FEATURES, landmarks=LandmarkConfig()),
-    MappingConfig("hierarchical-compact", _COMPACT_FEATURES, landmarks=LandmarkConfig(local_descriptors="mean")),
+    MappingConfig("hierarchical", _COMPACT_FEATURES, landmarks=HierarchicalConfig()),
+    MappingConfig("hierarchical-compact", _COMPACT_FEATURES, landmarks=HierarchicalConfig(local_descriptors="mean")),
+    # The same points, the most useful of them in 14 bytes each, and no retrieval.
+    MappingConfig("direct", _COMPACT_FEATURES, landmarks=DirectConfig()),
     # Ours: what the measurements in docs/experiments.md say.
     _compact(
         "trig",

@@ -22,22 +22,35 @@ from trigpoint.features.pca import Pca
 from trigpoint.mapping.acceptance import Acceptance
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.coordinate_source import CoordinateSource, Hypothesis
+from trigpoint.mapping.direct_landmarks import DirectLandmarks
+from trigpoint.mapping.landmark_config import DirectConfig, LandmarkConfig
 from trigpoint.mapping.landmarks import Landmarks
 from trigpoint.mapping.learned_images import LearnedImages
 from trigpoint.mapping.networks import Networks
 from trigpoint.mapping.normalization import Normalization
 
 FORMAT = "trigpoint-map"
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 # Four times that of 64 networks with their history: reading settings takes a second a megabyte.
 _MAX_HEADER_BYTES = 2 << 20
 _MAX_DETAIL = 300
 # Normalised units per unit of the world: from cameras spread over an atom to those of a galaxy.
 _SCALES = Range(1e-12, 1e12)
+
+
+def _restore_landmarks(
+    tensors: Mapping[str, NDArray[Any]], config: LandmarkConfig, dim: int, facts: Mapping[str, Any]
+) -> CoordinateSource:
+    """Landmarks of either kind from the tensors of their section, points (M, 3) in the normalised frame."""
+    if isinstance(config, DirectConfig):
+        return DirectLandmarks.restore(tensors, config, dim, facts)
+    return Landmarks.restore(tensors, config, dim, facts)
+
+
 # The kinds of sources: the field of the recipe, and the section of the file, that each of them has.
 SOURCES: dict[str, Callable[[Mapping[str, NDArray[Any]], Any, int, Mapping[str, Any]], CoordinateSource]] = {
     "network": Networks.restore,
-    "landmarks": Landmarks.restore,
+    "landmarks": _restore_landmarks,
 }
 # Normalised units, in which cameras are some units apart: squares of what is farther are no numbers any more.
 _FARTHEST = 1e9

@@ -167,3 +167,10 @@ def test_a_gif_that_ends_within_a_block_is_damaged():
     for end in range(GIF.index(b"\x2c\0\0\0\0")):
         with pytest.raises(ImageError, match=r"TP-10[123]"):
             decode_image(GIF[:end] + b"\x21\xfe\xff", "image")
+
+
+def test_a_damaged_avif_is_named():
+    data = bytearray(encoded(PIXELS, "AVIF"))
+    data[data.index(b"mdat") + 4 :] = bytes(len(data) - data.index(b"mdat") - 4)
+    refused(bytes(data), "TP-103")
+    refused(bytes(data).replace(b"iinf", b"xxxx"), "TP-103")

@@ -190,7 +190,7 @@ def _pixels(image: Image.Image, path: Path, size: tuple[int, int], color: bool, 
             check_effort(image, data, path, flat_bytes=flat_bytes, reduced=size != image.size)
         image.load()
         flat = _flat(image, mode)
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, RuntimeError, Image.DecompressionBombError) as error:
         raise ImageError(
             "TP-103", f"the image is damaged or cut short ({error})", where=path, fix="Copy or download it again."
         ) from error
@@ -268,7 +268,7 @@ def _opened(path: Path, data: bytes) -> Image.Image:
     except UnidentifiedImageError:
         what, fix = _what_it_is(data)
         raise ImageError("TP-102", what, where=path, fix=fix) from None
-    except (OSError, SyntaxError, ValueError, EOFError, KeyError, TypeError, OverflowError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, KeyError, TypeError, OverflowError, RuntimeError) as error:
         raise ImageError(
             "TP-103", f"the image is damaged ({error})", where=path, fix="Copy or download it again."
         ) from error

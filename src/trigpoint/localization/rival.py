@@ -22,7 +22,7 @@ from trigpoint.localization.pnp import PnpOptions, PnpResult
 # poses had less in 97 of 100 cases, those of wrong ones more in half of the cases.
 _SHARE_OF_OTHERS = 0.4
 # Landmarks of another place are matched with all keypoints, and then have less than this where the place does not look alike
-# (0.22 at most for fox and RedKitchen), and more where it does (9 of 10 wrong answers in three rooms that are the same).
+# (0.2 at most for fox and RedKitchen), and more where it does (8 of 9 wrong answers in three rooms that are the same).
 _SHARE_ELSEWHERE = 0.25
 # Nearer than both, poses are the same one, found with other keypoints: fractions of the distance to what is seen, and angle.
 _SAME_PLACE, _SAME_ANGLE_DEG = 0.1, 10.0

@@ -94,8 +94,10 @@ def test_without_a_camera_the_focal_length_comes_from_the_matches(room, landmark
     capsys.readouterr()
     run(["localize", str(landmark_map), str(room / "images" / "walk" / "0007.jpg"), "--quiet"])
     answer = json.loads(capsys.readouterr().out)
-    assert answer["camera_source"] in ("estimated", "exif")
-    assert answer["status"] == "ok"
+    assert answer["camera_source"] == "estimated"
+    assert answer["camera"]["params"][0] == pytest.approx(262.5, rel=0.2)
+    # So few keypoints agree in a map that small that what they say of the camera may be too little to trust the pose.
+    assert answer["status"] == "ok" or "only known to" in answer["reason"]
 
 
 @pytest.mark.parametrize("part", ["landmarks.positions", "landmarks.landmark", "landmarks.first", "landmarks.descriptors"])

@@ -27,7 +27,7 @@ from trigpoint.features.cache import _digest
 # An error of ours: a code, what is wrong, and a sentence on what to do.
 _OUR_ERROR = re.compile(r"error TP-\d{3} .+\. [A-Z'].+", re.DOTALL)
 # Wall times, which differ from run to run.
-_TIMES = re.compile(rb'"[a-z_]*(seconds|_ms|_s|fps|date|duration|resumed)[a-z_]*": ?(\{[^{}]*\}|[-\d.e+a-z]+)')
+_TIMES = re.compile(rb'"[a-z_]*(seconds|_ms|_s|fps|date|duration|resumed|stages)[a-z_]*": ?(\{[^{}]*\}|[-\d.e+a-z]+)')
 _PAGES = (".html", ".md", ".svg")
 
 
@@ -39,7 +39,7 @@ class Disturbed:
         arguments: of the command line, from the folder that it writes to.
         folder: that it writes to, emptied before each case.
         watched: folders whose files it reads.
-        once: whether it refuses an output that is there already.
+        once: whether it is not run again after it is done: it refuses an output that is there, or takes maps as they are.
     """
 
     arguments: Callable[[Path], list[str]]

@@ -46,10 +46,10 @@ def scenario(name: str, folder: Path) -> Disturbed:
         "points": lambda: ["export", str(kitchen), "--scene", str(scene), "--to", "ply", "-o", str(out / "points.ply")],
         "info": lambda: ["info", str(kitchen), "--json", str(out / "info.json")],
         "compare": lambda: [
-            "compare", str(scene), "-o", str(out), "--holdout", "every:3:1", "--presets", "trig", "ace-compact", *changed,
+            "compare", str(scene), "-o", str(out), "--holdout", "every:6:1", "--presets", "trig", "ace-compact", *changed,
         ],
         "weights": lambda: ["weights", "list", "--json", str(out / "weights.json")],
     }  # fmt: skip
     weights = candidate_files(weights_entry("xfeat"))
     watched = (scene, *weights) if name in ("map", "everything", "compare", "export") else (scene, kitchen, *weights)
-    return Disturbed(lambda _: words[name](), out, watched, once=name == "export")
+    return Disturbed(lambda _: words[name](), out, watched, once=name in ("export", "compare"))

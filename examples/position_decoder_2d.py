@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from trigpoint.core.artifact import write_json
-from trigpoint.core.image import IMAGE_SUFFIXES, read_image
+from trigpoint.core.image import read_image
+from trigpoint.core.image_formats import IMAGE_SUFFIXES
 from trigpoint.core.progress import progress
 from trigpoint.core.randomness import torch_generator
 from trigpoint.features.encoders import load_encoder

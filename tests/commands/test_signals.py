@@ -20,6 +20,14 @@ from trigpoint.localization.localizer import Localizer
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
 
+@pytest.fixture(autouse=True)
+def started_in_the_foreground():
+    """A process that a shell starts in the background ignores SIGINT, and so do its tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupts(number):
     """A function that sends this process a signal."""
     return lambda *_, **__: os.kill(os.getpid(), number)

@@ -14,6 +14,14 @@ from trigpoint.core.interrupt import signals_interrupt, stop_on_signals
 BOTH = [signal.SIGINT, signal.SIGTERM]
 
 
+@pytest.fixture(autouse=True)
+def started_in_the_foreground():
+    """A process that a shell starts in the background ignores SIGINT, and so do its tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("number", BOTH)
 def test_the_first_signal_is_a_request_and_the_second_interrupts(number):
     with stop_on_signals() as stop:

@@ -14,6 +14,7 @@ from trigpoint.localization.camera_search import CameraSearch
 from trigpoint.localization.hypotheses import ChosenHypothesis
 from trigpoint.localization.image_input import ToldCamera
 from trigpoint.localization.pnp import PinholeIntrinsics, PnpOptions
+from trigpoint.mapping.direct_landmarks import DirectHypothesis
 
 FACTORS = [0.5, 0.75, 1.4, 2.0, 3.0]
 TYPICAL = 0.7
@@ -25,7 +26,7 @@ def query(seed, principal=(640.0, 480.0), *, outliers=0.3):
     pose, pixels, world, _ = correspondences(seed, camera=half, outliers=outliers)
     count = len(pixels)
     features = ImageFeatures(2 * pixels, torch.zeros(count, 8), torch.ones(count), 0.5)
-    return pose, CameraSearch(1280, 960, features, ChosenHypothesis(0, world, 1), PnpOptions())
+    return pose, CameraSearch(1280, 960, features, ChosenHypothesis(0, DirectHypothesis(), world, 1), PnpOptions())
 
 
 def distance(solution, pose):

@@ -15,7 +15,7 @@ from trigpoint.core.scene import Frame
 from trigpoint.features.local import LocalFeatures
 from trigpoint.localization.localizer import Localizer
 from trigpoint.localization.pointcloud import implicit_points
-from trigpoint.mapping.networks import Networks, TrainingRecord
+from trigpoint.mapping.networks import Networks, TrainingPoint, TrainingRecord
 from trigpoint.mapping.normalization import Normalization
 from trigpoint.mapping.presets import resolve_config
 from trigpoint.mapping.scene_map import SceneMap
@@ -76,7 +76,7 @@ def localizer_of(*networks, encoding=None):
     config = resolve_config("ace-compact", [f"features.short_side_px={ROWS * BLOCK_PX // 2}"])
     normalization = Normalization(np.array([10.0, 20, 30]), 0.5)
     heads = tuple(Known(normalization.to_normalized(points)) for points in networks)
-    networks = Networks(config.network, heads, encoding, TrainingRecord(0, ()))
+    networks = Networks(config.network, heads, encoding, TrainingRecord(0, (TrainingPoint(0, 1, 1.0, 0.5),)))
     return Localizer(SceneMap(config, {"network": networks}, normalization, 1, "", True, {}), Blocks())
 
 

@@ -12,7 +12,7 @@ from trigpoint.core.config import from_json, to_json
 from trigpoint.core.errors import ConfigError
 from trigpoint.features.encoders import ENCODERS
 from trigpoint.features.views import NO_AUGMENTATION
-from trigpoint.mapping.config import FeatureConfig, MappingConfig
+from trigpoint.mapping.config import FeatureConfig, MappingConfig, fitted_to
 from trigpoint.mapping.encoding_config import DescriptorEncoding, NodeEncoding, PoseOverlap, TrackOverlap
 from trigpoint.mapping.landmark_config import HierarchicalConfig, TriangulationConfig
 from trigpoint.mapping.network_config import GivenSupervision, NetworkConfig
@@ -236,3 +236,11 @@ def test_a_package_whose_presets_are_none_is_named(package, value, source, code)
         resolve_config("field")
     # Nobody who asks for ours is in its way.
     assert resolve_config("trig") == PRESETS["trig"]
+
+
+def test_a_budget_that_is_full_before_the_first_landmark_is_refused():
+    config = resolve_config("direct")
+    assert fitted_to(config, 1000) == config
+    with pytest.raises(ConfigError, match=r"TP-702 landmarks.budget_kb is 64. It must be 102 or more for 3000 images"):
+        fitted_to(config, 3000)
+    assert fitted_to(resolve_config("direct", ["budget_kb=102"]), 3000).landmarks.landmark_bytes(3000) == 2000

@@ -10,12 +10,14 @@ from trigpoint.core.image_limits import MIN_SIDE_PX
 from trigpoint.features.encoders import is_dense
 from trigpoint.features.views import NO_AUGMENTATION
 from trigpoint.mapping.encoding_config import GlobalEncoding, NodeEncoding
-from trigpoint.mapping.landmark_config import HierarchicalConfig, LandmarkConfig, TriangulationConfig
+from trigpoint.mapping.landmark_config import DirectConfig, HierarchicalConfig, LandmarkConfig, TriangulationConfig
 from trigpoint.mapping.network_config import LandmarkSupervision, NetworkConfig
 
 # The shorter side of the largest images that are decoded, and a keypoint for each 100 of their pixels.
 MAX_SIDE_PX, MAX_KEYPOINTS = 10_000, 1_000_000
 IMAGES_PER_SPECTRAL_NUMBER = 4
+# About 100 landmarks: fewer place no image.
+_FEWEST_LANDMARK_BYTES = 2000
 # Images are no measure of a scene that was filmed: a long video of one room needs no more networks than a short one.
 _MOST_FITTED = 4
 
@@ -108,7 +110,14 @@ def fitted_to(config: MappingConfig, images: int, spots: int | None = None) -> M
     spot, as ``images_per_network`` asks for; no more clusters than images, and no longer spectral embeddings than a quarter
     of them. The higher eigenvectors tell single images apart, and a network that knows which image it looks at need not
     agree with the others. No landmarks of dense encoders: cells of a grid are not found again to the pixel.
+
+    Raises:
+        ConfigError: more images than the budget of the landmarks has room for (TP-702).
     """
+    if isinstance(config.landmarks, DirectConfig):
+        enough = config.landmarks.landmark_bytes(images) >= _FEWEST_LANDMARK_BYTES
+        least = config.landmarks.budget_kb - (config.landmarks.landmark_bytes(images) - _FEWEST_LANDMARK_BYTES) // 1000
+        require(enough, "landmarks.budget_kb", config.landmarks.budget_kb, f"{least} or more for {images} images")
     if config.network is None:
         return config
     network = _fitted_network(config.network, images, spots)

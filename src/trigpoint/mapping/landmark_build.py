@@ -31,8 +31,6 @@ from trigpoint.retrieval.index import RetrievalIndex, directions
 _MATCHES = "matches.safetensors"
 # Mapping images whose frusta overlap at least this much may be matched: even a tenth gives points that both see.
 _MIN_OVERLAP = 0.1
-# What a map file holds beside its landmarks: the recipe, the acceptance, the names of tensors.
-_OTHER_BYTES = 5000
 # A pose needs this many.
 _FEWEST = 6
 
@@ -97,7 +95,8 @@ def build_landmarks(
 def _direct(features: Sequence[SizedFeatures], points: Triangulated, config: DirectConfig) -> DirectLandmarks:
     """As many (M, 3) points as the budget allows, in the order of their use."""
     local = torch.cat([image.descriptors for image, _ in features])
-    count = (1000 * config.budget_kb - _OTHER_BYTES - 2 * local.shape[1]) // bytes_per_landmark(local.shape[1])
+    dim = local.shape[1]
+    count = max(_FEWEST, (config.landmark_bytes(len(features)) - 2 * dim) // bytes_per_landmark(dim))
     chosen = ranked_landmarks(points.observations, len(features))[:count]
     place = np.full(len(points.points), -1)
     place[chosen] = np.arange(len(chosen))

@@ -41,6 +41,11 @@ class HierarchicalConfig(Settings):
     local_descriptors: Literal["each", "mean"] = "each"
 
 
+# What a map file holds beside its landmarks: the recipe, the acceptance and the names of tensors, and for each image what it
+# is known again by.
+_OTHER_BYTES, _BYTES_PER_IMAGE = 4000, 32
+
+
 @dataclass(frozen=True)
 class DirectConfig(Settings):
     """Few landmarks with descriptors of one bit a number; a query is matched with all of them.
@@ -51,6 +56,10 @@ class DirectConfig(Settings):
 
     kind: Literal["direct"] = "direct"
     budget_kb: Annotated[int, Range(8)] = 64
+
+    def landmark_bytes(self, images: int) -> int:
+        """What the budget leaves for the landmarks of a scene with so many mapping images."""
+        return 1000 * self.budget_kb - _OTHER_BYTES - _BYTES_PER_IMAGE * images
 
 
 LandmarkConfig = HierarchicalConfig | DirectConfig

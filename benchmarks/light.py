@@ -30,6 +30,7 @@ from trigpoint.core.scene import Frame, Scene
 from trigpoint.evaluation.metrics import pose_errors
 from trigpoint.formats.readers import open_scene
 from trigpoint.localization.localizer import Localizer
+from trigpoint.localization.own_images import wrong_distance
 from trigpoint.mapping.presets import DEFAULT_PRESET, resolve_config
 
 # Folder of each set and its hold-out rule; None: the set's own split.
@@ -43,7 +44,7 @@ SETS = {
     "strecha_herzjesu": None,
     "liberty48": None,
 }
-_WRONG_M, _WRONG_FRACTION, _WRONG_DEG = 0.5, 0.05, 10.0
+_WRONG_DEG = 10.0
 # Wrong answers are counted up to these multiples of the bound.
 _SIZES = (2.0, 5.0, np.inf)
 
@@ -113,7 +114,8 @@ def map_of(folder: Path, scene: Scene, preset: str, seed: int) -> Path:
 
 def measured(localizer: Localizer, scene: Scene, change: str, images: int, labels: tuple[str, str, int]) -> Row:
     """Localize the changed test images of a scene."""
-    bound = _bound(scene)
+    bound = wrong_distance(scene.for_mapping(), metric=scene.metric)
+    assert bound is not None  # the cameras of a set stand at several spots
     frames = scene.subset("test").posed()
     chosen = [frames[index] for index in evenly(len(frames), images).tolist()]
     right = right_ok = 0
@@ -141,14 +143,6 @@ def query_of(frame: Frame) -> Query:
     image = read_image(frame.image_path, color=True)
     assert image.rgb is not None
     return Query(frame.name, image.rgb, frame.camera, frame.pose())
-
-
-def _bound(scene: Scene) -> float:
-    """The largest right distance, in the unit of the scene."""
-    if scene.metric:
-        return _WRONG_M
-    centres = np.array([frame.pose().centre() for frame in scene.for_mapping()])
-    return _WRONG_FRACTION * float(np.linalg.norm(np.ptp(centres, axis=0)))
 
 
 def line(row: Row) -> str:

@@ -190,16 +190,13 @@ class DirectLandmarks:
         return f"{len(self.packed):,} landmarks, each matched with every query"
 
     @staticmethod
-    def restore(
-        tensors: Mapping[str, NDArray[Any]], config: DirectConfig, dim: int, facts: Mapping[str, Any] | None = None
-    ) -> DirectLandmarks:
+    def restore(tensors: Mapping[str, NDArray[Any]], config: DirectConfig, dim: int) -> DirectLandmarks:
         """The inverse of ``tensors``: (M, 3) points of the normalised frame, packed, and (M, C / 8) bits.
 
         Args:
             tensors: the section of a map file.
             config: the recipe.
             dim: length of a local descriptor.
-            facts: the JSON of the section, which says nothing that the tensors do not say.
 
         Raises:
             KeyError, ValueError: contents that do not fit together or are out of range.

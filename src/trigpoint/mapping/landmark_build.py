@@ -98,12 +98,12 @@ def _direct(features: Sequence[SizedFeatures], points: Triangulated, config: Dir
     dim = local.shape[1]
     count = max(_FEWEST, (config.landmark_bytes(len(features)) - 2 * dim) // bytes_per_landmark(dim))
     chosen = ranked_landmarks(points.observations, len(features))[:count]
-    place = np.full(len(points.points), -1)
-    place[chosen] = np.arange(len(chosen))
-    kept = points.observations.select(place[points.observations.track] >= 0)
-    landmark = place[np.sort(chosen)][kept.track]
-    sums = _means(local, kept).numpy()[np.argsort(np.argsort(chosen))]
-    memory = LandmarkMemory(kept.image, landmark, local[torch.from_numpy(kept.keypoint)].numpy(), sums)
+    kept = points.observations.select(np.isin(points.observations.track, chosen))
+    # The tracks of the selection are in the order of the points; this is the place of each in the order of use.
+    place = np.argsort(chosen)
+    sums = np.empty((len(chosen), dim))
+    sums[place] = _means(local, kept).numpy()
+    memory = LandmarkMemory(kept.image, place[kept.track], local[torch.from_numpy(kept.keypoint)].numpy(), sums)
     return DirectLandmarks.of(points.points[chosen], memory)
 
 

@@ -156,16 +156,13 @@ class Landmarks:
         return f"{len(self.positions):,} landmarks with {len(self.landmark):,} observations"
 
     @staticmethod
-    def restore(
-        tensors: Mapping[str, NDArray[Any]], config: HierarchicalConfig, dim: int, facts: Mapping[str, Any] | None = None
-    ) -> Landmarks:
+    def restore(tensors: Mapping[str, NDArray[Any]], config: HierarchicalConfig, dim: int) -> Landmarks:
         """The inverse of ``tensors``: (M, 3) positions, their observations, and the arrays of descriptor and index.
 
         Args:
             tensors: the section of a map file.
             config: the recipe.
             dim: length of a local descriptor.
-            facts: the JSON of the section, which says nothing that the tensors do not say.
 
         Raises:
             KeyError, ValueError, MappingError: contents that do not fit together or are out of range.

@@ -41,10 +41,10 @@ _SCALES = Range(1e-12, 1e12)
 def _restore_landmarks(
     tensors: Mapping[str, NDArray[Any]], config: LandmarkConfig, dim: int, facts: Mapping[str, Any]
 ) -> CoordinateSource:
-    """Landmarks of either kind from the tensors of their section, points (M, 3) in the normalised frame."""
+    """Landmarks of either kind, points (M, 3) in the normalised frame; the JSON of their section adds nothing."""
     if isinstance(config, DirectConfig):
-        return DirectLandmarks.restore(tensors, config, dim, facts)
-    return Landmarks.restore(tensors, config, dim, facts)
+        return DirectLandmarks.restore(tensors, config, dim)
+    return Landmarks.restore(tensors, config, dim)
 
 
 # The kinds of sources: the field of the recipe, and the section of the file, that each of them has.

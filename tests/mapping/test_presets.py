@@ -239,8 +239,13 @@ def test_a_package_whose_presets_are_none_is_named(package, value, source, code)
 
 
 def test_a_budget_that_is_full_before_the_first_landmark_is_refused():
-    config = resolve_config("direct")
+    config = resolve_config("direct", ["budget_kb=64"])
     assert fitted_to(config, 1000) == config
     with pytest.raises(ConfigError, match=r"TP-702 landmarks.budget_kb is 64. It must be 102 or more for 3000 images"):
         fitted_to(config, 3000)
     assert fitted_to(resolve_config("direct", ["budget_kb=102"]), 3000).landmarks.landmark_bytes(3000) == 2000
+
+
+def test_a_budget_that_is_not_said_grows_with_the_images():
+    config = resolve_config("direct").landmarks
+    assert [config.budget_for(images) for images in (5, 160, 1000, 5000)] == [64, 64, 400, 2000]

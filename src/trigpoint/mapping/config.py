@@ -115,9 +115,9 @@ def fitted_to(config: MappingConfig, images: int, spots: int | None = None) -> M
         ConfigError: more images than the budget of the landmarks has room for (TP-702).
     """
     if isinstance(config.landmarks, DirectConfig):
-        enough = config.landmarks.landmark_bytes(images) >= _FEWEST_LANDMARK_BYTES
-        least = config.landmarks.budget_kb - (config.landmarks.landmark_bytes(images) - _FEWEST_LANDMARK_BYTES) // 1000
-        require(enough, "landmarks.budget_kb", config.landmarks.budget_kb, f"{least} or more for {images} images")
+        budget = config.landmarks.budget_for(images)
+        spare = config.landmarks.landmark_bytes(images) - _FEWEST_LANDMARK_BYTES
+        require(spare >= 0, "landmarks.budget_kb", budget, f"{budget - spare // 1000} or more for {images} images")
     if config.network is None:
         return config
     network = _fitted_network(config.network, images, spots)

@@ -51,15 +51,19 @@ class DirectConfig(Settings):
     """Few landmarks with descriptors of one bit a number; a query is matched with all of them.
 
     Attributes:
-        budget_kb: largest size of the map file, in units of 1,000 bytes.
+        budget_kb: largest size of the map file, in units of 1,000 bytes; None: 64, and 0.4 for each image where that is more.
     """
 
     kind: Literal["direct"] = "direct"
-    budget_kb: Annotated[int, Range(8)] = 64
+    budget_kb: Annotated[int, Range(8)] | None = None
+
+    def budget_for(self, images: int) -> int:
+        """The budget for a scene with so many mapping images, in units of 1,000 bytes."""
+        return max(64, images * 2 // 5) if self.budget_kb is None else self.budget_kb
 
     def landmark_bytes(self, images: int) -> int:
         """What the budget leaves for the landmarks of a scene with so many mapping images."""
-        return 1000 * self.budget_kb - _OTHER_BYTES - _BYTES_PER_IMAGE * images
+        return 1000 * self.budget_for(images) - _OTHER_BYTES - _BYTES_PER_IMAGE * images
 
 
 LandmarkConfig = HierarchicalConfig | DirectConfig

@@ -51,7 +51,7 @@ class DirectConfig(Settings):
     """Few landmarks with descriptors of one bit a number; a query is matched with all of them.
 
     Attributes:
-        budget_kb: largest size of the map file, in units of 1,000 bytes; None: 64, and 0.4 for each image where that is more.
+        budget_kb: largest size of the map file, in 1,000 bytes; None: 64, or 0.4 for each image where that is more.
     """
 
     kind: Literal["direct"] = "direct"

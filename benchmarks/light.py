@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from changes import CHANGES, Query
 from posed_sets import announce
+from sets import SINGLE
 
 from trigpoint.build.pipeline import build_map
 from trigpoint.core.artifact import write_json
@@ -33,17 +34,7 @@ from trigpoint.localization.localizer import Localizer
 from trigpoint.localization.own_images import wrong_distance
 from trigpoint.mapping.presets import DEFAULT_PRESET, resolve_config
 
-# Folder of each set and its hold-out rule; None: the set's own split.
-SETS = {
-    "redkitchen_ace": None,
-    "fox_nerfstudio": "every:5:2",
-    "bonsai_colmap": "every:8:0",
-    "office_ace": None,
-    "south_building": None,
-    "strecha_castle": None,
-    "strecha_herzjesu": None,
-    "liberty48": None,
-}
+SETS = {posed.name: posed.holdout for posed in SINGLE}
 _WRONG_DEG = 10.0
 # Wrong answers are counted up to these multiples of the bound.
 _SIZES = (2.0, 5.0, np.inf)

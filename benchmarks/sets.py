@@ -37,14 +37,24 @@ class PosedSet:
     angle_deg: float
 
 
-SINGLE = (
+# Those of the integrated scene, 5 m apart.
+TOGETHER = (
     PosedSet("redkitchen_ace", None, 0.05, 5.0),
     PosedSet("fox_nerfstudio", "every:5:2", 0.1, 2.0),
     PosedSet("bonsai_colmap", "every:8:0", 0.32, 3.0),
 )
+SINGLE = (
+    *TOGETHER,
+    PosedSet("office_ace", None, 0.05, 5.0),
+    PosedSet("south_building", None, 0.02, 1.0),
+    PosedSet("strecha_castle", None, 0.1, 1.0),
+    PosedSet("strecha_herzjesu", None, 0.1, 1.0),
+    # A twentieth of the extent of its cameras.
+    PosedSet("liberty48", None, 0.44, 10.0),
+)
 INTEGRATED = "integrated"
 NAMES = (*(posed.name for posed in SINGLE), INTEGRATED)
-OTHER_SCENES = (*(posed.name for posed in SINGLE), "ie_tower_retrieval", "sacre_coeur_unposed")
+OTHER_SCENES = (*(posed.name for posed in TOGETHER), "ie_tower_retrieval", "sacre_coeur_unposed")
 # Cameras of a scene of unknown scale have this extent (root mean square) in the integrated scene, metres.
 _EXTENT_M = 1.0
 
@@ -56,7 +66,7 @@ def scene_of_set(data: Path, name: str, folder: Path) -> tuple[Path, str | None]
     path = folder / "integrated.joint.json"
     scenes = [
         JointPart(path=(data / posed.name).resolve(), name=posed.name, scale=scale_of(data, posed), holdout=posed.holdout)
-        for posed in SINGLE
+        for posed in TOGETHER
     ]
     write_joint(path, scenes)
     return path, None
@@ -74,7 +84,7 @@ def scale_of(data: Path, posed: PosedSet) -> float | None:
 def recalls(data: Path, name: str, evaluation: Evaluation) -> dict[str, float]:
     """Recall of each set at its own thresholds; on the integrated scene with distances scaled as the set was."""
     fractions = {}
-    for posed in SINGLE:
+    for posed in TOGETHER if name == INTEGRATED else SINGLE:
         if name not in (posed.name, INTEGRATED):
             continue
         scale = 1.0 if name != INTEGRATED else scale_of(data, posed) or 1.0
@@ -89,7 +99,7 @@ def recalls(data: Path, name: str, evaluation: Evaluation) -> dict[str, float]:
 
 def negatives_of(localizer: Localizer, data: Path, name: str, count: int) -> list[Localization]:
     """Answers about images of all other scenes, ``count`` evenly chosen of each, with a guessed focal length."""
-    mapped = {posed.name for posed in SINGLE} if name == INTEGRATED else {name}
+    mapped = {posed.name for posed in TOGETHER} if name == INTEGRATED else {name}
     answers = []
     for other in OTHER_SCENES:
         images = [path for path in sorted((data / other).rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES]

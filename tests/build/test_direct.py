@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from trigpoint.cli import run
 from trigpoint.core.artifact import read_artifact
+from trigpoint.core.pose import centre_distance
+from trigpoint.formats.readers import open_scene
+from trigpoint.localization.localizer import Localizer
 from trigpoint.mapping.scene_map import load_map
 from trigpoint.synthetic.scene import SyntheticConfig, write_synthetic_scene
 
@@ -55,3 +59,27 @@ def test_images_of_another_scene_are_not_found(direct_map, tmp_path, capsys):
 def test_info_says_what_it_holds(direct_map, capsys):
     assert run(["info", str(direct_map)]) == 0
     assert "each matched with every query" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("preset", ["direct", "hierarchical-compact"])
+def test_refinement_makes_poses_exact_and_none_much_worse(preset, room, direct_map, tmp_path, monkeypatch):
+    path = direct_map
+    if preset != "direct":
+        path = tmp_path / "room.trig"
+        assert run(["map", str(room), "-o", str(path), "--preset", preset, *SETTINGS]) == 0
+    frames = open_scene(room).subset("test").posed()
+
+    def located():
+        localizer = Localizer.load(path)
+        return [localizer.localize(frame.image_path, camera=frame.camera) for frame in frames]
+
+    refined = located()
+    monkeypatch.setattr("trigpoint.localization.pose_search.refine_guided", lambda *arguments: None)
+    first = located()
+    pairs = [(before, after, frame.pose()) for before, after, frame in zip(first, refined, frames, strict=True)]
+    judged = [(before, after, pose) for before, after, pose in pairs if before.status == "ok"]
+    assert len(judged) >= 3 and all(after.status == "ok" for _, after, _ in judged)
+    errors = [[centre_distance(answer.cam_from_world, pose) for answer in (before, after)] for before, after, pose in judged]
+    assert np.median(errors, axis=0)[1] < 0.8 * np.median(errors, axis=0)[0]
+    for (before, _, _), (rough, exact) in zip(judged, errors, strict=True):
+        assert exact <= rough + 3 * np.sqrt(before.covariance[3:, 3:].trace())

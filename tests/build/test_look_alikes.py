@@ -29,6 +29,6 @@ def test_answers_about_look_alike_rooms_are_ambiguous(tmp_path):
         ambiguous += answer.reason.startswith("ambiguous") and answer.reason.endswith(
             ("m away and turned by 0 deg", "m away and turned by 1 deg", "m away and turned by 2 deg")
         )
-    # Without the search for rivals nearly all are. One is left: no image that is retrieved for it shows its own room.
+    # Without the search for rivals nearly all are.
     assert wrong <= 1
     assert ambiguous >= 3

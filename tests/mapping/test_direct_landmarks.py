@@ -95,6 +95,18 @@ def test_another_place_is_what_is_far_from_all_that_agrees():
     assert landmarks.elsewhere(DirectHypothesis(), points) is None
 
 
+def test_the_most_useful_landmarks_are_asked_first(monkeypatch):
+    landmarks, _, truth = observed(3, 50)
+    (everything,) = landmarks.hypotheses(None, (640, 480))
+    assert everything.landmarks is None and landmarks.wider(everything) is None
+    monkeypatch.setattr("trigpoint.mapping.direct_landmarks._FIRST", 20)
+    (first,) = landmarks.hypotheses(None, (640, 480))
+    found = np.isfinite(landmarks.points(truth, [first])[0]).all(axis=1)
+    assert found[:20].sum() > 15 and not found[20:].any()
+    wider = landmarks.wider(first)
+    assert np.isfinite(landmarks.points(truth, [wider])[0]).all(axis=1)[20:].sum() > 20
+
+
 def test_an_image_is_forgotten():
     """Landmark 0 looks different in image 0: without it, its signs are those of the others."""
     landmarks, _, _ = observed(3, 8)

@@ -203,7 +203,7 @@ def test_images_that_show_nothing_of_what_agrees_are_elsewhere():
     normalization = Normalization(FAR, 0.5)
     one, other = np.split(landmarks.positions.numpy().astype(np.float64), 2)
     seen = normalization.to_normalized(normalization.to_world(one))
-    everything = LandmarkHypothesis(torch.tensor([2, 0, 1]))
+    everything = LandmarkHypothesis(torch.tensor([2, 0]), torch.tensor([1]))
     found = landmarks.elsewhere(everything, seen)
     assert found is not None and found.images.tolist() == [2]
     found = landmarks.elsewhere(everything, other)

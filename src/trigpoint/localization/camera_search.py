@@ -17,6 +17,7 @@ from trigpoint.features.extract import ImageFeatures
 from trigpoint.localization.camera_check import CheckOptions, contradicting_fit
 from trigpoint.localization.focal import estimate_camera
 from trigpoint.localization.free_camera import FreeFit
+from trigpoint.localization.guided import GuidedMatches
 from trigpoint.localization.hypotheses import ChosenHypothesis, solve_known
 from trigpoint.localization.image_input import ESTIMATED, EXIF, ToldCamera
 from trigpoint.localization.intrinsics import guess_focal_px
@@ -43,6 +44,7 @@ class Solution:
         doubt: why the camera that was given cannot be right, or ``""``.
         note: what else was found out about the image, or ``""``.
         turns: by how many quarters the image was turned clockwise to be recognised; the pose is that of the image as given.
+        guided: the landmarks that the pose was refined on, where the map has any near it.
     """
 
     camera: Camera
@@ -53,6 +55,7 @@ class Solution:
     doubt: str = ""
     note: str = ""
     turns: int = 0
+    guided: GuidedMatches | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -115,7 +115,7 @@ def solve_pnp(
     for _ in range(options.refine_rounds):
         if inliers.sum() < MIN_POINTS:
             break
-        pose = _refine(pose, points_px[inliers], local[inliers], intrinsics) or pose
+        pose = refine_pose(pose, points_px[inliers], local[inliers], intrinsics) or pose
         before, inliers = inliers, reprojection_errors_px(pose, points_px, local, intrinsics) < options.threshold_px
         if (before == inliers).all():
             break
@@ -144,11 +144,46 @@ def reprojection_errors_px(
     intrinsics: PinholeIntrinsics,
 ) -> Float64[np.ndarray, " N"]:
     """(N,) distances, px, between points and projections; infinite behind the camera."""
+    errors_px = np.linalg.norm(projected_px(cam_from_world, points_world, intrinsics) - points_px, axis=1)
+    return np.where(np.isnan(errors_px), np.inf, errors_px)
+
+
+def projected_px(
+    cam_from_world: Pose, points_world: Float64[np.ndarray, "N 3"], intrinsics: PinholeIntrinsics
+) -> Float64[np.ndarray, "N 2"]:
+    """(N, 2) projections of (N, 3) points in world, px; NaN behind the camera."""
     in_cam = cam_from_world.apply(points_world)
-    in_front = in_cam[:, 2] > 1e-9
-    depth = np.where(in_front, in_cam[:, 2], 1.0)
-    projected = in_cam[:, :2] / depth[:, None] * (intrinsics.fx, intrinsics.fy) + (intrinsics.cx, intrinsics.cy)
-    return np.where(in_front, np.linalg.norm(projected - points_px, axis=1), np.inf)
+    depth = np.where(in_cam[:, 2] > 1e-9, in_cam[:, 2], np.nan)
+    return in_cam[:, :2] / depth[:, None] * (intrinsics.fx, intrinsics.fy) + (intrinsics.cx, intrinsics.cy)
+
+
+def refine_pose(
+    start: Pose,
+    points_px: Float64[np.ndarray, "N 2"],
+    points_world: Float64[np.ndarray, "N 3"],
+    intrinsics: PinholeIntrinsics,
+) -> Pose | None:
+    """Least squares on inliers. A robust loss on top of the threshold made the poses worse, not better.
+
+    Args:
+        start: ``cam_from_world``.
+        points_px: (N, 2) undistorted image points, px.
+        points_world: (N, 3) points in world.
+        intrinsics: of the undistorted image.
+
+    Returns:
+        None where the solver fails.
+    """
+    import poselib
+
+    # World coordinates may be large; the solver works around their centre.
+    centre = points_world.mean(axis=0)
+    pose = poselib.CameraPose()
+    pose.R, pose.t = start.rotation, start.translation + start.rotation @ centre
+    bundle = {"loss_type": "TRIVIAL", "max_iterations": 25}
+    refined, _ = poselib.refine_absolute_pose(points_px, points_world - centre, pose, _camera(intrinsics), bundle)
+    found = _finite(refined)
+    return None if found is None else Pose(found.rotation, found.translation - found.rotation @ centre)
 
 
 def pose_covariance(
@@ -225,17 +260,6 @@ def _ransac(points_px: np.ndarray, points: np.ndarray, intrinsics: PinholeIntrin
     ransac = {"max_reproj_error": options.threshold_px, "max_iterations": options.max_iterations, "min_iterations": 100}
     result, info = poselib.estimate_absolute_pose(points_px[chosen], points[chosen], _camera(intrinsics), ransac, {})
     return _finite(result) if info["num_inliers"] >= 4 else None
-
-
-def _refine(start: Pose, points_px: np.ndarray, points: np.ndarray, intrinsics: PinholeIntrinsics) -> Pose | None:
-    """Least squares on inliers. A robust loss on top of the threshold made the poses worse, not better."""
-    import poselib
-
-    pose = poselib.CameraPose()
-    pose.R, pose.t = start.rotation, start.translation
-    bundle = {"loss_type": "TRIVIAL", "max_iterations": 25}
-    refined, _ = poselib.refine_absolute_pose(points_px, points, pose, _camera(intrinsics), bundle)
-    return _finite(refined)
 
 
 def _finite(pose: object) -> Pose | None:

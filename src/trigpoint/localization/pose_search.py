@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trigpoint.core.camera import Camera
+from trigpoint.core.evenly import evenly
 from trigpoint.core.fork import require_torch_threads
 from trigpoint.core.image import DecodedImage
 from trigpoint.core.localization import OK, REJECTED
@@ -22,12 +23,13 @@ from trigpoint.localization.camera_check import told_prior
 from trigpoint.localization.camera_search import CameraSearch, Solution
 from trigpoint.localization.focal import guess_prior
 from trigpoint.localization.free_camera import free_covariance
+from trigpoint.localization.guided import GuidedMatches, refine_guided
 from trigpoint.localization.hypotheses import CountInliers, TrialOptions, choose_hypothesis, in_best_pose, in_pose
 from trigpoint.localization.image_input import ESTIMATED, GIVEN, ToldCamera
 from trigpoint.localization.intrinsics import guess_focal_px
 from trigpoint.localization.keypoints import UndistortedKeypoints
-from trigpoint.localization.pnp import PnpOptions, pose_covariance
-from trigpoint.localization.rival import Rival, rival_among_others, rival_elsewhere
+from trigpoint.localization.pnp import PnpOptions, PnpResult, pose_covariance, reprojection_errors_px
+from trigpoint.localization.rival import SUSPICIOUS_SHARE, Rival, is_elsewhere, rival_among_others, rival_elsewhere
 from trigpoint.localization.verdict import Precision, Verdict, VerdictOptions, judge, noise_inliers
 from trigpoint.mapping.scene_map import SceneMap
 
@@ -37,6 +39,15 @@ _TURNS = (1, 3, 2)
 _TURNED_MARGIN = 1.5
 # Principal point and direction trade against each other: where one is guessed, the other is known to some degrees at best.
 _GUESSED_ROTATION = 2.0
+# With so many inliers an image is recognised by the most useful landmarks. Images out of a map had 80 at most.
+_UNMISTAKABLE = 100
+# Keypoints that are asked whether they look like another place, where more than so many agree with the pose.
+_KEYPOINTS_ELSEWHERE, _MANY = 500, 200
+# A rival by chance has hardly any landmark within the last window of the refinement.
+_SHARE_OF_GUIDED = 0.3
+# A refined pose must still agree with so many of the keypoints that the first was found with, and may be so many of its
+# standard deviations away.
+_KEPT, _FARTHEST = 0.9, 3.0
 
 
 @dataclass(frozen=True)
@@ -129,11 +140,45 @@ class PoseSearch:
             keypoints = UndistortedKeypoints.of(features, first)
             count = self._inlier_count(cam_from_world)
             chosen = choose_hypothesis(self.map, hypotheses, keypoints, count, self.options.trial)
+        search = CameraSearch(image.width, image.height, features, chosen, self.options.pnp)
         with times.measure("pose"):
-            search = CameraSearch(image.width, image.height, features, chosen, self.options.pnp)
-            if cam_from_world is not None:
-                return search.with_pose(told, cam_from_world)
-            return replace(search.solve(told, self.map.acceptance.typical_inlier_ratio), turns=turns)
+            solution = self._solved(search, told, cam_from_world)
+        wider = self.map.wider(chosen.hypothesis)
+        if wider is not None and solution.pnp.count < _UNMISTAKABLE:
+            with times.measure("coordinates"):
+                points = self.map.points(keypoints.descriptors, [wider])[0]
+            with times.measure("pose"):
+                chosen = replace(chosen, hypothesis=wider, points_world=points, tried=chosen.tried + 1)
+                solution = self._solved(replace(search, chosen=chosen), told, cam_from_world)
+        if cam_from_world is not None:
+            return solution
+        solution = replace(solution, turns=turns)
+        with times.measure("refinement"):
+            return self._refined(solution)
+
+    def _solved(self, search: CameraSearch, told: ToldCamera, cam_from_world: Pose | None) -> Solution:
+        """Camera and pose, or the inliers of a pose that is known."""
+        if cam_from_world is not None:
+            return search.with_pose(told, cam_from_world)
+        return search.solve(told, self.map.acceptance.typical_inlier_ratio)
+
+    def _refined(self, solution: Solution) -> Solution:
+        """The solution with its pose refined on the landmarks of the map, unless that contradicts it."""
+        found, keypoints, before = self.map.described, solution.keypoints, solution.pnp
+        if found is None or before.cam_from_world is None or before.count <= self._bound(solution):
+            return solution
+        guided = refine_guided(keypoints, *found, before.cam_from_world)
+        if guided is None:
+            return solution
+        points, pose = solution.chosen.points_world, guided.cam_from_world
+        errors_px = reprojection_errors_px(pose, keypoints.view_px, points, keypoints.intrinsics)
+        after = PnpResult(pose, errors_px < self.options.pnp.threshold_px, "")
+        if after.count < _KEPT * before.count:
+            return solution
+        covariance = self._covariance(solution)
+        if covariance is None or _deviations(before.cam_from_world, pose, covariance) > _FARTHEST:
+            return solution
+        return replace(solution, pnp=after, guided=guided)
 
     def _features(self, image: DecodedImage, turns: int) -> ImageFeatures:
         config = self.map.config.features
@@ -166,7 +211,10 @@ class PoseSearch:
         """(6, 6) of a pose that was found; intrinsics that are not calibrated make it larger."""
         keypoints, result = solution.keypoints, solution.pnp
         assert result.cam_from_world is not None
-        view_px, points = keypoints.view_px[result.inliers], solution.chosen.points_world[result.inliers]
+        if solution.guided is None:
+            view_px, points = keypoints.view_px[result.inliers], solution.chosen.points_world[result.inliers]
+        else:
+            view_px, points = solution.guided.points_px, solution.guided.points_world
         calibrated = pose_covariance(result.cam_from_world, view_px, points, keypoints.intrinsics)
         if calibrated is None:
             return None
@@ -207,14 +255,41 @@ class PoseSearch:
     def _rival(self, solution: Solution, seen_at: float) -> Rival | None:
         """Another pose that explains nearly as many keypoints, far from the one at which points are seen at a distance."""
         keypoints, chosen, best = solution.keypoints, solution.chosen, solution.pnp
-        rival = rival_among_others(keypoints, chosen.points_world, best, seen_at, self.options.pnp)
-        if rival is not None:
-            return rival
         elsewhere = self.map.elsewhere(chosen.hypothesis, chosen.points_world[best.inliers])
+        options = self.options.pnp
+        if solution.guided is None:
+            rival = rival_among_others(keypoints, chosen.points_world, best, seen_at, options)
+            if rival is not None or elsewhere is None:
+                return rival
+            points = self.map.points(keypoints.descriptors, [elsewhere])[0]
+            return rival_elsewhere(keypoints, points, best, seen_at, options)
+        rival = rival_among_others(keypoints, chosen.points_world, best, seen_at, options, SUSPICIOUS_SHARE)
+        if rival is not None and self._is_place(rival, solution, solution.guided, seen_at):
+            return rival
         if elsewhere is None:
             return None
-        points = self.map.points(keypoints.descriptors, [elsewhere])[0]
-        return rival_elsewhere(keypoints, points, best, seen_at, self.options.pnp)
+        # Of many that agree some tell, in a third of the time.
+        some = evenly(len(keypoints), _KEYPOINTS_ELSEWHERE if best.count > _MANY else len(keypoints))
+        asked, known = keypoints.select(some), replace(best, inliers=best.inliers[some])
+        points = self.map.points(asked.descriptors, [elsewhere])[0]
+        rival = rival_elsewhere(asked, points, known, seen_at, options, SUSPICIOUS_SHARE)
+        return rival if rival is not None and self._is_place(rival, solution, solution.guided, seen_at) else None
+
+    def _is_place(self, rival: Rival, solution: Solution, guided: GuidedMatches, seen_at: float) -> bool:
+        """Whether landmarks are seen where they should be from a rival, too, which stays elsewhere when refined on them."""
+        found = self.map.described
+        there = None if found is None else refine_guided(solution.keypoints, *found, rival.cam_from_world)
+        if there is None or len(there.points_px) < _SHARE_OF_GUIDED * len(guided.points_px):
+            return False
+        return is_elsewhere(there.cam_from_world, guided.cam_from_world, seen_at)
+
+
+def _deviations(before: Pose, after: Pose, covariance: NDArray[np.float64]) -> float:
+    """How many standard deviations of the first pose, by its (6, 6) covariance, the second is away, in angle or position."""
+    moved = after @ before.inverse()
+    sine = float(np.linalg.norm(moved.rotation - moved.rotation.T)) / 2**1.5
+    angle_std, position_std = (float(np.sqrt(part.trace())) for part in (covariance[:3, :3], covariance[3:, 3:]))
+    return max(sine / angle_std, float(np.linalg.norm(moved.translation)) / position_std)
 
 
 def _median(values: NDArray[np.floating]) -> float:

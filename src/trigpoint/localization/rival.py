@@ -20,10 +20,12 @@ from trigpoint.localization.pnp import PnpOptions, PnpResult
 
 # Of the inliers of the best pose. On held-out images of fox, RedKitchen and the office, changed in 18 ways, rivals of right
 # poses had less in 97 of 100 cases, those of wrong ones more in half of the cases.
-_SHARE_OF_OTHERS = 0.4
+SHARE_OF_OTHERS = 0.4
 # Landmarks of another place are matched with all keypoints, and then have less than this where the place does not look alike
 # (0.2 at most for fox and RedKitchen), and more where it does (8 of 9 wrong answers in three rooms that are the same).
-_SHARE_ELSEWHERE = 0.25
+SHARE_ELSEWHERE = 0.25
+# What can be checked on the landmarks around it is worth a look before that. By chance a dozen keypoints agree with a pose.
+SUSPICIOUS_SHARE = 0.12
 # Nearer than both, poses are the same one, found with other keypoints: fractions of the distance to what is seen, and angle.
 _SAME_PLACE, _SAME_ANGLE_DEG = 0.1, 10.0
 _ITERATIONS = 500
@@ -52,6 +54,7 @@ def rival_among_others(
     best: PnpResult,
     seen_at: float,
     options: PnpOptions,
+    share: float = SHARE_OF_OTHERS,
 ) -> Rival | None:
     """The pose elsewhere that the keypoints agree with which disagree with the best pose, if many do; None: there is none.
 
@@ -63,9 +66,10 @@ def rival_among_others(
         best: the best pose, with its inliers.
         seen_at: median distance from the camera to its inliers, in the unit of the world.
         options: of the pose solver.
+        share: of the inliers of the best pose that it must have.
     """
     others = np.where(best.inliers[:, None], np.nan, points_world)
-    return _rival(keypoints, others, best, seen_at, _limited(options), _SHARE_OF_OTHERS)
+    return _rival(keypoints, others, best, seen_at, _limited(options), share)
 
 
 def rival_elsewhere(
@@ -74,6 +78,7 @@ def rival_elsewhere(
     best: PnpResult,
     seen_at: float,
     options: PnpOptions,
+    share: float = SHARE_ELSEWHERE,
 ) -> Rival | None:
     """The pose elsewhere that the keypoints agree with as parts of another place, if many do; None: there is none.
 
@@ -81,9 +86,9 @@ def rival_elsewhere(
         keypoints: (N,) of the query.
         points_world: (N, 3) points in world, of places that show nothing of what agrees with the best pose; NaN where a
             keypoint has none.
-        best, seen_at, options: as in ``rival_among_others``.
+        best, seen_at, options, share: as in ``rival_among_others``.
     """
-    return _rival(keypoints, points_world, best, seen_at, _limited(options), _SHARE_ELSEWHERE)
+    return _rival(keypoints, points_world, best, seen_at, _limited(options), share)
 
 
 def _limited(options: PnpOptions) -> PnpOptions:
@@ -105,8 +110,14 @@ def _rival(
     second = solve_known(keypoints.view_px, points_world, keypoints.intrinsics, options)
     if second.cam_from_world is None or second.count < share * best.count:
         return None
-    distance = centre_distance(second.cam_from_world, best.cam_from_world)
-    angle_deg = rotation_angle_deg(second.cam_from_world, best.cam_from_world)
-    if distance <= _SAME_PLACE * seen_at and angle_deg <= _SAME_ANGLE_DEG:
+    if not is_elsewhere(second.cam_from_world, best.cam_from_world, seen_at):
         return None
-    return Rival(second.cam_from_world, second.count, distance, angle_deg)
+    distance = centre_distance(second.cam_from_world, best.cam_from_world)
+    return Rival(
+        second.cam_from_world, second.count, distance, rotation_angle_deg(second.cam_from_world, best.cam_from_world)
+    )
+
+
+def is_elsewhere(pose: Pose, best: Pose, seen_at: float) -> bool:
+    """Whether a pose is not the best one, found with other keypoints; distances in the unit of the world."""
+    return centre_distance(pose, best) > _SAME_PLACE * seen_at or rotation_angle_deg(pose, best) > _SAME_ANGLE_DEG

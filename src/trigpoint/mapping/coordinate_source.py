@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trigpoint.features.extract import ImageFeatures
+from trigpoint.mapping.described_points import DescribedPoints
 
 
 class Hypothesis(Protocol):
@@ -51,8 +52,16 @@ class CoordinateSource(Protocol):
         """
         ...
 
+    def wider(self, hypothesis: Any) -> Hypothesis | None:
+        """What to try where an own hypothesis explains hardly anything; None: there is no more."""
+        ...
+
     def elsewhere(self, hypothesis: Any, points: NDArray[np.floating]) -> Hypothesis | None:
         """What is left of an own hypothesis without what shows the (K, 3) points in the normalised frame; None: nothing."""
+        ...
+
+    def described(self) -> DescribedPoints | None:
+        """The landmarks that a pose can be refined on; None: it has none."""
         ...
 
     def without_image(self, index: int) -> CoordinateSource:

@@ -16,14 +16,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from trigpoint.core.evenly import evenly
 from trigpoint.features.extract import ImageFeatures
 from trigpoint.mapping.compact_points import pack_points, unpack_points
+from trigpoint.mapping.described_points import DescribedPoints
 from trigpoint.mapping.landmark_config import DirectConfig
 
 # Cosine of a descriptor and of the signs of another: right matches have 0.5 and more, equal descriptors about 0.8.
 _MIN_COSINE = 0.5
-# Fewer landmarks are no place of their own.
-_FEWEST_ELSEWHERE = 50
+# Beside the pose a landmark competes with few others.
+_MIN_GUIDED_COSINE = 0.5
+# A query is matched with so many first, which takes 12 ms: they were chosen to cover the scene, and find nearly all images.
+_FIRST = 4000
+# Fewer landmarks are no place of their own. Of many, and of what agrees with a pose, some tell where it is.
+_FEWEST_ELSEWHERE, _SHOWN = 50, 100
 # Landmarks that are compared at a time: the cosines of 1,500 keypoints then fit into the cache of a core. 17,000 landmarks
 # at once took five times as long.
 _BLOCK = 512
@@ -105,8 +111,12 @@ class DirectLandmarks:
         return unpack_points(self.packed, self.radius)
 
     def hypotheses(self, features: ImageFeatures, size: tuple[int, int]) -> list[DirectHypothesis]:
-        """As ``CoordinateSource.hypotheses``: one, whatever the query looks like."""
-        return [DirectHypothesis()]
+        """As ``CoordinateSource.hypotheses``: one, whatever the query looks like: the most useful landmarks."""
+        return [DirectHypothesis(torch.arange(_FIRST) if len(self.packed) > _FIRST else None)]
+
+    def wider(self, hypothesis: DirectHypothesis) -> DirectHypothesis | None:
+        """As ``CoordinateSource.wider``: all landmarks."""
+        return None if hypothesis.landmarks is None else DirectHypothesis()
 
     def elsewhere(self, hypothesis: DirectHypothesis, points: NDArray[np.floating]) -> DirectHypothesis | None:
         """As ``CoordinateSource.elsewhere``: landmarks further from the (K, 3) points than half of these from their middle.
@@ -117,9 +127,14 @@ class DirectLandmarks:
         """
         seen = torch.from_numpy(np.asarray(points, dtype=np.float32))
         spread = torch.linalg.norm(seen - seen.mean(dim=0), dim=1).median()
-        nearest = torch.cdist(torch.from_numpy(self.positions), seen).amin(dim=1)
-        far = torch.nonzero(nearest > spread)[:, 0]
+        some = seen[evenly(len(seen), _SHOWN)]
+        nearest = torch.cdist(torch.from_numpy(self.positions), some).amin(dim=1)
+        far = torch.nonzero(nearest > spread)[:_FIRST, 0]
         return DirectHypothesis(far) if len(far) >= _FEWEST_ELSEWHERE else None
+
+    def described(self) -> DescribedPoints:
+        """As ``CoordinateSource.described``: all."""
+        return DescribedPoints(self.positions, self.signs, self.middle, _MIN_GUIDED_COSINE)
 
     def without_image(self, index: int) -> DirectLandmarks:
         """As ``CoordinateSource.without_image``: without its descriptors; itself once it is read from a file."""

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from trigpoint.core.artifact import part_of
 from trigpoint.features.extract import ImageFeatures
+from trigpoint.mapping.described_points import DescribedPoints
 from trigpoint.mapping.landmark_config import HierarchicalConfig
 from trigpoint.retrieval.descriptor import GlobalDescriptor, restore_descriptor
 from trigpoint.retrieval.index import RetrievalIndex, restore_index
@@ -24,6 +25,10 @@ from trigpoint.retrieval.matching import MIN_COSINE
 
 # Mapping images whose landmarks a query is matched with: one right one is enough, and each costs a millisecond.
 RETRIEVED = 10
+# Images that look like a query, too: those of another place that looks the same may come after all of its own.
+_ALSO_LIKE = 30
+# Beside the pose a landmark competes with few others.
+_MIN_GUIDED_COSINE = 0.75
 # An image that sees so many landmarks shows their place: fewer may be wrong matches.
 _SHOWN = 3
 # The fields that hold arrays.
@@ -36,9 +41,11 @@ class LandmarkHypothesis:
 
     Attributes:
         images: (K,) int64 indices of the images whose landmarks the query is matched with.
+        others: (L,) int64 indices of those that look most like it after them.
     """
 
     images: Tensor
+    others: Tensor
 
     @property
     def source(self) -> str:
@@ -84,16 +91,35 @@ class Landmarks:
         """As ``CoordinateSource.hypotheses``: one, with the mapping images that look most like the query."""
         # As the mapping images were described.
         features = replace(features, descriptors=functional.normalize(features.descriptors, dim=1))
-        images, _ = self.index.search(self.descriptor.describe(features, size), self.retrieved + (self.left_out >= 0))
-        return [LandmarkHypothesis(images[images != self.left_out][: self.retrieved])]
+        count = self.retrieved + _ALSO_LIKE + (self.left_out >= 0)
+        images, _ = self.index.search(self.descriptor.describe(features, size), count)
+        images = images[images != self.left_out]
+        return [LandmarkHypothesis(images[: self.retrieved], images[self.retrieved :])]
+
+    def wider(self, hypothesis: LandmarkHypothesis) -> None:
+        """As ``CoordinateSource.wider``."""
+        return
 
     def elsewhere(self, hypothesis: LandmarkHypothesis, points: NDArray[np.floating]) -> LandmarkHypothesis | None:
         """As ``CoordinateSource.elsewhere``: the images that hardly see the (K, 3) points in the normalised frame."""
         known = _as_keys(np.asarray(points, dtype=np.float32))
-        spans = [(int(self.first[image]), int(self.first[image + 1])) for image in hypothesis.images.tolist()]
+        images = torch.cat([hypothesis.images, hypothesis.others])
+        spans = [(int(self.first[image]), int(self.first[image + 1])) for image in images.tolist()]
         seen = [_as_keys(self.positions[self.landmark[start:end].long()].cpu().numpy()) for start, end in spans]
         unseen = [int(np.isin(keys, known).sum()) < _SHOWN for keys in seen]
-        return LandmarkHypothesis(hypothesis.images[torch.tensor(unseen, dtype=torch.bool)]) if any(unseen) else None
+        elsewhere = images[torch.tensor(unseen, dtype=torch.bool)]
+        return LandmarkHypothesis(elsewhere, elsewhere[:0]) if any(unseen) else None
+
+    def described(self) -> DescribedPoints:
+        """As ``CoordinateSource.described``: all, with the mean direction of their descriptors."""
+        directions = self.descriptors.float()
+        if len(directions) != len(self.positions):
+            unit = functional.normalize(directions, dim=1)
+            directions = torch.zeros(len(self.positions), unit.shape[1], device=unit.device)
+            directions.index_add_(0, self.landmark.long(), unit)
+        return DescribedPoints(
+            self.positions.cpu().numpy(), functional.normalize(directions, dim=1), None, _MIN_GUIDED_COSINE
+        )
 
     def without_image(self, index: int) -> Landmarks:
         """As ``CoordinateSource.without_image``: that mapping image is never retrieved."""

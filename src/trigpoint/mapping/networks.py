@@ -132,8 +132,16 @@ class Networks:
                     result[rows] = head(inputs).cpu().numpy().reshape(len(rows), count, 3)
         return result
 
+    def wider(self, hypothesis: NetworkHypothesis) -> None:
+        """As ``CoordinateSource.wider``."""
+        return
+
     def elsewhere(self, hypothesis: NetworkHypothesis, points: NDArray[np.floating]) -> None:
         """As ``CoordinateSource.elsewhere``: a network has no other (K, 3) points in the normalised frame."""
+
+    def described(self) -> None:
+        """As ``CoordinateSource.described``: a network has no landmarks."""
+        return
 
     def without_image(self, index: int) -> Networks:
         """As ``CoordinateSource.without_image``: networks cannot forget one and stay as they are."""

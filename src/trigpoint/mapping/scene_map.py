@@ -22,6 +22,7 @@ from trigpoint.features.pca import Pca
 from trigpoint.mapping.acceptance import Acceptance
 from trigpoint.mapping.config import MappingConfig
 from trigpoint.mapping.coordinate_source import CoordinateSource, Hypothesis
+from trigpoint.mapping.described_points import DescribedPoints
 from trigpoint.mapping.direct_landmarks import DirectLandmarks
 from trigpoint.mapping.landmark_config import DirectConfig, LandmarkConfig
 from trigpoint.mapping.landmarks import Landmarks
@@ -113,9 +114,22 @@ class SceneMap:
         """
         return [hypothesis for source in self.sources.values() for hypothesis in source.hypotheses(features, size)]
 
+    def wider(self, hypothesis: Hypothesis) -> Hypothesis | None:
+        """What to try where a hypothesis explains hardly anything; None: there is no more."""
+        return self.sources[hypothesis.source].wider(hypothesis)
+
     def elsewhere(self, hypothesis: Hypothesis, points_world: NDArray[np.float64]) -> Hypothesis | None:
         """What is left of a hypothesis without what shows the (K, 3) points in world that it gave; None: nothing."""
         return self.sources[hypothesis.source].elsewhere(hypothesis, self.normalization.to_normalized(points_world))
+
+    @cached_property
+    def described(self) -> tuple[DescribedPoints, NDArray[np.float64]] | None:
+        """The landmarks that poses can be refined on, and their (M, 3) positions in world; None: the map has none."""
+        for source in self.sources.values():
+            points = source.described()
+            if points is not None:
+                return points, self.normalization.to_world(points.positions)
+        return None
 
     def without_image(self, index: int) -> SceneMap:
         """The map as a query meets it that is not this mapping image, as far as its sources can forget one."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from trigpoint.core.camera import Camera, camera_model_names
 from trigpoint.core.errors import SceneError
+from trigpoint.core.folders import matching
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import TEST, TRAIN, Frame, Scene
 from trigpoint.formats.builder import SceneBuilder
@@ -43,7 +44,7 @@ def read(path: Path, options: ReadOptions) -> Scene:
         _read_nvm_images(builder, known)
     else:
         _read_colmap_images(builder, known)
-    lists = sorted((path / QUERIES).glob("*_with_intrinsics.txt"))
+    lists = matching(path / QUERIES, "*_with_intrinsics.txt")
     if not lists:
         builder.warn(f"There are no queries: no {QUERIES}/*_with_intrinsics.txt.")
     for file in lists:

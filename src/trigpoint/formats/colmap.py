@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from trigpoint.core.errors import SceneError
+from trigpoint.core.folders import files_below
 from trigpoint.core.image_formats import IMAGE_SUFFIXES, unread_images
 from trigpoint.core.scene import Frame, Scene
 from trigpoint.core.tracks import Tracks, TrackSource
@@ -128,7 +129,7 @@ def _image_folder(model: Path, names: list[str]) -> Path:
 def _note_unregistered(builder: SceneBuilder, images: Path, taken: set[Path]) -> None:
     if images.name != "images":
         return
-    files = [file for file in images.rglob("*") if file not in taken]
+    files = [file for file in files_below(images) if file not in taken]
     extra = sorted(file.relative_to(images).as_posix() for file in files if file.suffix.lower() in IMAGE_SUFFIXES)
     unread = unread_images(files)
     if unread:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from trigpoint.core.file_errors import file_error
 from trigpoint.core.image_formats import IMAGE_SUFFIXES, is_unread_image, unread_images
 from trigpoint.formats.textfiles import is_file
 
@@ -124,8 +125,10 @@ class ImageFinder:
             try:
                 status = folder.stat()
                 entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-            except OSError:
+            except (FileNotFoundError, NotADirectoryError):
                 continue
+            except OSError as error:
+                raise file_error(error, folder) from error
             # Links may lead back to where they came from.
             if (status.st_dev, status.st_ino) in visited:
                 continue

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from trigpoint.core.errors import SceneError
+from trigpoint.core.folders import matching
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import Frame, Scene
 from trigpoint.formats.builder import SceneBuilder
@@ -39,7 +40,7 @@ def read(path: Path, options: ReadOptions) -> Scene:
     folder = next((name for name in _FOLDERS if (path / name).is_dir()), _FOLDERS[1])
     # BlendedMVS has each image a second time without its background.
     images = {stem: file for stem, file in images_by_stem(path / folder).items() if not stem.endswith("_masked")}
-    cameras = {file.name.removesuffix(_ENDING): file for file in sorted((path / "cams").glob(f"*{_ENDING}"))}
+    cameras = {file.name.removesuffix(_ENDING): file for file in matching(path / "cams", f"*{_ENDING}")}
     for stem in paired(builder, path, images, cameras):
         name, where = f"{folder}/{images[stem].name}", str(cameras[stem])
         with builder.image(name):

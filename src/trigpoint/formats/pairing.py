@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from trigpoint.core.errors import SceneError
+from trigpoint.core.folders import files_below
 from trigpoint.core.image_formats import IMAGE_SUFFIXES, unread_images
 from trigpoint.formats.builder import SceneBuilder, shortened
 
@@ -26,7 +27,7 @@ def paired(builder: SceneBuilder, folder: Path, images: Iterable[str], poses: It
     single = sorted(images ^ poses)
     if single:
         what = f"{len(images)} images and {len(poses)} poses do not pair up: {shortened(single, 3)} have no partner"
-        unread = unread_images(folder.rglob("*"))
+        unread = unread_images(files_below(folder))
         if not builder.options.skip_invalid:
             fix = f"{unread} Copy the folder again, or give --skip-invalid.".strip()
             raise SceneError("TP-215", what, where=folder, fix=fix)

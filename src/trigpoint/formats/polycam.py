@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from trigpoint.core.folders import matching
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import Frame, Scene
 from trigpoint.formats.axes import pose_from_opengl
@@ -42,7 +43,7 @@ def read(path: Path, options: ReadOptions) -> Scene:
     if not corrected:
         builder.note("The poses are those of the phone's tracking, not corrected ones: they drift.")
     images = images_by_stem(folder / f"{prefix}images")
-    cameras = {file.stem: file for file in sorted((folder / f"{prefix}cameras").glob("*.json"))}
+    cameras = {file.stem: file for file in matching(folder / f"{prefix}cameras", "*.json")}
     for stem in paired(builder, folder, images, cameras):
         name, where = images[stem].relative_to(path).as_posix(), str(cameras[stem])
         with builder.image(name):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trigpoint.core.errors import SceneError
+from trigpoint.core.folders import matching
 from trigpoint.core.pose import Pose
 from trigpoint.formats.textfiles import read_rows, to_numbers
 
@@ -50,7 +51,7 @@ def read_sfm_poses(root: Path) -> dict[str, SfmPose] | None:
     if not folder.is_dir():
         return None
     poses: dict[str, SfmPose] = {}
-    for file in sorted(folder.glob("*.txt")):
+    for file in matching(folder, "*.txt"):
         for number, words in read_rows(file):
             where = f"{file}, line {number}"
             if len(words) != 9:

@@ -9,6 +9,7 @@ from pathlib import Path
 from shlex import quote
 
 from trigpoint.core.errors import ConfigError, SceneError, did_you_mean
+from trigpoint.core.file_errors import file_error
 from trigpoint.core.image_formats import IMAGE_SUFFIXES, unread_images
 from trigpoint.core.plugins import load_plugin, plugin_names
 from trigpoint.core.scene import Problem, Scene
@@ -112,6 +113,7 @@ def open_scene(
         ImageError: an image whose header cannot be read (TP-1xx).
         ConfigError: a hold-out rule that is none or does not fit the scene (TP-715 to TP-719); a format of another package
             that cannot be loaded (TP-720) or is none (TP-726); ``images`` for a format that names none (TP-728).
+        OutputError: a folder that may not be listed, or a disk that fails (TP-806).
     """
     rule = parse_holdout(holdout) if isinstance(holdout, str) else holdout
     folder = Path(path)
@@ -122,7 +124,10 @@ def open_scene(
         return open_scene(part, format=name, holdout=text, skip_invalid=skip_invalid, scale_intrinsics=scale_intrinsics)
 
     options = ReadOptions(skip_invalid, metric, open_part, _image_folder(images, folder), scale_intrinsics)
-    scene = _recognised(folder, options) if format is None else _named(format, folder).read(folder, options)
+    try:
+        scene = _recognised(folder, options) if format is None else _named(format, folder).read(folder, options)
+    except OSError as error:
+        raise file_error(error, folder) from error
     scene = scene if rule is None else apply_holdout(scene, rule)
     # After the split, which counts images: a rule holds out the same images, whether a damaged one is left out or not.
     # The parts of a joint scene have been looked at by ``open_part``.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from trigpoint.core.errors import SceneError
+from trigpoint.core.folders import matching
 from trigpoint.core.pose import Pose
 from trigpoint.core.scene import Frame, Scene
 from trigpoint.formats.builder import SceneBuilder, shortened
@@ -39,7 +40,7 @@ def read(path: Path, options: ReadOptions) -> Scene:
         raise SceneError("TP-210", f"the intrinsics {_INTRINSICS[0]} are missing", where=path, fix="Export them, too.")
     matrix = read_matrix(calibration, [(4, 4), (3, 3)])[:3, :3]
     images = images_by_stem(path / "color")
-    poses = {file.stem: file for file in sorted((path / "pose").glob("*.txt"))}
+    poses = {file.stem: file for file in matching(path / "pose", "*.txt")}
     lost: list[str] = []
     for stem in paired(builder, path, images, poses):
         name, depth = f"color/{images[stem].name}", path / "depth" / f"{stem}.png"

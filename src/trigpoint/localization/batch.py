@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trigpoint.core.errors import ConfigError, ImageError, TrigpointError
+from trigpoint.core.folders import files_below, matching
 from trigpoint.core.image import image_size
 from trigpoint.core.image_formats import IMAGE_SUFFIXES, unread_images
 from trigpoint.core.localization import OK, Localization
@@ -24,6 +25,7 @@ def image_files(arguments: Sequence[str]) -> list[Path]:
 
     Raises:
         ConfigError: nothing named (TP-741); a folder or pattern without images (TP-742).
+        OutputError: a folder below one of them may not be listed (TP-806).
     """
     if not arguments:
         raise ConfigError("TP-741", "no images were named", fix="Name image files, folders or quoted patterns.")
@@ -31,10 +33,11 @@ def image_files(arguments: Sequence[str]) -> list[Path]:
     for argument in arguments:
         path, unread = Path(argument), ""
         if path.is_dir():
-            items = [item for item in sorted(path.rglob("*")) if item.is_file()]
+            items = files_below(path)
             matches = [item for item in items if item.suffix.lower() in IMAGE_SUFFIXES]
             unread = unread_images(items)
         elif not path.exists() and glob.has_magic(argument):
+            _check_folders(argument)
             matches = sorted(Path(match) for match in glob.iglob(argument, recursive=True) if Path(match).is_file())  # noqa: PTH207
         else:
             files.append(path)
@@ -46,6 +49,16 @@ def image_files(arguments: Sequence[str]) -> list[Path]:
             _LOGGER.warning("%s: %s", argument, unread)
         files.extend(matches)
     return list(dict.fromkeys(files))
+
+
+def _check_folders(pattern: str) -> None:
+    """Raise OutputError (TP-806) for a folder that may not be listed, as ``glob`` passes over what it holds."""
+    path = Path(pattern)
+    for part in (path, *path.parents):
+        if glob.has_magic(part.name):
+            folders = part if part.name == "**" else part.parent
+            for folder in glob.iglob(str(folders), recursive=True):  # noqa: PTH207
+                matching(Path(folder), "*")
 
 
 def check_camera(camera: CameraRule, files: Sequence[Path]) -> None:

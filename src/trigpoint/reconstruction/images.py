@@ -8,6 +8,7 @@ from pathlib import Path
 
 from trigpoint.core.errors import ImageError, SceneError
 from trigpoint.core.exif import Position
+from trigpoint.core.folders import files_below
 from trigpoint.core.image import read_header
 from trigpoint.core.image_formats import IMAGE_SUFFIXES, unread_images
 from trigpoint.core.scene import Problem
@@ -46,17 +47,19 @@ def image_paths(folder: Path) -> list[Path]:
 
     Raises:
         SceneError: no such folder, or no images in it (TP-251).
+        OutputError: a folder below it may not be listed (TP-806).
     """
-    files = [item for item in folder.rglob("*") if item.suffix.lower() in IMAGE_SUFFIXES and _is_listed(item)]
+    below = files_below(folder)
+    files = [item for item in below if item.suffix.lower() in IMAGE_SUFFIXES and _is_listed(item)]
     if not files:
-        fix = unread_images(folder.rglob("*")) or "Name a folder with images, or a video file."
+        fix = unread_images(below) or "Name a folder with images, or a video file."
         raise SceneError("TP-251", "there are no images here", where=folder, fix=fix)
     return sorted(files, key=lambda item: item.relative_to(folder).as_posix())
 
 
 def unread_problems(folder: Path) -> list[Problem]:
     """A warning about images below a folder that cannot be read here, such as HEIC without pillow-heif, if there are any."""
-    text = unread_images(item for item in folder.rglob("*") if _is_listed(item))
+    text = unread_images(files_below(folder))
     return [Problem("warning", text)] if text else []
 
 
@@ -113,4 +116,4 @@ def check_count(images: int, scene: Path) -> None:
 
 def _is_listed(path: Path) -> bool:
     # macOS leaves "._image.jpg" beside images; they are not images.
-    return path.is_file() and not path.name.startswith(".")
+    return not path.name.startswith(".")

@@ -34,6 +34,7 @@ NOT_RUN = {
     r"python benchmarks/": "measures for hours on real data",
     r"python examples/position_decoder_2d\.py": "takes 8 minutes; tests/project/test_examples.py runs it shortened",
     r"python3 -m venv ": "installs from the internet",
+    r"(seq|sbatch) ": "tests/build/test_map_task.py begins the tasks of such an array",
     r"make ": "sets up an environment and runs these tests; the target is looked up",
 }
 LANGUAGES = {"sh", "python", "json", "toml", "text"}

@@ -49,7 +49,7 @@ def read(path: Path, options: ReadOptions) -> Scene:
         builder.warn(f"There are no queries: no {QUERIES}/*_with_intrinsics.txt.")
     for file in lists:
         sequence = "night" if file.name.startswith("night") else "day"
-        for name, (words, where) in _camera_lines(file).items():
+        for name, (words, where) in _camera_lines(builder, file).items():
             with builder.image(name):
                 image = builder.locate(name, path / IMAGES / name)
                 if image is not None:
@@ -61,10 +61,10 @@ def read(path: Path, options: ReadOptions) -> Scene:
 def _database_cameras(builder: SceneBuilder) -> dict[str, tuple[list[str], str]]:
     files = (folder / _INTRINSICS for folder in (builder.root, builder.root / MODELS))
     file = next((file for file in files if is_file(file)), None)
-    return {} if file is None else _camera_lines(file)
+    return {} if file is None else _camera_lines(builder, file)
 
 
-def _camera_lines(file: Path) -> dict[str, tuple[list[str], str]]:
+def _camera_lines(builder: SceneBuilder, file: Path) -> dict[str, tuple[list[str], str]]:
     """(words after the name, where) of each image of a list ``image MODEL width height parameters``."""
     result: dict[str, tuple[list[str], str]] = {}
     models = set(camera_model_names())
@@ -79,7 +79,12 @@ def _camera_lines(file: Path) -> dict[str, tuple[list[str], str]]:
             )
         # The name may have spaces; the model is the first word behind it.
         model = next((index for index, word in enumerate(words) if index and word in models), 1)
-        result[" ".join(words[:model])] = (words[model:], where)
+        name = " ".join(words[:model])
+        with builder.image(name):
+            if name in result:
+                what = f"this image is listed twice, here and at {result[name][1]}"
+                raise SceneError("TP-205", what, where=where, fix="Remove one of the lines.")
+            result[name] = (words[model:], where)
     return result
 
 

@@ -41,7 +41,13 @@ def read(path: Path, options: ReadOptions) -> Scene:
     """
     builder = SceneBuilder(path, "cambridge", metric=True, options=options)
     # The model names .jpg files; the images that are published are .png.
-    cameras = {_stem(camera.name): camera for camera in read_nvm(path / _MODEL)}
+    cameras: dict[str, NvmCamera] = {}
+    for camera in read_nvm(path / _MODEL):
+        with builder.image(camera.name):
+            if _stem(camera.name) in cameras:
+                what = f"this image is listed twice, here and at {cameras[_stem(camera.name)].where}"
+                raise SceneError("TP-205", what, where=camera.where, fix="Remove one of the lines.")
+            cameras[_stem(camera.name)] = camera
     unknown: list[str] = []
     outliers: list[str] = []
     for split, file_name in _LISTS.items():

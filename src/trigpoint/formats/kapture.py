@@ -112,7 +112,13 @@ def _rows(file: Path, count: int, *, at_most: int | None = None) -> list[_Row]:
 
 
 def _sensors(part: Path) -> dict[str, _Row]:
-    return {row.words[0]: row for row in _rows(part / _SENSORS, 3)}
+    result: dict[str, _Row] = {}
+    for row in _rows(part / _SENSORS, 3):
+        if row.words[0] in result:
+            what = f"the sensor '{row.words[0][:40]}' is there twice, here and at {result[row.words[0]].where}"
+            raise SceneError("TP-205", what, where=row.where, fix="Remove one of the lines.")
+        result[row.words[0]] = row
+    return result
 
 
 def _read_part(builder: SceneBuilder, part: Path, sensors: dict[str, _Row], prefix: str) -> None:
@@ -159,9 +165,12 @@ class _Trajectories:
             if key in self._poses:
                 self._twice[key] = row
             self._poses.setdefault(key, row)
-        self._rigs: dict[str, list[_Row]] = {}
+        self._rigs: dict[str, dict[str, _Row]] = {}
         for row in _rows(rigs, 9, at_most=9) if _has_rows(rigs) else []:
-            self._rigs.setdefault(row.words[1], []).append(row)
+            other = self._rigs.setdefault(row.words[1], {}).setdefault(row.words[0], row)
+            if other.words != row.words:
+                what = f"'{row.words[1][:40]}' has two places on this rig, here and at {other.where}"
+                raise SceneError("TP-205", what, where=row.where, fix="Remove one of the lines.")
 
     def pose(self, stamp: str, device: str) -> Pose | None:
         """``cam_from_world`` of a sensor or rig at a time, None if unknown.
@@ -180,7 +189,7 @@ class _Trajectories:
             raise SceneError("TP-205", what, where=other.where, fix="Remove one of the lines.")
         if row is not None:
             return _pose(row)
-        for row in self._rigs.get(device, []) if levels else []:
+        for row in self._rigs.get(device, {}).values() if levels else ():
             # A damaged file lets rigs carry each other, in as many lines as it likes: each is asked once.
             if row.words[0] not in seen:
                 seen.add(row.words[0])

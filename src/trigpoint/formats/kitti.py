@@ -75,12 +75,14 @@ def _pose_file(path: Path) -> Path:
 
 def _calibration(file: Path, key: str) -> tuple[np.ndarray, Pose]:
     """The (3, 3) calibration matrix, px, and the camera's pose from the left gray camera, m."""
-    for number, line in enumerate(read_text(file).splitlines(), start=1):
-        label, _, rest = line.partition(":")
-        if label.strip() == key:
-            projection = _matrix(rest.split(), f"{file}, line {number}")
-            if not np.isfinite(projection).all() or np.linalg.det(projection[:, :3]) == 0:
-                break
+    lines = [(number, *line.partition(":")) for number, line in enumerate(read_text(file).splitlines(), start=1)]
+    found = [(number, rest) for number, label, _, rest in lines if label.strip() == key]
+    if len(found) > 1:
+        what = f"the camera {key} is there twice, here and in line {found[0][0]}"
+        raise SceneError("TP-205", what, where=f"{file}, line {found[1][0]}", fix="Remove one of the lines.")
+    for number, rest in found:
+        projection = _matrix(rest.split(), f"{file}, line {number}")
+        if np.isfinite(projection).all() and np.linalg.det(projection[:, :3]) != 0:
             return projection[:, :3], Pose(np.eye(3), np.linalg.solve(projection[:, :3], projection[:, 3]))
     raise SceneError("TP-214", f"'{key}:' with a 3x4 projection matrix was expected", where=file, fix=_AGAIN)
 

@@ -6,15 +6,26 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from trigpoint.core.errors import SceneError
-from trigpoint.core.folders import files_below
+from trigpoint.core.folders import files_below, matching
 from trigpoint.core.image_formats import IMAGE_SUFFIXES, unread_images
 from trigpoint.formats.builder import SceneBuilder, shortened
 
 
 def images_by_stem(folder: Path) -> dict[str, Path]:
-    """The images of a folder by their name without suffix; none where there is no such folder."""
-    files = sorted(folder.iterdir()) if folder.is_dir() else []
-    return {file.stem: file for file in files if file.suffix.lower() in IMAGE_SUFFIXES and not file.name.startswith(".")}
+    """The images of a folder by their name without suffix; none where there is no such folder.
+
+    Raises:
+        SceneError: two images with the same name but for the suffix (TP-215).
+    """
+    result: dict[str, Path] = {}
+    for file in matching(folder, "*"):
+        if file.suffix.lower() not in IMAGE_SUFFIXES or file.name.startswith("."):
+            continue
+        if file.stem in result:
+            what = f"two files belong to the same image: {result[file.stem].name} and {file.name}"
+            raise SceneError("TP-215", what, where=folder, fix="Remove or rename one of them.")
+        result[file.stem] = file
+    return result
 
 
 def paired(builder: SceneBuilder, folder: Path, images: Iterable[str], poses: Iterable[str]) -> list[str]:

@@ -93,8 +93,11 @@ def _read_sequence(builder: SceneBuilder, sequence: str, split: str | None, trut
     folder = builder.root / sequence
     images: dict[str, Path] = {}
     for suffix in _COLOR_SUFFIXES:
-        files = (file for file in sorted(folder.iterdir()) if file.name.lower().endswith(suffix))
-        images.update({file.name[: -len(suffix)]: file for file in files})
+        for file in sorted(item for item in folder.iterdir() if item.name.lower().endswith(suffix)):
+            other = images.setdefault(file.name[: -len(suffix)], file)
+            if other != file:
+                what = f"two files belong to the same image: {other.name} and {file.name}"
+                raise SceneError("TP-215", what, where=folder, fix="Remove or rename one of them.")
     poses = {file.name.removesuffix(".pose.txt"): file for file in sorted(folder.glob("*.pose.txt"))}
     for stem in paired(builder, folder, images, poses):
         image, depth = images[stem], folder / f"{stem}.depth.png"

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trigpoint.core.errors import GeometryError, SceneError
+from trigpoint.core.errors import GeometryError, SceneError, clipped
 from trigpoint.core.plain_yaml import parse_yaml
 from trigpoint.core.regular_file import open_regular, read_regular
 
@@ -138,9 +138,23 @@ def read_any_json(path: Path) -> Any:
         what = f"the JSON holds more than {MAX_JSON_VALUES:,} values"
         raise SceneError("TP-213", what, where=path, fix="Export a smaller scene.")
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=without_repeated_keys)
     except (ValueError, RecursionError) as error:
         raise SceneError("TP-213", f"this is not valid JSON ({error})", where=path, fix="Export it again.") from error
+
+
+def without_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of a JSON file, of which Python would keep the last value of a key that is there twice.
+
+    Raises:
+        ValueError: such a key.
+    """
+    result: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in result:
+            raise ValueError(f"the key '{clipped(key, 100)}' is there twice in one object")
+        result[key] = value
+    return result
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from trigpoint.core.regular_file import read_regular
 from trigpoint.formats.nerfstudio_camera import intrinsics_of, size_of
 from trigpoint.formats.opencv_lens import ANGLE, distorted
 from trigpoint.formats.pinhole import pinhole_params
-from trigpoint.formats.textfiles import MAX_JSON_BYTES, MAX_YAML_BYTES, to_numbers, to_whole_px
+from trigpoint.formats.textfiles import MAX_JSON_BYTES, MAX_YAML_BYTES, to_numbers, to_whole_px, without_repeated_keys
 
 # A camera, or its model and parameters where a file does not say for which size of image.
 Intrinsics = Camera | tuple[str, tuple[float, ...]]
@@ -66,7 +66,7 @@ def read_intrinsics(path: Path) -> Intrinsics:
     text, where = _text_of(path), str(path)
     try:
         if text.lstrip().startswith("{"):
-            return _of_document(json.loads(text), where)
+            return _of_document(json.loads(text, object_pairs_hook=without_repeated_keys), where)
         lines = [line.split() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
         if len(text) > MAX_YAML_BYTES:
             raise ValueError(f"it has more than {MAX_YAML_BYTES:,} characters")

@@ -32,12 +32,12 @@ VARIANTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "rscore without neighbour sampling": ("rscore-compact", ("global_encoding.neighbour_fraction=0",)),
     "rscore without depth adjustment": ("rscore-compact", ("refinement.depth_sigma=0",)),
     "rscore without refiner": ("rscore-compact", ("refinement=none",)),
-    "trig": ("trig", ()),
-    "trig without landmarks": ("trig", ("supervision=none",)),
-    "trig with all keypoints": ("trig", ("supervision.min_samples=0",)),
-    "trig without codes": ("trig", ("global_encoding=none",)),
-    "trig without neighbour sampling": ("trig", ("global_encoding.neighbour_fraction=0",)),
-    "trig without depth adjustment": ("trig", ("loss.depth_sigma=0",)),
+    "trig-network": ("trig-network", ()),
+    "trig without landmarks": ("trig-network", ("supervision=none",)),
+    "trig with all keypoints": ("trig-network", ("supervision.min_samples=0",)),
+    "trig without codes": ("trig-network", ("global_encoding=none",)),
+    "trig without neighbour sampling": ("trig-network", ("global_encoding.neighbour_fraction=0",)),
+    "trig without depth adjustment": ("trig-network", ("loss.depth_sigma=0",)),
 }
 HYPOTHESES = (1, 5, 10)
 
@@ -63,7 +63,7 @@ def main() -> None:
                         arguments.data, name, preset, seed, Path(folder), overrides=(*arguments.overrides, *changes)
                     )
                     scene_map = load_map(built.path)
-                    for count in HYPOTHESES if variant in ("rscore", "trig") else (None,):
+                    for count in HYPOTHESES if variant in ("rscore", "trig-network") else (None,):
                         if count is not None:
                             config = resolve_config(scene_map.config, [f"global_encoding.hypotheses={count}"])
                             save_map(replace(scene_map, config=config), built.path)

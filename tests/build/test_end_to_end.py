@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 @pytest.fixture(scope="module")
 def room_map(room, one_thread, tmp_path_factory):
     output = tmp_path_factory.mktemp("map") / "room.trig"
-    assert run(["map", str(room), "-o", str(output), "--quiet", *settings(WORKING)]) == 0
+    assert run(["map", "--preset", "trig-network", str(room), "-o", str(output), "--quiet", *settings(WORKING)]) == 0
     return output
 
 

@@ -24,8 +24,8 @@ from trigpoint.mapping.scene_map import load_map, map_bytes
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 METHODS = {
-    "trig": ("trig", ("global_encoding.min_images=0",)),
-    "trig in parts": ("trig", ("global_encoding.min_images=0", "images_per_network=10")),
+    "trig-network": ("trig-network", ("global_encoding.min_images=0",)),
+    "trig in parts": ("trig-network", ("global_encoding.min_images=0", "images_per_network=10")),
     "glace-compact": ("glace-compact", ("global_encoding.dim=64",)),
     "rscore-compact": ("rscore-compact", ("global_encoding.embedding=spectral", "features.pca_dim=32")),
     "poker-compact": ("poker-compact", ("ensemble=3",)),
@@ -53,7 +53,9 @@ def test_hypotheses_of_a_query(built, room):
     image = open_scene(room).subset("test").frames[0]
     answer = localizer.localize(image.image_path, camera=image.camera)
     assert answer.status in ("ok", "rejected", "failed") and answer.points > 0
-    expected = {"trig": 10, "trig in parts": 10, "glace-compact": 1, "rscore-compact": 10, "poker-compact": 3}[method]
+    expected = {"trig-network": 10, "trig in parts": 10, "glace-compact": 1, "rscore-compact": 10, "poker-compact": 3}[
+        method
+    ]
     features = local_features(localizer, image.image_path)
     hypotheses = scene_map.hypotheses(features, (320, 240))
     assert len(hypotheses) == expected
@@ -118,13 +120,13 @@ def test_presets_fit_scenes_of_any_size(name):
 
 
 def test_larger_scenes_get_more_networks():
-    trig = resolve_config("trig")
+    trig = resolve_config("trig-network")
     assert [fitted_to(trig, images).network.ensemble for images in (20, 300, 301, 900, 901, 7000)] == [1, 1, 2, 3, 4, 4]
     assert fitted_to(resolve_config("poker"), 7000).network.ensemble == 4
 
 
 def test_small_scenes_do_without_codes():
-    trig = resolve_config("trig")
+    trig = resolve_config("trig-network")
     assert fitted_to(trig, 199).network.global_encoding is None
     assert isinstance(fitted_to(trig, 200).network.global_encoding, NodeEncoding)
     assert fitted_to(trig, 200).network.global_encoding.dim == 50

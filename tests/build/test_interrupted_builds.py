@@ -30,7 +30,18 @@ def corner(room, tmp_path_factory):
 
 
 def map_command(scene, output, *more):
-    return ["map", str(scene), "-o", str(output), "--holdout", "every:4:1", *settings(CHEAP), *more]
+    return [
+        "map",
+        "--preset",
+        "trig-network",
+        str(scene),
+        "-o",
+        str(output),
+        "--holdout",
+        "every:4:1",
+        *settings(CHEAP),
+        *more,
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -189,14 +200,14 @@ TAUGHT = settings((*CHEAP, "acceptance.validation_images=2", "acceptance.min_ima
 def taught(room, one_thread, tmp_path_factory):
     """SHA-256 of a map of the whole room that learned from landmarks, made without interruption."""
     output = tmp_path_factory.mktemp("taught") / "kitchen.trig"
-    assert run(["map", str(room), "-o", str(output), "--quiet", *TAUGHT]) == 0
+    assert run(["map", "--preset", "trig-network", str(room), "-o", str(output), "--quiet", *TAUGHT]) == 0
     return digest(output)
 
 
 @pytest.mark.parametrize("moment", [LANDMARKS, "between two views of an image", "in the middle of the training"])
 def test_a_build_with_landmarks_killed_ends_in_the_same_bytes(moment, room, taught, tmp_path, capsys):
     output = tmp_path / "kitchen.trig"
-    command = ["map", str(room), "-o", str(output), *TAUGHT]
+    command = ["map", "--preset", "trig-network", str(room), "-o", str(output), *TAUGHT]
     process = start(moment, command)
     process.communicate(timeout=120)
     assert process.returncode == -signal.SIGKILL
@@ -271,7 +282,7 @@ def test_a_broken_image_that_is_held_out_is_named_before_the_work(corner, tmp_pa
     image = scene / "images" / "walk" / "0002.jpg"
     image.write_bytes(image.read_bytes()[:2500])
     held = settings((*CHEAP, "acceptance.validation_images=2", "acceptance.min_images=8"))
-    assert run(["map", str(scene), "-o", str(tmp_path / "kitchen.trig"), "--quiet", *held]) == 2
+    assert run(["map", "--preset", "trig-network", str(scene), "-o", str(tmp_path / "kitchen.trig"), "--quiet", *held]) == 2
     assert str(image) in capsys.readouterr().err
     assert not (work_of(tmp_path / "kitchen.trig") / "samples.json").exists()
 

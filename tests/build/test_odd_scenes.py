@@ -86,7 +86,7 @@ def test_more_processes_than_images_are_refused(corner, tmp_path):
 
 def test_few_spots_get_few_networks(corner):
     frames = mapping_frames(open_scene(corner))
-    wanted = resolve_config("trig", ["images_per_network=1"])
+    wanted = resolve_config("trig-network", ["images_per_network=1"])
     assert recipe_for(wanted, frames).network.ensemble == 4
     # A static camera sees a scene often from one and the same spot.
     one, other = frames[0], frames[-1]

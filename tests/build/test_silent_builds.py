@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def test_building_and_localizing_from_python_write_nothing_but_log_records(room, tmp_path, capfd, caplog):
     scene = tp.open_scene(write_part(room, tmp_path / "corner", 8))
     with caplog.at_level(logging.INFO, logger="trigpoint"):
-        tp.build_map(scene, tmp_path / "kitchen.trig", config=resolve_config("trig", CHEAP))
+        tp.build_map(scene, tmp_path / "kitchen.trig", config=resolve_config("trig-network", CHEAP))
     answer = tp.Localizer.load(tmp_path / "kitchen.trig").localize(scene.frames[0].image_path)
     assert answer.status in ("ok", "rejected", "failed")
     assert capfd.readouterr() == ("", "")

@@ -86,7 +86,7 @@ def test_a_comparison_stops_before_its_first_map(inverted, tmp_path, monkeypatch
 
     monkeypatch.setattr(comparison, "kept_map", too_late)
     with pytest.raises(SceneError, match="TP-241"):
-        comparison.run_comparison(open_scene(inverted), tmp_path, ComparisonTask(("trig",), (0,)))
+        comparison.run_comparison(open_scene(inverted), tmp_path, ComparisonTask(("trig-network",), (0,)))
 
 
 def test_retrieval_is_not_measured_by_wrong_overlaps(inverted):

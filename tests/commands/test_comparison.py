@@ -192,10 +192,10 @@ def test_lists_that_are_no_comparison(presets, seeds, code):
     ("options", "code"),
     [
         (["--presets", "trigg"], "TP-713"),
-        (["--presets", "trig", "--set", "head.widht=3"], "TP-701"),
-        (["--presets", "trig", "--threshold", "much"], "TP-721"),
-        (["--presets", "trig", "--holdout", "sometimes"], "TP-715"),
-        (["--presets", "trig", "trig"], "TP-763"),
+        (["--presets", "trig-network", "--set", "head.widht=3"], "TP-701"),
+        (["--presets", "trig-network", "--threshold", "much"], "TP-721"),
+        (["--presets", "trig-network", "--holdout", "sometimes"], "TP-715"),
+        (["--presets", "trig-network", "trig-network"], "TP-763"),
     ],
 )
 def test_options_are_looked_at_before_anything_is_built(room, tmp_path, capsys, monkeypatch, options, code):

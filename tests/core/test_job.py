@@ -36,7 +36,7 @@ def encoder():
     return load_encoder("xfeat", torch.device("cpu"))
 
 
-def record(scene, encoder, *overrides, preset="trig"):
+def record(scene, encoder, *overrides, preset="trig-network"):
     config = resolve_config(preset, (*CHEAP, *overrides))
     return BuildContext(scene, scene.frames, config, 0, torch.device("cpu"), encoder, ALONE, NO_JOB).record()
 

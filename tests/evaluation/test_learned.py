@@ -142,7 +142,7 @@ def test_a_comparison_with_copies_among_its_test_images_stops_before_it_maps(roo
     test = next(index for index, frame in enumerate(frames) if frame.split == "test")
     frames[test] = replace(frames[test], image_path=scene.for_mapping()[3].image_path)
     with pytest.raises(ConfigError, match=r"TP-765.*1 of 6"):
-        comparison.run_comparison(scene.with_frames(frames), tmp_path, ComparisonTask(("trig",), (0,)))
+        comparison.run_comparison(scene.with_frames(frames), tmp_path, ComparisonTask(("trig-network",), (0,)))
 
 
 def test_scenes_without_a_split_get_one_where_a_comparison_needs_it(room):

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 SMALL = (*CHEAP, "head.width=16", "optimizer.steps=5")
 # Networks with node embeddings, a PCA and landmarks with a fitted descriptor; and a trained one.
 KINDS = {
-    "trig": (
+    "trig-network": (
         *SMALL,
         "landmarks=hierarchical",
         "landmarks.descriptor_dim=64",

@@ -96,7 +96,7 @@ def test_a_map_that_takes_everything_trusts_nothing():
 def test_a_map_keeps_what_it_was_calibrated_with_and_info_says_it(room, tmp_path, capsys):
     path = tmp_path / "room.trig"
     corner = write_part(room, tmp_path / "corner", 8)
-    assert run(["map", str(corner), "-o", str(path), "--quiet", *settings(CHEAP)]) == 0
+    assert run(["map", "--preset", "trig-network", str(corner), "-o", str(path), "--quiet", *settings(CHEAP)]) == 0
     measured = load_map(path).acceptance
     assert measured.images == 8
     assert {kind.kind: kind.images for kind in measured.negatives} == {
@@ -135,19 +135,19 @@ def test_held_out_images_that_are_hard_lower_what_settles_it_but_not_to_noise():
 
 
 def test_images_are_held_out_where_there_are_enough():
-    config = resolve_config("trig")
+    config = resolve_config("trig-network")
     few, enough = fitted_to(config, 99).network, fitted_to(config, 100).network
     assert few is not None and few.acceptance.validation_images == 0
     assert enough is not None and config.network is not None and enough.acceptance == config.network.acceptance
     assert enough.acceptance.validation_images > 0
     with pytest.raises(ConfigError, match="half is for mapping"):
-        resolve_config("trig", ["acceptance.validation_images=60"])
+        resolve_config("trig-network", ["acceptance.validation_images=60"])
 
 
 def test_images_held_out_are_spread_over_the_walk(room, tmp_path):
     scene = open_scene(room)
     frames = scene.for_mapping()
-    config = resolve_config("trig", ["acceptance.validation_images=4", "acceptance.min_images=9"])
+    config = resolve_config("trig-network", ["acceptance.validation_images=4", "acceptance.min_images=9"])
     encoder: Any = None
     job = Job(tmp_path / "room.trig", tmp_path, JobControl())
     context = BuildContext(scene, frames, fitted_to(config, len(frames)), 0, torch.device("cpu"), encoder, ALONE, job)
@@ -165,7 +165,23 @@ def test_a_map_is_checked_with_images_that_it_did_not_learn(room, tmp_path, caps
     corner = write_part(room, tmp_path / "corner", 8)
     held = ["acceptance.validation_images=2", "acceptance.min_images=8", *extra]
     numbers = tmp_path / "numbers.json"
-    assert run(["map", str(corner), "-o", str(path), "--quiet", "--json", str(numbers), *settings((*CHEAP, *held))]) == 0
+    assert (
+        run(
+            [
+                "map",
+                "--preset",
+                "trig-network",
+                str(corner),
+                "-o",
+                str(path),
+                "--quiet",
+                "--json",
+                str(numbers),
+                *settings((*CHEAP, *held)),
+            ]
+        )
+        == 0
+    )
     assert "of 2 images that were not learned" in " ".join(capsys.readouterr().out.split())
     assert json.loads(numbers.read_text())["validation"]["images"] == 2
     made = load_map(path)

@@ -90,7 +90,10 @@ def test_a_map_that_cannot_place_its_own_images_says_so(room, tmp_path, capsys, 
     path, numbers = tmp_path / "room.trig", tmp_path / "numbers.json"
     corner = write_part(room, tmp_path / "corner", 5)
     cheapest = settings((*CHEAP, "optimizer.steps=1"))
-    assert run(["map", str(corner), "-o", str(path), "--quiet", "--json", str(numbers), *cheapest]) == 0
+    assert (
+        run(["map", "--preset", "trig-network", str(corner), "-o", str(path), "--quiet", "--json", str(numbers), *cheapest])
+        == 0
+    )
     shown = capsys.readouterr()
     assert f"warning {words}" in shown.err and "warning" not in shown.out
     assert words in json.loads(numbers.read_text())["warnings"][0]
@@ -103,7 +106,21 @@ def test_a_map_that_cannot_place_its_own_images_says_so(room, tmp_path, capsys, 
 def test_what_is_known_about_own_images_is_kept_in_the_map(room, tmp_path):
     path = tmp_path / "room.trig"
     corner = write_part(room, tmp_path / "corner", 5)
-    assert run(["map", str(corner), "-o", str(path), "--quiet", *settings((*CHEAP, "optimizer.steps=1"))]) == 0
+    assert (
+        run(
+            [
+                "map",
+                "--preset",
+                "trig-network",
+                str(corner),
+                "-o",
+                str(path),
+                "--quiet",
+                *settings((*CHEAP, "optimizer.steps=1")),
+            ]
+        )
+        == 0
+    )
     scene_map = load_map(path)
     assert scene_map.acceptance.tolerance == 0.5 and scene_map.acceptance.validation is None
     assert scene_map.acceptance.mapping is not None

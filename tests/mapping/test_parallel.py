@@ -88,11 +88,11 @@ def samples_alone(room, one_thread, tmp_path_factory):
     )
 
 
-@pytest.mark.parametrize("preset", ["ace-compact", "trig"])
+@pytest.mark.parametrize("preset", ["ace-compact", "trig-network"])
 def test_two_processes_make_one_map(room, tmp_path, preset, samples_alone):
     output = tmp_path / "two.trig"
     # Landmarks that two images see, because these are small and few; all other keypoints are learned, too.
-    chosen = settings((*CHEAP, "triangulation.min_images=2", *(["min_samples=0"] if preset == "trig" else [])))
+    chosen = settings((*CHEAP, "triangulation.min_images=2", *(["min_samples=0"] if preset == "trig-network" else [])))
     done = torchrun("-m", "trigpoint", "map", str(room), "-o", str(output), "--preset", preset, *chosen)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "errors alone" not in " ".join(done.stderr.split())

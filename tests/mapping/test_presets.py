@@ -19,7 +19,7 @@ from trigpoint.mapping.network_config import GivenSupervision, NetworkConfig
 from trigpoint.mapping.presets import DEFAULT_PRESET, PLUGINS, PRESETS, installed_presets, resolve_config
 from trigpoint.mapping.training_config import AdamWConfig, HeadConfig, MuonConfig, RefinementConfig
 
-BOTH = replace(PRESETS["trig"], preset="both", landmarks=HierarchicalConfig())
+BOTH = replace(PRESETS["trig-network"], preset="both", landmarks=HierarchicalConfig())
 
 
 @pytest.mark.parametrize("config", [*PRESETS.values(), BOTH], ids=lambda config: config.preset)
@@ -55,7 +55,7 @@ def test_the_default_preset_exists():
         lambda: PoseOverlap(depths=(8.0, 0.1)),
         lambda: RefinementConfig(blocks=0),
         lambda: replace(
-            PRESETS["trig"],
+            PRESETS["trig-network"],
             features=FeatureConfig(encoder="aliked"),
             triangulation=TriangulationConfig(matcher="lighterglue"),
         ),
@@ -92,17 +92,17 @@ def test_overrides_change_one_setting_each():
 
 
 def test_settings_are_named_by_the_last_parts_of_their_path():
-    assert resolve_config("trig", ["steps=5"]) == resolve_config("trig", ["network.optimizer.steps=5"])
-    assert resolve_config("trig", ["overlap.threshold=0.3"]).network.global_encoding.overlap.threshold == 0.3
+    assert resolve_config("trig-network", ["steps=5"]) == resolve_config("trig-network", ["network.optimizer.steps=5"])
+    assert resolve_config("trig-network", ["overlap.threshold=0.3"]).network.global_encoding.overlap.threshold == 0.3
     # Unique among the settings of this recipe, not of all.
     assert resolve_config("hierarchical", ["descriptor_dim=64"]).landmarks.descriptor_dim == 64
-    assert resolve_config("trig", ["descriptor_dim=64"]).network.global_encoding.descriptor_dim == 64
+    assert resolve_config("trig-network", ["descriptor_dim=64"]).network.global_encoding.descriptor_dim == 64
     with pytest.raises(ConfigError, match=r"TP-701.*network\.global_encoding\.descriptor_dim or landmarks\.descriptor_dim"):
         resolve_config(BOTH, ["descriptor_dim=64"])
 
 
 def test_another_kind_keeps_what_both_know():
-    config = resolve_config("trig", ["global_encoding.kind=descriptor", "noise=0.3"])
+    config = resolve_config("trig-network", ["global_encoding.kind=descriptor", "noise=0.3"])
     assert config.network.global_encoding == DescriptorEncoding(dim=64, noise=0.3)
     config = resolve_config("ace", ["optimizer=muon", "matrix_rate=0.03"])
     assert config.network.optimizer == MuonConfig("muon", 24_992, 5_120, 5e-3, 0.03, 0.3)
@@ -111,10 +111,13 @@ def test_another_kind_keeps_what_both_know():
 
 
 def test_parts_are_left_out_and_added():
-    assert resolve_config("trig", ["global_encoding=none", "supervision=null"]).network.supervision is None
+    assert resolve_config("trig-network", ["global_encoding=none", "supervision=null"]).network.supervision is None
     assert resolve_config("ace", ["supervision=depth"]).network.supervision == GivenSupervision("depth")
-    assert resolve_config("trig", ["landmarks=hierarchical"]).landmarks == HierarchicalConfig()
-    assert resolve_config("trig", ["landmarks=hierarchical", "landmarks.descriptor_dim=9"]).landmarks.descriptor_dim == 9
+    assert resolve_config("trig-network", ["landmarks=hierarchical"]).landmarks == HierarchicalConfig()
+    assert (
+        resolve_config("trig-network", ["landmarks=hierarchical", "landmarks.descriptor_dim=9"]).landmarks.descriptor_dim
+        == 9
+    )
     assert resolve_config("rscore-compact", ["refinement=none"]).network.refinement is None
     alone = resolve_config("hierarchical", ["network={}", "landmarks=none"])
     assert alone.network == NetworkConfig() and alone.landmarks is None
@@ -131,7 +134,7 @@ def test_parts_are_left_out_and_added():
         ("optimizer.steps.more=5", "TP-701", "optimizer.steps.more"),
         ("optimizer.=5", "TP-701", "Known"),
         ("width=none", "TP-702", "HeadConfig.width"),
-        ("min_images=5", "TP-701", "triangulation.min_images or network.acceptance.min_images"),
+        ("min_images=5", "TP-701", "triangulation.min_images or network.min_images or network.acceptance.min_images"),
         ("descriptor=vlad", "TP-701", "network.global_encoding is none"),
         ("matrix_rate=0.1", "TP-701", "network.optimizer is adamw"),
         ("landmarks.descriptor_dim=3", "TP-701", "landmarks is none"),
@@ -202,7 +205,7 @@ def package(tmp_path, monkeypatch):
 RECIPES = """
 from dataclasses import replace
 from trigpoint.mapping.presets import PRESETS
-ONE = replace(PRESETS["trig"], preset="field")
+ONE = replace(PRESETS["trig-network"], preset="field")
 MANY = {"meadow": replace(ONE, preset="meadow"), "forest": replace(ONE, preset="forest")}
 """
 
@@ -235,7 +238,7 @@ def test_a_package_whose_presets_are_none_is_named(package, value, source, code)
     with pytest.raises(ConfigError, match=rf"{code}.*'field'"):
         resolve_config("field")
     # Nobody who asks for ours is in its way.
-    assert resolve_config("trig") == PRESETS["trig"]
+    assert resolve_config("trig-network") == PRESETS["trig-network"]
 
 
 def test_a_budget_that_is_full_before_the_first_landmark_is_refused():
@@ -248,4 +251,16 @@ def test_a_budget_that_is_full_before_the_first_landmark_is_refused():
 
 def test_a_budget_that_is_not_said_grows_with_the_images():
     config = resolve_config("direct").landmarks
-    assert [config.budget_for(images) for images in (5, 160, 1000, 5000)] == [64, 64, 400, 2000]
+    assert [config.budget_for(images) for images in (5, 160, 1000, 5000)] == [64, 160, 1000, 5000]
+
+
+def test_small_scenes_have_landmarks_alone_and_dense_encoders_a_network():
+    trig = resolve_config("trig")
+    small, large = fitted_to(trig, 999), fitted_to(trig, 1000)
+    assert small.network is None and small.landmarks == trig.landmarks
+    assert large.network is not None and large.landmarks == trig.landmarks
+    dense = fitted_to(resolve_config("trig", ["features.encoder=dense-sift"]), 50)
+    assert dense.landmarks is None and dense.network is not None and dense.network.supervision is None
+    assert fitted_to(dense, 50) == dense
+    with pytest.raises(ConfigError, match=r"TP-702 network.min_images is 9. It must be 0 where there are no landmarks"):
+        resolve_config("trig-network", ["network.min_images=9"])

@@ -28,7 +28,7 @@ CHANGES = ("landmarks=hierarchical", "global_encoding.min_images=0", "triangulat
 def path(room, one_thread, tmp_path_factory):
     """A map with both kinds of sources."""
     output = tmp_path_factory.mktemp("map") / "both.trig"
-    config = resolve_config("trig", (*CHEAP, "features.short_side_px=240", "ensemble=2", *CHANGES))
+    config = resolve_config("trig-network", (*CHEAP, "features.short_side_px=240", "ensemble=2", *CHANGES))
     build_map(open_scene(room), output, config=config)
     return output
 

@@ -135,7 +135,7 @@ def test_too_few_landmarks_are_no_supervision(landmarks):
 def test_cells_of_a_grid_are_no_landmarks():
     assert sum(kind.dense for kind in ENCODERS.values()) == 4
     for name, kind in ENCODERS.items():
-        config = resolve_config("trig", [f"features.encoder={name}"])
+        config = resolve_config("trig-network", [f"features.encoder={name}"])
         assert isinstance(config.network.supervision, LandmarkSupervision)
         assert (fitted_to(config, 50).network.supervision is None) == kind.dense, name
 
@@ -210,7 +210,7 @@ def test_in_a_hurry_images_are_described_once(room, tmp_path, monkeypatch):
     encode = XFeatSparse.encode
     monkeypatch.setattr(XFeatSparse, "encode", lambda *arguments: seen.append(1) or encode(*arguments))
     monkeypatch.setattr("trigpoint.build.stages.measure_acceptance", lambda *_: Acceptance(0.0, 1.0))
-    config = resolve_config("trig", ["optimizer.steps=2"], fast=True)
+    config = resolve_config("trig-network", ["optimizer.steps=2"], fast=True)
     built = build_map(open_scene(room), tmp_path / "fast.trig", config=config)
     assert len(seen) == built.map.built_from["images"] == 24
     assert built.map.config.network.head.width == 192
@@ -221,7 +221,7 @@ def test_a_map_that_learns_from_landmarks_is_more_accurate(room, tmp_path):
     for kind, setting in (("none", "supervision=none"), ("landmarks", "supervision.min_samples=12000")):
         path = tmp_path / f"{kind}.trig"
         chosen = (*WORKING, setting)
-        assert run(["map", str(room), "-o", str(path), "--quiet", *settings(chosen)]) == 0
+        assert run(["map", "--preset", "trig-network", str(room), "-o", str(path), "--quiet", *settings(chosen)]) == 0
         assert run(["evaluate", str(path), str(room), "--quiet", "--json", str(tmp_path / "numbers.json")]) == 0
         errors[kind] = json.loads((tmp_path / "numbers.json").read_text())["median_rotation_deg"]
     assert errors["landmarks"] < 0.7 * errors["none"], errors
@@ -236,5 +236,5 @@ def test_where_nothing_can_be_triangulated_reprojection_errors_are_all(tmp_path,
     for entry, pose in zip(document["frames"], poses[3:] + poses[:3], strict=True):
         entry["transform_matrix"] = pose
     (scene / "transforms.json").write_text(json.dumps(document))
-    assert run(["map", str(scene), "-o", str(tmp_path / "wrong.trig"), *settings(CHEAP)]) == 0
+    assert run(["map", "--preset", "trig-network", str(scene), "-o", str(tmp_path / "wrong.trig"), *settings(CHEAP)]) == 0
     assert "learning from reprojection errors alone" in " ".join(capsys.readouterr().err.split())

@@ -174,7 +174,7 @@ def without_split(file):
 @pytest.fixture
 def cheap_presets(monkeypatch):
     """Presets under their names, with settings that make a map in seconds."""
-    for name in ("trig", "ace-compact", "rscore-compact"):
+    for name in ("trig-network", "ace-compact", "rscore-compact"):
         monkeypatch.setitem(PRESETS, name, resolve_config(name, (*CHEAP, "head.width=96")))
     for name in ("hierarchical", "hierarchical-compact"):
         monkeypatch.setitem(PRESETS, name, resolve_config(name, ("features.short_side_px=160",)))

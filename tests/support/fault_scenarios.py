@@ -22,6 +22,7 @@ EVERYTHING = (
     "optimizer.steps=20",
 )
 PLAIN = ("optimizer.steps=20", "supervision=null")
+NETWORK = ("--preset", "trig-network")
 NAMES = ("map", "everything", "localize", "evaluate", "export", "points", "info", "compare", "weights")
 
 
@@ -31,13 +32,14 @@ def scenario(name: str, folder: Path) -> Disturbed:
     if not scene.exists():
         write_part(write_room(folder / "room"), scene, IMAGES)
     if name not in ("map", "everything", "compare") and not kitchen.exists():
-        assert run(["map", str(scene), "-o", str(kitchen), "--quiet", *settings((*CHEAP, *EVERYTHING))]) == 0
+        chosen = ["--quiet", *NETWORK, *settings((*CHEAP, *EVERYTHING))]
+        assert run(["map", str(scene), "-o", str(kitchen), *chosen]) == 0
     images = [str(path) for path in sorted((scene / "images" / "walk").iterdir())[:2]]
     settings_of = {"map": PLAIN, "everything": EVERYTHING, "compare": ("optimizer.steps=20",)}
     changed = settings((*CHEAP, *settings_of.get(name, ())))
     words = {
-        "map": lambda: ["map", str(scene), "-o", str(out / "k.trig"), "--json", str(out / "k.json"), *changed],
-        "everything": lambda: ["map", str(scene), "-o", str(out / "k.trig"), *changed],
+        "map": lambda: ["map", str(scene), "-o", str(out / "k.trig"), "--json", str(out / "k.json"), *NETWORK, *changed],
+        "everything": lambda: ["map", str(scene), "-o", str(out / "k.trig"), *NETWORK, *changed],
         "localize": lambda: ["localize", str(kitchen), *images, "-o", str(out / "r.jsonl"), "--json", str(out / "r.json")],
         "evaluate": lambda: [
             "evaluate", str(kitchen), str(scene), "--split", "all", "--report", str(out / "page"), "--json", str(out / "e"),
@@ -46,7 +48,8 @@ def scenario(name: str, folder: Path) -> Disturbed:
         "points": lambda: ["export", str(kitchen), "--scene", str(scene), "--to", "ply", "-o", str(out / "points.ply")],
         "info": lambda: ["info", str(kitchen), "--json", str(out / "info.json")],
         "compare": lambda: [
-            "compare", str(scene), "-o", str(out), "--holdout", "every:6:1", "--presets", "trig", "ace-compact", *changed,
+            "compare", str(scene), "-o", str(out), "--holdout", "every:6:1", "--presets", "trig-network", "ace-compact",
+            *changed,
         ],
         "weights": lambda: ["weights", "list", "--json", str(out / "weights.json")],
     }  # fmt: skip

@@ -22,7 +22,7 @@ from trigpoint.diagnosis.pose_verdict import require_fitting_poses
 from trigpoint.features.encoders import load_encoder
 from trigpoint.mapping.config import MappingConfig, fitted_to
 from trigpoint.mapping.presets import DEFAULT_PRESET, resolve_config
-from trigpoint.mapping.scene_map import SceneMap, load_map, save_map
+from trigpoint.mapping.scene_map import SOURCES, SceneMap, load_map, save_map
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -97,7 +97,8 @@ def build_map(
     with open_job(output, control, busy) as job:
         context = context_of(job)
         resumed = ", continuing an interrupted build" if job.begin(context.record()) else ""
-        _LOGGER.info("%d images, preset %s%s", len(frames), recipe.preset, resumed)
+        sources = " and ".join(section for section in SOURCES if getattr(recipe, section) is not None)
+        _LOGGER.info("%d images, preset %s (%s)%s", len(frames), recipe.preset, sources, resumed)
         workers.wait()
         scene_map = _run(context)
         assert scene_map is not None  # the first process gets it

@@ -30,7 +30,6 @@ from trigpoint.report.formatting import duration, percent, threshold
 from trigpoint.synthetic.scene import SyntheticConfig, write_synthetic_scene
 
 MARKER = "trigpoint-demo.json"
-OVERRIDES = ("buffer.views_per_image=3", "optimizer.steps=1000")
 # Some images of the walk are taken by night, as anybody would who wants to localize at night.
 _TRAIN_NIGHT_FRACTION = 0.25
 # Another kind of scene as well as another room: its images must not be found in the map.
@@ -72,7 +71,7 @@ def run_demo(
     street = replace(_OUT_OF_MAP, seed=seed + 1, n_test=queries, width=width, height=height)
     scene, other = (write_synthetic_scene(folder / name, config) for name, config in (("room", room), ("street", street)))
     map_path = folder / "room.trig"
-    config = resolve_config(DEFAULT_PRESET, (*OVERRIDES, *overrides))
+    config = resolve_config(DEFAULT_PRESET, overrides)
     with stop_on_signals() as stop:
         build = build_map(scene, map_path, config=config, seed=seed, control=BuildControl(stop=stop))
     localizer = Localizer.load(map_path)

@@ -61,6 +61,8 @@ class MappingConfig(Settings):
         super().__post_init__()
         some = self.network is not None or self.landmarks is not None
         require(some, "network", None, "given where landmarks are not: a map needs a source of scene coordinates")
+        alone = self.network is None or self.landmarks is not None or self.network.min_images == 0
+        require(alone, "network.min_images", self.network and self.network.min_images, "0 where there are no landmarks")
         plain = self.features.encoder == "xfeat" and self.features.pca_dim == 0
         allowed = "nearest: lighterglue knows the descriptors of xfeat, whole"
         fits = self.triangulation.matcher == "nearest" or plain
@@ -106,10 +108,11 @@ def _fast_network(config: NetworkConfig, query_keypoints: int) -> NetworkConfig:
 def fitted_to(config: MappingConfig, images: int, spots: int | None = None) -> MappingConfig:
     """The recipe for a scene with this many images, taken from as many spots if not said otherwise.
 
-    No global encoding and no validation images below their ``min_images``; as many networks, up to four and one for each
-    spot, as ``images_per_network`` asks for; no more clusters than images, and no longer spectral embeddings than a quarter
-    of them. The higher eigenvectors tell single images apart, and a network that knows which image it looks at need not
-    agree with the others. No landmarks of dense encoders: cells of a grid are not found again to the pixel.
+    No network, no global encoding and no validation images below their ``min_images``; as many networks, up to four and one
+    for each spot, as ``images_per_network`` asks for; no more clusters than images, and no longer spectral embeddings than a
+    quarter of them. The higher eigenvectors tell single images apart, and a network that knows which image it looks at need
+    not agree with the others. No landmarks of dense encoders, where there is a network: cells of a grid are not found again
+    to the pixel.
 
     Raises:
         ConfigError: more images than the budget of the landmarks has room for (TP-702).
@@ -118,9 +121,15 @@ def fitted_to(config: MappingConfig, images: int, spots: int | None = None) -> M
         budget = config.landmarks.budget_for(images)
         spare = config.landmarks.landmark_bytes(images) - _FEWEST_LANDMARK_BYTES
         require(spare >= 0, "landmarks.budget_kb", budget, f"{budget - spare // 1000} or more for {images} images")
-    if config.network is None:
+    network = config.network
+    if network is None:
         return config
-    network = _fitted_network(config.network, images, spots)
+    if is_dense(config.features.encoder) and config.landmarks is not None:
+        network = replace(network, min_images=0)
+        config = replace(config, network=network, landmarks=None)
+    if images < network.min_images:
+        return replace(config, network=None)
+    network = _fitted_network(network, images, spots)
     if network.learns_landmarks and is_dense(config.features.encoder):
         network = replace(network, supervision=None)
     return replace(config, network=network)

@@ -51,7 +51,7 @@ class DirectConfig(Settings):
     """Few landmarks with descriptors of one bit a number; a query is matched with all of them.
 
     Attributes:
-        budget_kb: largest size of the map file, in 1,000 bytes; None: 64, or 0.4 for each image where that is more.
+        budget_kb: largest size of the map file, in 1,000 bytes; None: 64, or 1 for each image where that is more.
     """
 
     kind: Literal["direct"] = "direct"
@@ -59,7 +59,7 @@ class DirectConfig(Settings):
 
     def budget_for(self, images: int) -> int:
         """The budget for a scene with so many mapping images, in units of 1,000 bytes."""
-        return max(64, images * 2 // 5) if self.budget_kb is None else self.budget_kb
+        return max(64, images) if self.budget_kb is None else self.budget_kb
 
     def landmark_bytes(self, images: int) -> int:
         """What the budget leaves for the landmarks of a scene with so many mapping images."""

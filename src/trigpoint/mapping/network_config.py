@@ -93,6 +93,7 @@ class NetworkConfig(Settings):
     Attributes:
         ensemble: number of networks, each for a part of the scene (ACE's Poker has 4). With node embeddings, a query is
             tried with the networks that learned the images it looks like, else with all.
+        min_images: scenes with fewer images have landmarks alone.
         images_per_network: scenes with more images get one more network for each so many; 0: ``ensemble`` as it is.
         buffer: the training samples.
         global_encoding: what is told about the image as a whole; None: nothing (ACE).
@@ -106,6 +107,7 @@ class NetworkConfig(Settings):
     """
 
     ensemble: Annotated[int, Range(1, MAX_ENSEMBLE)] = 1
+    min_images: Annotated[int, Range(0)] = 0
     images_per_network: Annotated[int, Range(0)] = 0
     buffer: BufferConfig = field(default_factory=BufferConfig)
     global_encoding: GlobalEncoding | None = None

@@ -9,6 +9,8 @@ import pytest
 
 from trigpoint.cli import run
 from trigpoint.core.artifact import read_artifact
+from trigpoint.core.camera import Camera
+from trigpoint.core.image import read_image
 from trigpoint.core.pose import centre_distance
 from trigpoint.formats.readers import open_scene
 from trigpoint.localization.localizer import Localizer
@@ -83,3 +85,31 @@ def test_refinement_makes_poses_exact_and_none_much_worse(preset, room, direct_m
     assert np.median(errors, axis=0)[1] < 0.8 * np.median(errors, axis=0)[0]
     for (before, _, _), (rough, exact) in zip(judged, errors, strict=True):
         assert exact <= rough + 3 * np.sqrt(before.covariance[3:, 3:].trace())
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.25])
+def test_landmarks_contradict_a_wrong_focal_length(factor, room, direct_map):
+    localizer = Localizer.load(direct_map)
+    doubted = trusted = 0
+    for frame in open_scene(room).subset("test").posed():
+        if localizer.localize(frame.image_path, camera=frame.camera).status != "ok":
+            continue
+        fx, _, cx, cy = frame.camera.pinhole_params()
+        wrong = Camera("PINHOLE", frame.camera.width, frame.camera.height, (factor * fx, factor * fx, cx, cy))
+        answer = localizer.localize(frame.image_path, camera=wrong)
+        trusted += answer.status == "ok"
+        doubted += "contradict the camera that was given" in answer.reason
+    # One view of a corner fits a camera of 0.8 of the focal length nearly as well.
+    assert doubted >= 3 and trusted <= 1
+
+
+def test_the_focal_length_is_found_where_none_is_given(room, direct_map):
+    localizer = Localizer.load(direct_map)
+    ratios = []
+    for frame in open_scene(room).subset("test").posed():
+        answer = localizer.localize(read_image(frame.image_path))
+        if answer.status == "ok":
+            assert answer.camera_source == "estimated"
+            ratios.append(answer.camera.pinhole_params()[0] / frame.camera.pinhole_params()[0])
+    assert len(ratios) >= 2
+    assert np.abs(np.log(ratios)).max() < 0.1

@@ -15,8 +15,8 @@ from trigpoint.core.camera import Camera
 from trigpoint.core.pose import Pose
 from trigpoint.features.extract import ImageFeatures
 from trigpoint.localization.camera_check import CheckOptions, contradicting_fit
-from trigpoint.localization.focal import estimate_camera
-from trigpoint.localization.free_camera import FreeFit
+from trigpoint.localization.focal import estimate_camera, guess_prior
+from trigpoint.localization.free_camera import FreeFit, fit_free_camera
 from trigpoint.localization.guided import GuidedMatches
 from trigpoint.localization.hypotheses import ChosenHypothesis, solve_known
 from trigpoint.localization.image_input import ESTIMATED, EXIF, ToldCamera
@@ -107,8 +107,8 @@ class CameraSearch:
             return solution if fit is None and solution.pnp.count > few else self._instead_of(solution, fit)
         if fit is None:
             return solution
-        doubt = f"the keypoints contradict the camera that was given, {_words(told.camera)}: {fit.count} of "
-        doubt += f"{len(solution.keypoints)} agree with {_words(self._camera_of(fit.intrinsics, told.camera))}, "
+        doubt = f"the keypoints contradict the camera that was given, {in_words(told.camera)}: {fit.count} of "
+        doubt += f"{len(solution.keypoints)} agree with {in_words(self._camera_of(fit.intrinsics, told.camera))}, "
         return replace(solution, doubt=f"{doubt}{solution.pnp.count} with it")
 
     def _instead_of(self, recorded: Solution, fit: FreeFit | None) -> Solution:
@@ -118,7 +118,39 @@ class CameraSearch:
             best = self._solved(self._camera_of(fit.intrinsics, recorded.camera), ESTIMATED)
         if fit is None and best.pnp.count <= _CLEARLY_MORE * recorded.pnp.count:
             return recorded
-        return replace(best, note=f"EXIF says {_words(recorded.camera)}, which does not fit; {_words(best.camera)} does")
+        return replace(best, note=_replaced(recorded.camera, best.camera))
+
+    def fitted(self, solution: Solution) -> Solution | None:
+        """The solution with the focal length and principal point that its keypoints fit; None where they fit none."""
+        start, keypoints = solution.pnp.cam_from_world, solution.keypoints
+        if start is None:
+            return None
+        points, prior = self.chosen.points_world, guess_prior(*self._view_size)
+        fit = fit_free_camera(start, keypoints.view_px, points, keypoints.intrinsics, prior, self.options.threshold_px)
+        return None if fit is None else self._with_fit(solution, fit.cam_from_world, fit.intrinsics)
+
+    def fitted_to_landmarks(self, solution: Solution, guided: GuidedMatches, threshold_px: float) -> Solution | None:
+        """The solution with what the landmarks fit that its pose was refined on, to a smaller error than its keypoints.
+
+        Args:
+            solution: what ``fitted`` gave.
+            guided: its landmarks.
+            threshold_px: largest error of an inlier, px of the view.
+        """
+        matches, prior = (guided.points_px, guided.points_world), guess_prior(*self._view_size)
+        fit = fit_free_camera(guided.cam_from_world, *matches, solution.keypoints.intrinsics, prior, threshold_px)
+        return None if fit is None else self._with_fit(solution, fit.cam_from_world, fit.intrinsics)
+
+    def _with_fit(self, solution: Solution, pose: Pose, fitted: PinholeIntrinsics) -> Solution:
+        """The solution with another pose and other intrinsics; the lens distortion that was told stays off."""
+        before = solution.keypoints
+        view_px, intrinsics = before.view_px - (fitted.cx, fitted.cy), replace(fitted, cx=0.0, cy=0.0)
+        keypoints = replace(before, view_px=view_px, intrinsics=intrinsics)
+        errors_px = reprojection_errors_px(pose, view_px, self.chosen.points_world, intrinsics)
+        result = PnpResult(pose, errors_px < self.options.threshold_px, "")
+        camera = self._camera_of(fitted, solution.camera)
+        note = _replaced(solution.camera, camera) if solution.camera_source == EXIF else solution.note
+        return replace(solution, camera=camera, camera_source=ESTIMATED, keypoints=keypoints, pnp=result, note=note)
 
     @property
     def _view_size(self) -> tuple[float, float]:
@@ -146,6 +178,11 @@ class CameraSearch:
         return Camera("PINHOLE", self.width, self.height, params)
 
 
-def _words(camera: Camera) -> str:
+def in_words(camera: Camera) -> str:
+    """Focal length and principal point of a camera, px."""
     fx, _, cx, cy = camera.pinhole_params()
     return f"focal length {fx:.0f} px, principal point ({cx:.0f}, {cy:.0f})"
+
+
+def _replaced(recorded: Camera, fitted: Camera) -> str:
+    return f"EXIF says {in_words(recorded)}, which does not fit; {in_words(fitted)} does"

@@ -6,6 +6,7 @@ few keypoints in a window about its projection, so many more are matched, and th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +54,11 @@ class GuidedMatches:
 
 
 def refine_guided(
-    keypoints: UndistortedKeypoints, landmarks: DescribedPoints, positions_world: Array, start: Pose
+    keypoints: UndistortedKeypoints,
+    landmarks: DescribedPoints,
+    positions_world: Array,
+    start: Pose,
+    rounds: Sequence[Round] = ROUNDS,
 ) -> GuidedMatches | None:
     """Refine a pose on the landmarks near it, in rounds of ever narrower windows.
 
@@ -64,6 +69,7 @@ def refine_guided(
         landmarks: M of the map.
         positions_world: (M, 3) their positions in world.
         start: ``cam_from_world``, right to within the first window.
+        rounds: one after the other.
 
     Returns:
         None where too few landmarks are seen where they should be.
@@ -71,7 +77,7 @@ def refine_guided(
     comparable = landmarks.comparable(keypoints.descriptors)
     near = np.arange(len(positions_world))
     pose, matches = start, None
-    for step in ROUNDS:
+    for step in rounds:
         expected_px = projected_px(pose, positions_world[near], keypoints.intrinsics)
         rows, columns = pairs_within(keypoints.view_px, expected_px, step.window_px)
         # Whatever is near nothing now will hardly be later.

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.tiny_scene import CHEAP, settings
+from support.tiny_scene import settings
 
 from trigpoint.cli import run
 
@@ -16,11 +16,12 @@ def demo(tmp_path_factory, one_thread):
     """Output folder of the demo, in place of an earlier one that was stopped; and what it printed."""
     folder = tmp_path_factory.mktemp("demo") / "out"
     json_file = folder.parent / "copy.json"
-    size = ["--images", "6", "--queries", "3", "--width", "128"]
+    size = ["--images", "6", "--queries", "3", "--width", "240"]
+    cheap = settings(("features.short_side_px=180", "triangulation.min_images=2"))
     (folder / "left over").mkdir(parents=True)
     (folder / "trigpoint-demo.json").write_text("{}")
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        code = run(["demo", "-o", str(folder), *size, *settings(CHEAP), "--quiet", "--json", str(json_file)])
+        code = run(["demo", "-o", str(folder), *size, *cheap, "--quiet", "--json", str(json_file)])
     assert code == 0
     return folder, printed.getvalue()
 

@@ -110,7 +110,7 @@ def changed(artifact, keys, value):
 )
 def test_impossible_values_are_refused_at_once(keys, value, maps, tmp_path, capsys):
     path = tmp_path / "changed.trig"
-    path.write_bytes(changed(read_artifact(maps / "trig.trig"), keys, value))
+    path.write_bytes(changed(read_artifact(maps / "trig-network.trig"), keys, value))
     if keys == ("x" * 1_000_000,):
         # What no version of the program knows is no part of the map.
         load_map(path)
@@ -126,7 +126,7 @@ def test_impossible_values_are_refused_at_once(keys, value, maps, tmp_path, caps
     "missing", ["config", "built_from", "sources", "acceptance", "scale", "dim", "metric", "weights_sha256"]
 )
 def test_missing_keys_are_refused(missing, maps, tmp_path):
-    artifact = read_artifact(maps / "trig.trig")
+    artifact = read_artifact(maps / "trig-network.trig")
     metadata = {key: value for key, value in artifact.metadata.items() if key != missing}
     (tmp_path / "changed.trig").write_bytes(encoded(artifact.tensors, metadata))
     with pytest.raises(MapFileError, match=f"TP-405.*{missing}"):
@@ -152,7 +152,7 @@ def with_tensor(artifact, name, change):
     ],
 )
 def test_tensors_of_another_type_are_refused(name, kind, maps, tmp_path):
-    artifact = read_artifact(maps / "trig.trig")
+    artifact = read_artifact(maps / "trig-network.trig")
     if artifact.tensors[name].dtype == kind:
         pytest.skip("its own type")
     (tmp_path / "changed.trig").write_bytes(with_tensor(artifact, name, lambda array: array.astype(kind)))
@@ -185,7 +185,7 @@ def test_a_trained_descriptor_of_another_encoder_is_refused(maps, tmp_path):
 
 def test_descriptors_of_another_length_than_the_encoders_are_refused(maps, tmp_path):
     """The settings say no PCA, and the network takes what the PCA gave."""
-    artifact = read_artifact(maps / "trig.trig")
+    artifact = read_artifact(maps / "trig-network.trig")
     (tmp_path / "changed.trig").write_bytes(changed(artifact, ("config", "features", "pca_dim"), 0))
     load_map(tmp_path / "changed.trig")
     with pytest.raises(MapFileError, match=r"TP-405 the map is for descriptors of length 48.*have 64"):
@@ -194,7 +194,7 @@ def test_descriptors_of_another_length_than_the_encoders_are_refused(maps, tmp_p
 
 def test_sizes_cost_nothing_before_they_are_compared(maps, tmp_path):
     """A PCA of no rows has no bytes, whatever its width."""
-    artifact = read_artifact(maps / "trig.trig")
+    artifact = read_artifact(maps / "trig-network.trig")
     (tmp_path / "changed.trig").write_bytes(
         with_tensor(artifact, "pca.components", lambda array: np.zeros((0, 10**12), array.dtype))
     )
@@ -204,7 +204,7 @@ def test_sizes_cost_nothing_before_they_are_compared(maps, tmp_path):
 
 @pytest.mark.parametrize("checksum", ["", "a", "0" * 63, 5, None, ["0"] * 64])
 def test_a_checksum_that_is_none_is_no_work(checksum, maps, tmp_path):
-    artifact: Artifact = read_artifact(maps / "trig.trig")
+    artifact: Artifact = read_artifact(maps / "trig-network.trig")
     (tmp_path / "changed.trig").write_bytes(encoded(artifact.tensors, artifact.metadata, checksum=checksum))
     with pytest.raises(MapFileError, match="TP-403"):
         load_map(tmp_path / "changed.trig")
